@@ -1,0 +1,1 @@
+"""How the process is put together: environment, settings, servers. Nothing of the domain."""

@@ -1,0 +1,70 @@
+"""Combinations of settings that must not start: the demonstration on a server that others can reach.
+
+If this is wrong, anyone who reaches the portal is any persona they like.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from psycopg.conninfo import conninfo_to_dict
+
+from config import env
+from config.env import ConfigurationError, Environment
+
+
+def require_safe(values: Environment) -> None:
+    """Raise ConfigurationError with every reason why these values may not run together."""
+    problems = []
+    if values[env.DEBUG]:
+        problems += _only_loopback("DEBUG", {"HOST": values[env.HOST]})
+    if values[env.DEMO_MODE]:
+        problems += _only_loopback("DEMO_MODE", _demo_hosts(values)) + _production_switches(values)
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine is reached under this name, address or socket directory."""
+    if host == "localhost" or host.startswith("/"):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def database_hosts(url: str) -> str:
+    """The servers that a database address names, separated by commas as libpq has them."""
+    parts = conninfo_to_dict(url)
+    return str(parts.get("hostaddr") or parts.get("host") or "localhost")
+
+
+def _demo_hosts(values: Environment) -> dict[str, str]:
+    allowed = values[env.ALLOWED_HOSTS]
+    origins = values[env.CSRF_TRUSTED_ORIGINS]
+    return {
+        "HOST": values[env.HOST],
+        "DATABASE_URL": database_hosts(values[env.DATABASE_URL]),
+        "REDIS_URL": urlsplit(values[env.REDIS_URL]).hostname or "localhost",
+        "ALLOWED_HOSTS": ",".join(allowed),
+        "CSRF_TRUSTED_ORIGINS": ",".join(urlsplit(o).hostname or o for o in origins),
+    }
+
+
+def _only_loopback(mode: str, hosts: Mapping[str, str]) -> list[str]:
+    return [
+        f"{mode} allows only this machine, but {name} names {host}"
+        for name, listed in hosts.items()
+        for host in listed.split(",")
+        if host and not is_loopback(host)
+    ]
+
+
+def _production_switches(values: Environment) -> list[str]:
+    switched = {
+        "HTTPS_REDIRECT": values[env.HTTPS_REDIRECT],
+        "TRUST_PROXY_HEADERS": values[env.TRUST_PROXY_HEADERS],
+        "EMAIL_URL": values[env.EMAIL_URL] != env.EMAIL_URL.default,
+    }
+    return [f"DEMO_MODE is not for production, but {name} is set" for name, on in switched.items() if on]

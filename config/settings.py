@@ -1,0 +1,169 @@
+"""Django's settings, all of them. What differs between installations comes from `config.env`."""
+
+import os
+from typing import Any
+
+from csp.constants import NONE, SELF
+
+from config import addresses, env, logging, paths
+from config.env import Environment
+from config.safety import require_safe
+
+# --- Environment ------------------------------------------------------------------------------------------------------
+ENVIRONMENT = Environment(os.environ)
+require_safe(ENVIRONMENT)
+
+DEBUG = ENVIRONMENT[env.DEBUG]
+DEMO_MODE = ENVIRONMENT[env.DEMO_MODE]
+PLAIN_HTTP = DEBUG or DEMO_MODE  # both are held to a loopback address by require_safe()
+
+# --- The installation -------------------------------------------------------------------------------------------------
+ORGANISATION_NAME = ENVIRONMENT[env.ORGANISATION_NAME]
+AUDIT_LOG_ORIGIN = ENVIRONMENT[env.AUDIT_LOG_ORIGIN]
+AUDIT_SIGNING_KEY = ENVIRONMENT[env.AUDIT_SIGNING_KEY]
+
+# --- Applications -----------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "config",
+    "governance",
+    "governance.users",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "csp",
+    "django_filters",
+    "django_htmx",
+    "guardian",
+    "simple_history",
+]
+
+# --- Requests ---------------------------------------------------------------------------------------------------------
+# simple_history's HistoryRequestMiddleware is missing on purpose: who changed a row is written by the code that
+# changes it, never guessed from a thread-local.
+MIDDLEWARE = [
+    "config.logging.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+# --- Templates and static files ---------------------------------------------------------------------------------------
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [paths.TEMPLATES],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = paths.ROOT / ENVIRONMENT[env.STATIC_ROOT]
+STATICFILES_DIRS = [paths.STATIC]
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- Data -------------------------------------------------------------------------------------------------------------
+DATABASES = {
+    "default": addresses.database(
+        ENVIRONMENT[env.DATABASE_URL],
+        pool_max=ENVIRONMENT[env.DATABASE_POOL_MAX],
+        lock_timeout_ms=ENVIRONMENT[env.DATABASE_LOCK_TIMEOUT_MS],
+        idle_timeout_ms=ENVIRONMENT[env.DATABASE_IDLE_TIMEOUT_MS],
+    )
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": ENVIRONMENT[env.REDIS_URL],
+        "KEY_PREFIX": "leasehold",
+    }
+}
+BROKER_URL = addresses.broker(ENVIRONMENT[env.REDIS_URL])
+
+# --- People and sessions ----------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = [
+    "allauth.account.auth_backends.AuthenticationBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+ANONYMOUS_USER_NAME = None
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+
+ACCOUNT_ADAPTER = "governance.users.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_EMAIL_VERIFICATION = "none"
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+
+# --- Security ---------------------------------------------------------------------------------------------------------
+SECRET_KEY = ENVIRONMENT[env.SECRET_KEY]
+ALLOWED_HOSTS = ENVIRONMENT[env.ALLOWED_HOSTS]
+CSRF_TRUSTED_ORIGINS = ENVIRONMENT[env.CSRF_TRUSTED_ORIGINS]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
+SECURE_SSL_REDIRECT = ENVIRONMENT[env.HTTPS_REDIRECT]
+SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else ENVIRONMENT[env.HSTS_SECONDS]
+SECURE_HSTS_INCLUDE_SUBDOMAINS = False
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT[env.TRUST_PROXY_HEADERS] else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+# --- Language and time ------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+# --- Mail -------------------------------------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = ENVIRONMENT[env.DEFAULT_FROM_EMAIL]
+globals().update(addresses.mail(ENVIRONMENT[env.EMAIL_URL]))
+
+# --- Log --------------------------------------------------------------------------------------------------------------
+LOGGING_CONFIG = None
+logging.configure(form=ENVIRONMENT[env.LOG_FORMAT], level=ENVIRONMENT[env.LOG_LEVEL])

@@ -1,0 +1,68 @@
+"""The whole portal as processes of their own, for tests that need real workers or a browser."""
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from config import network, programs
+from config.embedded.children import Child, Program
+from config.embedded.supervisor import Supervisor
+from config.env import Environment
+from config.paths import ROOT
+from tests.harness import servers
+
+READY_SECONDS = 60
+
+
+class Portal:
+    """Web server, worker and beat against the tests' own database."""
+
+    def __init__(self, supervisor: Supervisor, env: Mapping[str, str]) -> None:
+        self._supervisor = supervisor
+        self.env = dict(env)
+        self.url = f"http://{env['HOST']}:{env['PORT']}"
+        self._values = Environment(env)
+        self.worker = self._start(programs.worker(self._values))
+        self._start(programs.beat(supervisor.place.data / "beat"))
+        self._web = self._start(programs.web(self._values))
+
+    def start_worker(self, **env: str) -> None:
+        """Start a worker in the place of one that was killed, with more environment variables if given."""
+        self.worker = self._start(programs.worker(self._values), **env)
+
+    def kill_worker(self) -> None:
+        """End the worker with SIGKILL, as a crash would."""
+        self.worker.process.send_signal(signal.SIGKILL)
+        self.worker.process.wait()
+
+    def wait_until_ready(self) -> None:
+        """Return when /health/ready says so. Raises ChildDiedError or NotReadyError."""
+        self._web.wait_until(lambda: network.answers(f"{self.url}/health/ready"), seconds=READY_SECONDS)
+
+    def _start(self, program: Program, **env: str) -> Child:
+        return self._supervisor.start(program, directory=ROOT, env={**self.env, **env})
+
+
+@contextmanager
+def running(*, database_url: str, redis_url: str, target: str) -> Iterator[Portal]:
+    """Run the portal until the end of the block."""
+    with servers.own_supervisor() as supervisor:
+        env = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "DEMO_TARGET_DSN": target,
+            "DEMO_MODE": "true",
+            "SECRET_KEY": "for-tests-alone-and-therefore-known-to-everybody",
+            "HOST": "127.0.0.1",
+            "PORT": str(network.free_port("127.0.0.1")),
+            "STATIC_ROOT": str(supervisor.place.data / "static"),
+            "LOG_FORMAT": "console",
+        }
+        collectstatic = programs.module("django", "collectstatic", "--noinput")
+        supervisor.finish(collectstatic, directory=ROOT, env=env)
+        portal = Portal(supervisor, env)
+        portal.wait_until_ready()
+        yield portal
