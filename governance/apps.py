@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+
+
+class GovernanceConfig(AppConfig):
+    """The one app of the domain; its packages are kept apart by import contracts, not by app labels."""
+
+    name = "governance"
+    label = "governance"
+
+    def ready(self) -> None:
+        from governance import wiring
+
+        wiring.connect()

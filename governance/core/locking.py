@@ -1,0 +1,153 @@
+"""Row locks, taken in one order and remembered until the transaction ends.
+
+A deadlock needs two orders, so there is one list here. `locked()` refuses to go back in it, and the moves
+accept only rows that this transaction holds: load, check and save without a lock cannot be written.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import connection, models, transaction
+
+M = TypeVar("M", bound=models.Model)
+
+LOCK_ORDER = (
+    "policyrule",
+    "policyruleversion",
+    "system",
+    "purpose",
+    "entitlement",
+    "team",
+    "identity",
+    "ownership",
+    "teammembership",
+    "account",
+    "assignment",
+    "grant",
+    "accessrequest",
+    "requestitem",
+    "approvalroute",
+    "approvalstep",
+    "question",
+    "provisioningtask",
+)
+
+
+class LockError(RuntimeError):
+    """A lock was forgotten, taken out of order, or taken outside a unit of work: always a defect."""
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What the running unit of work holds: model name and key, and whether for writing."""
+
+    held: dict[tuple[str, UUID], bool] = field(default_factory=dict)
+    last: tuple[int, UUID] = (-1, UUID(int=0))
+
+    def take(self, name: str, pk: UUID, *, share: bool) -> None:
+        known = self.held.get((name, pk))
+        if known or (known is False and share):
+            return
+        place = (LOCK_ORDER.index(name), pk)
+        if place < self.last:
+            held = LOCK_ORDER[self.last[0]]
+            msg = f"{name} {pk} locked after {held} {self.last[1]}; the order is {', '.join(LOCK_ORDER)}"
+            raise LockError(msg)
+        self.held[name, pk] = not share
+        self.last = place
+
+
+_ledger: ContextVar[_Ledger | None] = ContextVar("lock_ledger", default=None)
+
+
+@contextmanager
+def unit_of_work() -> Iterator[None]:
+    """One act, one transaction: what the edge calls opens it, and nothing inside may open another.
+
+    Use as a decorator on actions. Raises RuntimeError when a transaction is open already.
+    """
+    token = _ledger.set(_Ledger())
+    try:
+        with transaction.atomic(durable=True):
+            yield
+    finally:
+        _ledger.reset(token)
+
+
+def _current() -> _Ledger:
+    ledger = _ledger.get()
+    if ledger is None:
+        msg = "no unit of work is open: call this from an action"
+        raise LockError(msg)
+    return ledger
+
+
+def locked_all(rows: "models.QuerySet[M]", *, share: bool = False, skip_locked: bool = False) -> list[M]:
+    """Lock the rows, ids ascending, and return them as they are under the lock.
+
+    `share` keeps others from changing the rows while letting them be shared; `skip_locked` leaves out what
+    somebody else holds. Raises LockError when the order of `LOCK_ORDER` would be broken.
+    """
+    ledger = _current()
+    name = str(rows.model._meta.model_name)
+    ordered = rows.order_by("pk")
+    found = _share(ordered) if share else _for_update(ordered, skip_locked=skip_locked)
+    for row in found:
+        ledger.take(name, row.pk, share=share)
+    return found
+
+
+def _for_update(rows: "models.QuerySet[M]", *, skip_locked: bool) -> list[M]:
+    """NO KEY, so that rows which merely refer to these can be inserted meanwhile."""
+    return list(rows.select_for_update(of=("self",), skip_locked=skip_locked, no_key=True))
+
+
+def _share(rows: "models.QuerySet[M]") -> list[M]:
+    """Django has no FOR SHARE, so the ids are locked by hand and the rows read again under the lock."""
+    sql, params = rows.values("pk").query.sql_with_params()
+    table = connection.ops.quote_name(rows.model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"{sql} FOR SHARE OF {table}", params)
+        ids = [row[0] for row in cursor.fetchall()]
+    return list(rows.filter(pk__in=ids))
+
+
+def locked(rows: "models.QuerySet[M]", pk: UUID, *, share: bool = False) -> M:
+    """Lock one row and return it. Raises the model's DoesNotExist, and LockError as `locked_all`."""
+    found = locked_all(rows.filter(pk=pk), share=share)
+    if not found:
+        raise rows.model.DoesNotExist
+    return found[0]
+
+
+def claim_new(row: models.Model) -> None:
+    """Count a row that this transaction has just inserted as held: nobody else can see it."""
+    _current().held[str(row._meta.model_name), row.pk] = True
+
+
+def claim_moved(model: type[models.Model], ids: Sequence[UUID]) -> None:
+    """Count rows as held that one statement has locked, without waiting for any, and changed.
+
+    Who never waits can't close a circle of waiting, so lower ranks may be held; from now on they may not be taken.
+    """
+    ledger = _current()
+    name = str(model._meta.model_name)
+    ledger.held.update({(name, pk): True for pk in ids})
+    ledger.last = max([ledger.last, *((LOCK_ORDER.index(name), pk) for pk in ids)])
+
+
+def require_unit_of_work() -> None:
+    """Raise LockError unless a unit of work is open."""
+    _current()
+
+
+def require_held(row: models.Model) -> None:
+    """Raise LockError unless this unit of work holds the row for writing."""
+    name = str(row._meta.model_name)
+    if not _current().held.get((name, row.pk)):
+        msg = f"{name} {row.pk} is not locked for writing here; take it with locked()"
+        raise LockError(msg)

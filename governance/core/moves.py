@@ -1,0 +1,186 @@
+"""The one door through which governed rows change, in three sizes.
+
+Nothing else writes them: history refuses a save without a stamp, and the moves refuse a row that is not
+locked. A change, its history row and its audit event commit together (rule 13).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db import models
+
+from governance.core import labels
+from governance.core.actor import Actor
+from governance.core.errors import IllegalMove
+from governance.core.events import Event, record
+from governance.core.history import Stamp, history_model, version
+from governance.core.locking import claim_new, require_held
+from governance.core.models import Recorded
+
+G = TypeVar("G", bound=Recorded)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: ids and times as text (RFC 3339, UTC), durations in whole seconds."""
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        case date() | UUID():
+            return str(value)
+        case timedelta():
+            return int(value.total_seconds())
+        case models.Model():
+            return str(value.pk)
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case set() | frozenset():
+            return sorted(plain(item) for item in value)
+        case Sequence():
+            return [plain(item) for item in value]
+    msg = f"no plain form for {type(value).__name__}"
+    raise TypeError(msg)
+
+
+def _event(row: Recorded, verb: str, actor: Actor, why: str, at: datetime, facts: Mapping[str, Any]) -> Event:
+    return Event(
+        action=f"{row.NOUN}.{verb}",
+        actor=actor,
+        subject_kind=row.NOUN,
+        subject_id=row.pk,
+        subject_label=str(row),
+        reason=why,
+        at=at,
+        facts=plain(facts),
+    )
+
+
+def _save(row: Recorded, stamp: Stamp, **options: Any) -> None:
+    """Save once under the stamp, which does not outlive it."""
+    row.__dict__["_stamp"] = stamp
+    try:
+        row.save(**options)
+    finally:
+        row.__dict__.pop("_stamp", None)
+
+
+def create(row: G, *, actor: Actor, why: str, now: datetime, facts: Mapping[str, Any] | None = None) -> G:
+    """Insert a governed row with its first history row and the event `<noun>.<state>`, or `.created` without one."""
+    _save(row, Stamp(actor, why, now), force_insert=True)
+    claim_new(row)
+    verb = getattr(row, "state", "created")
+    record([_event(row, verb, actor, why, now, {**row.facts(), **(facts or {})})])
+    return row
+
+
+def check_move(row: Recorded, to: str) -> str:
+    """The state the row would leave. Raises IllegalMove when the table has no such move."""
+    old = str(row.state)  # type: ignore[attr-defined]
+    if to not in row.MOVES.get(old, frozenset()):
+        msg = f"{str(row) or row.NOUN} is {old} and cannot become {to}."
+        raise IllegalMove(msg)
+    return old
+
+
+def move(
+    row: G,
+    to: str,
+    *,
+    actor: Actor,
+    why: str,
+    now: datetime,
+    facts: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> G:
+    """Take a locked row to another state, setting `changes` with it. Raises IllegalMove, LockError."""
+    old = check_move(row, to)
+    return _write(row, to, {"state": to, **changes}, {"from": old, **(facts or {})}, actor=actor, why=why, now=now)
+
+
+def amend(
+    row: G,
+    verb: str,
+    *,
+    actor: Actor,
+    why: str,
+    now: datetime,
+    facts: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> G:
+    """Change a locked row within its state, recorded as the event `<noun>.<verb>`. Raises LockError."""
+    return _write(row, verb, changes, facts or {}, actor=actor, why=why, now=now)
+
+
+def _write(
+    row: G,
+    verb: str,
+    changes: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    *,
+    actor: Actor,
+    why: str,
+    now: datetime,
+) -> G:
+    require_held(row)
+    _set(row, changes)
+    _save(row, Stamp(actor, why, now), update_fields=_field_names(row, changes))
+    record([_event(row, verb, actor, why, now, {**_told(changes), **facts})])
+    return row
+
+
+def _nothing(_row: Any) -> Mapping[str, Any]:
+    return {}
+
+
+def move_many(
+    rows: Sequence[G],
+    to: str,
+    *,
+    actor: Actor,
+    why: str,
+    now: datetime,
+    facts: Mapping[str, Any] | None = None,
+    each: Callable[[G], Mapping[str, Any]] = _nothing,
+    **changes: Any,
+) -> None:
+    """Take up to some hundreds of locked rows of one model to another state, in a handful of statements.
+
+    `changes` are the same for all rows, `each` gives those of one row. What remains is what `move()` would leave
+    for every row in turn. Raises IllegalMove, LockError before anything is written.
+    """
+    if not rows:
+        return
+    events = []
+    models.prefetch_related_objects(rows, *labels.relations(type(rows[0])))
+    for row in rows:
+        require_held(row)
+    for row, old in [(row, check_move(row, to)) for row in rows]:
+        own = {"state": to, **changes, **each(row)}
+        _set(row, own)
+        events.append(_event(row, to, actor, why, now, {**_told(own), "from": old, **(facts or {})}))
+    _write_many(rows, _field_names(rows[0], own), Stamp(actor, why, now))
+    record(events)
+
+
+def _write_many(rows: Sequence[Recorded], fields: Sequence[str], stamp: Stamp) -> None:
+    model = type(rows[0])
+    model._base_manager.bulk_update(rows, fields)
+    if kept := history_model(model):
+        kept._base_manager.bulk_create([version(row, "~", stamp) for row in rows])
+
+
+def _field_names(row: Recorded, changes: Mapping[str, Any]) -> list[str]:
+    return [row._meta.get_field(name).name for name in changes]
+
+
+def _set(row: Recorded, changes: Mapping[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(row, name, value)
+
+
+def _told(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The changed fields as the event states them; the state itself is in the action's name."""
+    return {name: plain(value) for name, value in changes.items() if name != "state"}

@@ -1,0 +1,95 @@
+"""Upward calls by name. Mechanisms store `subject_kind, subject_id`; the wiring says what stands behind a kind."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from governance.core.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """How a subject reads in a list: a sentence and where it leads."""
+
+    title: str
+    detail: str
+    url_name: str
+
+
+class Decidable(Protocol):
+    """What an approval route can be about."""
+
+    def lock(self, subject_id: UUID, identity_ids: Collection[UUID]) -> None:
+        """Take the subject's locks, in the one order, before the route's, and those identities with them."""
+
+    def parties(self, subject_id: UUID, now: datetime) -> frozenset[UUID]:
+        """Identities that must not decide: those of the requester, the beneficiary, and its owners (rule 2)."""
+
+    def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
+        """The route has ended as approved, rejected or expired; carry it out in this transaction."""
+
+    def on_returned(self, subject_id: UUID, *, actor: Actor, why: str, now: datetime) -> None:
+        """An approver asks something back; the subject waits for its answer."""
+
+    def describe(self, subject_ids: Collection[UUID]) -> Mapping[UUID, Description]:
+        """Descriptions of many subjects in a constant number of queries."""
+
+
+_decidable: dict[str, Decidable] = {}
+
+
+def connect_decidable(kind: str, handler: Decidable) -> None:
+    """Name what stands behind a kind of subject of approval routes. Called by the wiring."""
+    _decidable[kind] = handler
+
+
+def decidable(kind: str) -> Decidable:
+    """What stands behind the kind. Raises KeyError when the wiring does not know it."""
+    return _decidable[kind]
+
+
+def decidable_kinds() -> frozenset[str]:
+    """All kinds that the wiring has connected."""
+    return frozenset(_decidable)
+
+
+class Provable(Protocol):
+    """What rests on assignments: told, in the transaction that records it, how an attempt to drive one went.
+
+    Exactly one of `on_observed` and `on_failed` is called for each attempt that counts; what comes late or of an
+    older generation is not told at all. Neither may drive the assignment: its task is about to be closed.
+    """
+
+    def lock(self, assignment_id: UUID) -> None:
+        """Take the locks of what an outcome can move, after the assignment's and before the task's."""
+
+    def on_observed(
+        self, assignment_id: UUID, observation: str, *, wanted: bool, detail: str, actor: Actor, now: datetime
+    ) -> bool:
+        """The system was read back: present as wanted, absent as wanted, or not wanted and present by another path.
+
+        `detail` says what was seen, and names the other paths. Answers whether other paths settle the removal
+        because each rests on something that still holds; otherwise it goes on until it is verified absent.
+        """
+
+    def on_failed(self, assignment_id: UUID, *, reason: str, dead: bool, actor: Actor, now: datetime) -> None:
+        """What is wanted could not be brought about or proven. It is tried again unless `dead`; removals never are."""
+
+
+_provable: Provable | None = None
+
+
+def connect_provable(handler: Provable) -> None:
+    """Name what rests on assignments. Called by the wiring."""
+    global _provable  # noqa: PLW0603 - the one switch that lets leases live above provisioning
+    _provable = handler
+
+
+def provable() -> Provable:
+    """What rests on assignments. Raises RuntimeError when nothing does: a proof that moves no lease must fail."""
+    if _provable is None:
+        msg = "nothing that rests on assignments is connected; governance.wiring.connect() has not run"
+        raise RuntimeError(msg)
+    return _provable
