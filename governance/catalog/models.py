@@ -1,0 +1,73 @@
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from governance.catalog import querysets
+from governance.catalog.states import MOVES, CatalogState, Risk
+from governance.core.models import Governed
+from governance.identities.states import Environment, Kind
+
+
+class System(Governed):
+    """A downstream application or platform where access exists. The portal itself is one."""
+
+    NOUN = "system"
+    MOVES = MOVES
+
+    key = models.SlugField(max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    environment = models.CharField(max_length=16, choices=Environment.choices)
+    risk = models.CharField(max_length=16, choices=Risk.choices)
+    state = models.CharField(max_length=16, choices=CatalogState.choices, default=CatalogState.ACTIVE)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(risk__in=Risk.values), name="system_risk_is_known"),
+            models.CheckConstraint(condition=Q(environment__in=Environment.values), name="system_environment_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Entitlement(Governed):
+    """One thing that can be granted in a system: a group, a role, a scope, a licence."""
+
+    NOUN = "entitlement"
+    MOVES = MOVES
+
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="entitlements")
+    key = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
+    description = models.TextField()
+    permits = models.JSONField(default=list)
+    risk = models.CharField(max_length=16, choices=Risk.choices)
+    privileged = models.BooleanField(default=False)
+    longest_lease = models.DurationField()
+    review_cadence = models.DurationField()
+    allowed_kinds = ArrayField(models.CharField(max_length=16, choices=Kind.choices))
+    state = models.CharField(max_length=16, choices=CatalogState.choices, default=CatalogState.ACTIVE)
+
+    objects = querysets.EntitlementQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["system", "key"], name="one_entitlement_per_system_key"),
+            models.CheckConstraint(condition=Q(risk__in=Risk.values), name="entitlement_risk_is_known"),
+            models.CheckConstraint(
+                condition=Q(longest_lease__gt=timedelta(0), review_cadence__gt=timedelta(0)),
+                name="lease_and_cadence_are_positive",
+            ),
+            models.CheckConstraint(condition=Q(allowed_kinds__len__gt=0), name="some_kind_may_hold_it"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.system.name}"
+
+    def facts(self) -> dict[str, Any]:
+        """What it is in its system, and how risky."""
+        return {"system_id": str(self.system_id), "key": self.key, "risk": self.risk, "privileged": self.privileged}

@@ -1,0 +1,22 @@
+from collections.abc import Mapping
+
+from django.db.models import TextChoices
+
+
+class Risk(TextChoices):
+    """How much harm an entitlement can do; the order is that of the words."""
+
+    LOW = "low", "Low"
+    MODERATE = "moderate", "Moderate"
+    HIGH = "high", "High"
+    CRITICAL = "critical", "Critical"
+
+
+class CatalogState(TextChoices):
+    """Nothing governed is deleted: it is retired (rule 18)."""
+
+    ACTIVE = "active", "Active"
+    RETIRED = "retired", "Retired"
+
+
+MOVES: Mapping[str, frozenset[str]] = {CatalogState.ACTIVE: frozenset({CatalogState.RETIRED})}

@@ -1,0 +1,101 @@
+"""Who answers for what, who belongs together: the reads that every rule about people rests on."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from governance.identities.models import Identity, Ownership, TeamMembership
+from governance.identities.states import OwnerRole, Status
+
+Subject = tuple[str, UUID]
+"""Kind and id of something that can be owned."""
+
+GOVERNANCE_TEAM = "governance"
+SECURITY_TEAM = "security"
+
+
+def members(team_key: str, now: datetime) -> list[Identity]:
+    """Active members of the team."""
+    memberships = TeamMembership.objects.at(now).filter(team__key=team_key)
+    return list(Identity.objects.active().filter(pk__in=memberships.values("identity")).order_by("name"))
+
+
+def owners(subjects: Collection[Subject], now: datetime) -> dict[Subject, dict[str, list[Identity]]]:
+    """Active owners and backup owners of each subject, teams as their active members; two queries."""
+    periods = list(_ownerships(subjects).at(now).select_related("identity"))
+    teams = _active_members({period.team_id for period in periods if period.team_id}, now)
+    found: dict[Subject, dict[str, list[Identity]]] = {subject: {} for subject in subjects}
+    for period in periods:
+        people = teams[period.team_id] if period.team_id else _if_active(period.identity)
+        found[period.subject_kind, period.subject_id][period.role] = people
+    return found
+
+
+def _ownerships(subjects: Collection[Subject]) -> "QuerySet[Ownership]":
+    wanted = Q(pk__in=[])
+    by_kind: dict[str, list[UUID]] = defaultdict(list)
+    for kind, pk in subjects:
+        by_kind[kind].append(pk)
+    for kind, pks in by_kind.items():
+        wanted |= Q(subject_kind=kind, subject_id__in=pks)
+    return Ownership.objects.filter(wanted)
+
+
+def _if_active(identity: Identity | None) -> list[Identity]:
+    return [identity] if identity is not None and identity.state == Status.ACTIVE else []
+
+
+def _active_members(team_ids: Collection[UUID], now: datetime) -> Mapping[UUID, list[Identity]]:
+    found: dict[UUID, list[Identity]] = defaultdict(list)
+    rows = TeamMembership.objects.at(now).filter(team__in=team_ids, identity__state=Status.ACTIVE)
+    for row in rows.select_related("identity").order_by("identity__name"):
+        found[row.team_id].append(row.identity)
+    return found
+
+
+def owners_of(kind: str, pk: UUID, now: datetime, *, role: str = OwnerRole.OWNER) -> list[Identity]:
+    """Active people who answer for one thing in the role."""
+    return owners([(kind, pk)], now)[kind, pk].get(role, [])
+
+
+def accountable_owner(kind: str, pk: UUID, now: datetime) -> Identity | None:
+    """The one active person to name as answerable: the owner, else the backup owner, else nobody."""
+    roles = owners([(kind, pk)], now)[kind, pk]
+    people = roles.get(OwnerRole.OWNER) or roles.get(OwnerRole.BACKUP_OWNER) or []
+    return people[0] if people else None
+
+
+def same_human(identity_ids: Iterable[UUID]) -> frozenset[UUID]:
+    """The identities and every other identity of the same humans: they count as one (rule 2)."""
+    given = frozenset(identity_ids)
+    humans = Identity.objects.filter(pk__in=given, human__isnull=False).values("human")
+    return given | frozenset(Identity.objects.filter(human__in=humans).values_list("pk", flat=True))
+
+
+def answerable_for(identity_id: UUID, now: datetime) -> frozenset[UUID]:
+    """Everybody who owns the identity in any role, teams as their members, and all identities of those humans."""
+    roles = owners([("identity", identity_id)], now)["identity", identity_id]
+    return same_human(person.pk for people in roles.values() for person in people)
+
+
+def owned_ids(kind: str, identity_ids: Collection[UUID], now: datetime) -> "QuerySet[Ownership, UUID]":
+    """Ids of the things of one kind that any of the identities owns, as owner or backup, alone or in a team."""
+    teams = TeamMembership.objects.at(now).filter(identity__in=identity_ids)
+    return (
+        Ownership.objects.at(now)
+        .filter(Q(identity__in=identity_ids) | Q(team__in=teams.values("team")), subject_kind=kind)
+        .values_list("subject_id", flat=True)
+    )
+
+
+def identities_owned_by(identity_ids: Collection[UUID], now: datetime) -> "QuerySet[Identity]":
+    """Active machine and external identities that any of the given ones owns."""
+    return Identity.objects.active().filter(pk__in=owned_ids("identity", identity_ids, now)).order_by("name")
+
+
+def governance_is_staffed(now: datetime) -> bool:
+    """Whether the governance team has its two active members (rule 16)."""
+    return len(members(GOVERNANCE_TEAM, now)) >= 2  # noqa: PLR2004 - the rule's own number
