@@ -1,0 +1,53 @@
+"""What an administrator asks of policy. Each opens one transaction."""
+
+from datetime import datetime
+from uuid import UUID
+
+from governance.core.actor import Actor
+from governance.core.errors import Invalid
+from governance.core.locking import unit_of_work
+from governance.identities.models import Identity
+from governance.policy import moves, permissions
+from governance.policy.models import PolicyRuleVersion
+from governance.policy.moves import Wording
+
+
+@unit_of_work()
+def create_rule(
+    *, key: str, title: str, owner_id: UUID, wording: Wording, actor: Actor, why: str, now: datetime
+) -> PolicyRuleVersion:
+    """Make a rule, owned by an active identity, with its first draft. Raises Denied, Invalid."""
+    permissions.require(actor, "create")
+    owner = Identity.objects.active().filter(pk=owner_id).first()
+    if owner is None:
+        raise Invalid({"owner": "A rule is owned by an active identity."})
+    rule = moves.introduce(key, title, owner, actor=actor, why=why, now=now)
+    return moves.draft(rule, wording, actor=actor, why=why, now=now)
+
+
+@unit_of_work()
+def draft(*, rule_id: UUID, wording: Wording, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
+    """Draft the rule's next version. Raises NotFound, Denied, Invalid."""
+    rule = permissions.lock(actor, "draft", rule_id, now)
+    return moves.draft(rule, wording, actor=actor, why=why, now=now)
+
+
+@unit_of_work()
+def redraft(*, version_id: UUID, wording: Wording, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
+    """Say something else in a draft. Raises NotFound, Denied, Invalid, Conflict once it has been published."""
+    version = permissions.lock_version(actor, "draft", version_id, now)
+    return moves.redraft(version, wording, actor=actor, why=why, now=now)
+
+
+@unit_of_work()
+def publish(*, version_id: UUID, effective_from: datetime, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
+    """Put a draft in force from a moment on. Raises NotFound, Denied, Invalid, Conflict, IllegalMove."""
+    version = permissions.lock_version(actor, "publish", version_id, now)
+    return moves.publish(version, effective_from=effective_from, actor=actor, why=why, now=now)
+
+
+@unit_of_work()
+def retire(*, version_id: UUID, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
+    """End a published version now. Raises NotFound, Denied, IllegalMove."""
+    version = permissions.lock_version(actor, "retire", version_id, now)
+    return moves.retire(version, actor=actor, why=why, now=now)

@@ -1,0 +1,104 @@
+"""What the domain demands of every access, whatever the rules say: nobody can edit it, and it explains itself."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+
+from governance.catalog.states import CatalogState, Risk
+from governance.identities.states import Kind, Status
+from governance.policy.consequences import Consequence, StepSpec
+from governance.policy.facts import EntitlementFacts, Facts, IdentityFacts, PurposeFacts
+from governance.policy.states import StepKind
+from governance.policy.verdicts import BUILT_IN, Reason
+from governance.policy.words import day, length
+from governance.purposes.states import PurposeState
+
+
+def reasons(facts: Facts) -> list[Reason]:
+    """Every refusal and every limit that follows from the facts themselves (rules 1 and 19)."""
+    limits = [*_limits(facts)]
+    return [_refusal(text) for text in _refusals(facts, limits)] + limits
+
+
+UNCOVERED = Reason(BUILT_IN, 0, Consequence(deny=True), "No rule covers this access.")
+"""Silence denies (rule 15)."""
+
+
+def human_for_machine(facts: Facts) -> Reason | None:
+    """Above low risk a human must decide on what a machine identity asks for (rule 10); else None."""
+    if not facts.request.by_machine or facts.entitlement.risk == Risk.LOW:
+        return None
+    text = "A machine identity asks, and above low risk a human must decide."
+    return Reason(BUILT_IN, 0, Consequence(steps=(StepSpec(StepKind.ENTITLEMENT_OWNER),)), text)
+
+
+def _refusal(text: str) -> Reason:
+    return Reason(BUILT_IN, 0, Consequence(deny=True), text)
+
+
+def _refusals(facts: Facts, limits: Iterable[Reason]) -> Iterator[str]:
+    yield from _of_identity(facts.identity)
+    yield from _of_purpose(facts.purpose, facts.entitlement)
+    yield from _of_catalog(facts)
+    if facts.request.term <= timedelta():
+        yield "A lease has a length; this one has none."
+    if any(limit.limit(facts.now) <= facts.now for limit in limits):  # type: ignore[operator]  # each of them has one
+        yield "The lease would have to end before it starts."
+
+
+def _of_identity(identity: IdentityFacts) -> Iterator[str]:
+    if identity.status != Status.ACTIVE:
+        yield f"{identity.name} is {identity.status.replace('_', ' ')}; only an active identity is given access."
+    if identity.kind != Kind.PERSON and not identity.owned:
+        yield f"{identity.name} has no active {_answerable(identity)}."
+
+
+def _of_purpose(purpose: PurposeFacts, entitlement: EntitlementFacts) -> Iterator[str]:
+    if purpose.state != PurposeState.ACTIVE:
+        yield f"Purpose {purpose.reference} is {purpose.state}; access rests on an active purpose."
+    if purpose.ends_at is None and purpose.review_at is None:
+        yield f"Purpose {purpose.reference} has neither an end nor a review date."
+    if not purpose.justifies:
+        yield f"Purpose {purpose.reference} does not justify {entitlement.name}."
+
+
+def _of_catalog(facts: Facts) -> Iterator[str]:
+    entitlement, system, kind = facts.entitlement, facts.system, facts.identity.kind
+    if entitlement.state != CatalogState.ACTIVE:
+        yield f"{entitlement.name} is {entitlement.state}."
+    if system.state != CatalogState.ACTIVE:
+        yield f"{system.name} is {system.state}."
+    if kind not in entitlement.allowed_kinds:
+        label = Kind(kind).label if kind in Kind.values else kind
+        yield f"{entitlement.name} is not open to this kind of identity: {label}."
+
+
+def _limits(facts: Facts) -> Iterator[Reason]:
+    entitlement, purpose, identity, now = facts.entitlement, facts.purpose, facts.identity, facts.now
+    yield _cap(
+        entitlement.longest_lease, f"{entitlement.name} is leased for at most {length(entitlement.longest_lease)}."
+    )
+    if purpose.ends_at is not None:
+        yield _until(purpose.ends_at, _ending("The purpose", purpose.ends_at, now))
+    if purpose.review_at is not None:
+        yield _until(purpose.review_at, f"No lease outlasts the review of the purpose on {day(purpose.review_at)}.")
+    if identity.ends_at is not None:
+        yield _until(identity.ends_at, _ending(identity.name, identity.ends_at, now))
+    if identity.owned_until is not None:
+        duty = "sponsorship" if identity.kind == Kind.EXTERNAL else "ownership"
+        yield _until(identity.owned_until, _ending(f"The {duty} of {identity.name}", identity.owned_until, now))
+
+
+def _cap(cap: timedelta, text: str) -> Reason:
+    return Reason(BUILT_IN, 0, Consequence(cap=cap), text)
+
+
+def _until(until: datetime, text: str) -> Reason:
+    return Reason(BUILT_IN, 0, Consequence(until=until), text)
+
+
+def _ending(what: str, end: datetime, now: datetime) -> str:
+    return f"{what} {'ends' if end > now else 'ended'} on {day(end)}."
+
+
+def _answerable(identity: IdentityFacts) -> str:
+    return "sponsor" if identity.kind == Kind.EXTERNAL else "owner"

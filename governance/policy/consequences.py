@@ -1,0 +1,139 @@
+"""What follows from a rule, as a value and as the JSON that a version keeps."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from governance.policy.states import OutcomeKind, StepKind
+
+LONGEST_CAP: Final = timedelta(days=3660)
+MOST_APPROVERS: Final = 9
+
+
+class ConsequenceError(Exception):
+    """A consequence that can't be read or makes no sense; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpec:
+    """A step that has to be taken: whose decision it asks for, and how many of them must agree."""
+
+    kind: StepKind
+    required: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What follows where a rule applies; several may follow from one rule.
+
+    `cap` is the longest lease counted from its start. `until` is the latest end whatever the start; only what the
+    domain itself demands sets it.
+    """
+
+    deny: bool = False
+    steps: tuple[StepSpec, ...] = ()
+    without_human: bool = False
+    cap: timedelta | None = None
+    until: datetime | None = None
+
+    @property
+    def kinds(self) -> tuple[OutcomeKind, ...]:
+        """What it consists of, the heaviest first."""
+        present = {
+            OutcomeKind.DENY: self.deny,
+            OutcomeKind.REQUIRE_STEPS: bool(self.steps),
+            OutcomeKind.ALLOW_WITHOUT_HUMAN: self.without_human,
+            OutcomeKind.CAP_LEASE: self.cap is not None or self.until is not None,
+        }
+        return tuple(kind for kind, there in present.items() if there)
+
+    @property
+    def covers(self) -> bool:
+        """Whether it says if access may be had at all: a cap alone does not."""
+        return self.deny or self.without_human or bool(self.steps)
+
+
+def union(steps: Iterable[StepSpec]) -> tuple[StepSpec, ...]:
+    """Each kind once, in the fixed order, with the largest number of approvers that was asked for."""
+    required: dict[StepKind, int] = {}
+    for step in steps:
+        required[step.kind] = max(step.required, required.get(step.kind, 0))
+    return tuple(StepSpec(kind, required[kind]) for kind in StepKind if kind in required)
+
+
+def written(consequence: Consequence) -> dict[str, Any]:
+    """The JSON form that `read` takes: only what is there, lengths of time in seconds."""
+    value: dict[str, Any] = {}
+    if consequence.deny:
+        value["deny"] = True
+    if consequence.steps:
+        value["steps"] = [{"kind": str(step.kind), "required": step.required} for step in consequence.steps]
+    if consequence.without_human:
+        value["allow_without_human"] = True
+    if consequence.cap is not None:
+        value["cap_seconds"] = int(consequence.cap.total_seconds())
+    return value
+
+
+def read(value: object) -> Consequence:
+    """What follows, from its JSON form. Raises ConsequenceError: what is not understood must not be passed over."""
+    if not isinstance(value, Mapping):
+        raise ConsequenceError('What follows is a JSON object, such as {"deny": true}.')
+    if unknown := sorted(set(value) - {"deny", "steps", "allow_without_human", "cap_seconds"}):
+        raise ConsequenceError(f"Nothing is called {unknown[0]}: a rule can deny, ask for steps, allow or cap.")
+    return _sensible(
+        Consequence(
+            deny=_flag(value, "deny"),
+            steps=_steps(value.get("steps", [])),
+            without_human=_flag(value, "allow_without_human"),
+            cap=_cap(value.get("cap_seconds")),
+        )
+    )
+
+
+def _sensible(consequence: Consequence) -> Consequence:
+    if not consequence.kinds:
+        raise ConsequenceError("Something has to follow: deny, steps, allow_without_human or cap_seconds.")
+    if consequence.deny and len(consequence.kinds) > 1:
+        raise ConsequenceError("A rule that denies can do nothing else.")
+    if consequence.steps and consequence.without_human:
+        raise ConsequenceError("A rule can't ask for steps and do without a human.")
+    return consequence
+
+
+def _flag(value: Mapping[str, Any], name: str) -> bool:
+    flag = value.get(name, False)
+    if not isinstance(flag, bool):
+        raise ConsequenceError(f"{name} is true or false.")
+    return flag
+
+
+def _cap(seconds: object) -> timedelta | None:
+    if seconds is None:
+        return None
+    if type(seconds) is not int or not 0 < seconds <= LONGEST_CAP.total_seconds():
+        raise ConsequenceError(
+            f"A cap is a whole number of seconds, more than none and at most {LONGEST_CAP.days} days."
+        )
+    return timedelta(seconds=seconds)
+
+
+def _steps(steps: object) -> tuple[StepSpec, ...]:
+    if not isinstance(steps, list):
+        raise ConsequenceError("Steps are a list.")
+    found = [_step(step) for step in steps]
+    if len({step.kind for step in found}) < len(found):
+        raise ConsequenceError("Each kind of step is asked for once.")
+    return union(found)
+
+
+def _step(step: object) -> StepSpec:
+    if not isinstance(step, Mapping) or set(step) - {"kind", "required"}:
+        raise ConsequenceError('A step reads like {"kind": "manager", "required": 1}.')
+    kind, required = step.get("kind"), step.get("required", 1)
+    if kind not in StepKind.values:
+        raise ConsequenceError(f"There is no step called {kind}; there are {', '.join(StepKind.values)}.")
+    if type(required) is not int or not 0 < required <= MOST_APPROVERS:
+        raise ConsequenceError(f"A step needs between 1 and {MOST_APPROVERS} approvers.")
+    return StepSpec(StepKind(kind), required)

@@ -1,0 +1,202 @@
+"""What policy may know: every fact once, with its type and its meaning.
+
+Conditions are type-checked against this declaration, reasons are filled in from it, decisions keep its values, and the
+table in docs/policy.md is generated from it. A fact that is not declared here does not exist for policy.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from operator import attrgetter
+from typing import Annotated, Any, get_type_hints
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityFacts:
+    """The identity that is to hold the access."""
+
+    id: Annotated[UUID, "Its id in the portal"]
+    name: Annotated[str, "Its name"]
+    kind: Annotated[str, "`person`, `external`, `service_account`, `workload`, `api_client` or `agent`"]
+    machine: Annotated[bool, "Whether it is a machine identity: any kind but `person` and `external`"]
+    status: Annotated[str, "`expected`, `active`, `on_leave`, `suspended` or `ended`"]
+    source: Annotated[str, "Where its record comes from: the name of the authoritative source"]
+    department: Annotated[str, "Its department; empty if unknown"]
+    title: Annotated[str, "Its job title; empty if unknown"]
+    environment: Annotated[str, "`development`, `test` or `production`; empty for people"]
+    owned: Annotated[bool, "Whether an active person answers for it now: its owner, or an external's sponsor"]
+    owned_until: Annotated[datetime | None, "When that ownership or sponsorship ends"]
+    ends_at: Annotated[datetime | None, "When the identity itself ends"]
+
+
+@dataclass(frozen=True, slots=True)
+class EntitlementFacts:
+    """What is asked for."""
+
+    id: Annotated[UUID, "Its id in the portal"]
+    key: Annotated[str, "Its key in its system"]
+    name: Annotated[str, "Its name"]
+    state: Annotated[str, "`active` or `retired`"]
+    risk: Annotated[str, "`low`, `moderate`, `high` or `critical`"]
+    privileged: Annotated[bool, "Whether it gives privileged access"]
+    longest_lease: Annotated[timedelta, "The longest lease the catalog permits"]
+    allowed_kinds: Annotated[tuple[str, ...], "The kinds of identity that may hold it"]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemFacts:
+    """Where it would stand."""
+
+    id: Annotated[UUID, "Its id in the portal"]
+    key: Annotated[str, "Its key"]
+    name: Annotated[str, "Its name"]
+    state: Annotated[str, "`active` or `retired`"]
+    environment: Annotated[str, "`development`, `test` or `production`"]
+    risk: Annotated[str, "`low`, `moderate`, `high` or `critical`"]
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeFacts:
+    """What it would be for."""
+
+    id: Annotated[UUID, "Its id in the portal"]
+    reference: Annotated[str, "Its reference, such as `P-0164`"]
+    name: Annotated[str, "Its name"]
+    state: Annotated[str, "`proposed`, `approved`, `active`, `retiring`, `retired` or `rejected`"]
+    emergency: Annotated[bool, "Whether it is an emergency"]
+    justifies: Annotated[bool, "Whether it may justify this entitlement"]
+    ends_at: Annotated[datetime | None, "When it ends"]
+    review_at: Annotated[datetime | None, "When it is due for review, which no lease on it outlasts"]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """How it is asked for."""
+
+    requester_id: Annotated[UUID, "The id of the identity that asks"]
+    requester_kind: Annotated[str, "The kind of the identity that asks"]
+    by_machine: Annotated[bool, "Whether a machine identity asks"]
+    for_self: Annotated[bool, "Whether the requester is the human who would hold the access"]
+    term: Annotated[timedelta, "The length of the lease that is asked for"]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFacts:
+    """What the identity has already."""
+
+    entitlements: Annotated[
+        tuple[str, ...], "What it holds now, as `system/entitlement` keys: wanted for it, or seen in the system"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything one decision rests on, as it was at `now`."""
+
+    identity: IdentityFacts
+    entitlement: EntitlementFacts
+    system: SystemFacts
+    purpose: PurposeFacts
+    request: RequestFacts
+    access: AccessFacts
+    assurance: Annotated[int, "The requester's session: authenticator assurance level 1 to 3, or 0 for none"]
+    now: Annotated[datetime, "The moment of the decision"]
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One fact: the name that conditions use, its Python type, its meaning, and an example of its value."""
+
+    name: str
+    type: Any
+    meaning: str
+    example: Any
+
+
+FAR_FUTURE = datetime(9999, 12, 31, tzinfo=UTC)
+"""What a condition sees where there is no end: later than any time that it could be compared with."""
+
+
+@cache
+def declarations() -> tuple[Declaration, ...]:
+    """Every fact, in the order of the declaration."""
+    return tuple(_declared(Facts, ""))
+
+
+def _declared(group: type, prefix: str) -> Iterator[Declaration]:
+    hints = get_type_hints(group, include_extras=True)
+    for field in fields(group):
+        name, hint = prefix + field.name, hints[field.name]
+        if is_dataclass(hint):
+            yield from _declared(hint, f"{name}.")  # type: ignore[arg-type]  # the class, not an instance
+        else:
+            yield Declaration(name, hint.__origin__, hint.__metadata__[0], attrgetter(name)(EXAMPLE))
+
+
+def flat(facts: Facts) -> dict[str, Any]:
+    """The facts by the names that conditions and reasons use: `{"identity.kind": "agent", …}`."""
+    return {name: value(facts) for name, value in _getters()}
+
+
+@cache
+def _getters() -> "tuple[tuple[str, attrgetter[Any]], ...]":
+    return tuple((declaration.name, attrgetter(declaration.name)) for declaration in declarations())
+
+
+EXAMPLE = Facts(
+    identity=IdentityFacts(
+        id=UUID("0192f0c1-7a00-7000-8000-000000000001"),
+        name="agent-invoice-reader",
+        kind="agent",
+        machine=True,
+        status="active",
+        source="cmdb",
+        department="Finance",
+        title="",
+        environment="production",
+        owned=True,
+        owned_until=None,
+        ends_at=datetime(2027, 9, 30, 18, tzinfo=UTC),
+    ),
+    entitlement=EntitlementFacts(
+        id=UUID("0192f0c1-7a00-7000-8000-000000000002"),
+        key="invoice-match",
+        name="Match invoices to orders",
+        state="active",
+        risk="moderate",
+        privileged=False,
+        longest_lease=timedelta(days=60),
+        allowed_kinds=("person", "agent"),
+    ),
+    system=SystemFacts(
+        id=UUID("0192f0c1-7a00-7000-8000-000000000003"),
+        key="ledger",
+        name="Ledger",
+        state="active",
+        environment="production",
+        risk="high",
+    ),
+    purpose=PurposeFacts(
+        id=UUID("0192f0c1-7a00-7000-8000-000000000004"),
+        reference="P-0164",
+        name="Supplier invoice intake",
+        state="active",
+        emergency=False,
+        justifies=True,
+        ends_at=datetime(2027, 6, 30, 18, tzinfo=UTC),
+        review_at=datetime(2027, 3, 31, tzinfo=UTC),
+    ),
+    request=RequestFacts(
+        requester_id=UUID("0192f0c1-7a00-7000-8000-000000000005"),
+        requester_kind="person",
+        by_machine=False,
+        for_self=False,
+        term=timedelta(days=30),
+    ),
+    access=AccessFacts(entitlements=("ledger/invoice-read",)),
+    assurance=2,
+    now=datetime(2026, 11, 12, 9, 30, tzinfo=UTC),
+)
+"""One ordinary decision. New conditions and reasons are tried on it before they are kept."""

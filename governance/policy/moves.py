@@ -1,0 +1,244 @@
+"""What changes policy and what keeps its answers. Callers hold the rule and decide who may do it.
+
+A published version says for ever what it said: decisions name it. So nothing here changes one but its end.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+from django.core.exceptions import ValidationError
+from django.db.models import Max
+
+from governance.core.actor import Actor
+from governance.core.errors import Conflict, Invalid
+from governance.core.events import Event, record
+from governance.core.locking import locked_all, require_held
+from governance.core.moves import amend, create, move, plain
+from governance.identities.models import Identity, Ownership
+from governance.identities.states import OwnerRole
+from governance.policy.cel import ConditionError, checked
+from governance.policy.consequences import Consequence, ConsequenceError, read, written
+from governance.policy.facts import EXAMPLE, flat
+from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
+from governance.policy.rules import sayable
+from governance.policy.starter import StarterRule
+from governance.policy.states import Phase, VersionState
+from governance.policy.verdicts import Reason, Verdict
+from governance.policy.words import TemplateError, rendered
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a version is to say. `outcomes` are in the JSON form of `consequences.read`."""
+
+    condition: str
+    outcomes: dict[str, Any]
+    reason: str
+    priority: int = 100
+
+
+def check(wording: Wording) -> Consequence:
+    """What would follow. Raises Invalid, with what is wrong at each field, if the wording can't be kept."""
+    wrong: dict[str, str] = {}
+    consequence = Consequence()
+    try:
+        checked(wording.condition)
+    except ConditionError as error:
+        wrong["condition"] = str(error)
+    try:
+        consequence = read(wording.outcomes)
+    except ConsequenceError as error:
+        wrong["outcomes"] = str(error)
+    try:
+        _check_reason(wording.reason, consequence)
+    except TemplateError as error:
+        wrong["reason"] = str(error)
+    if wrong:
+        raise Invalid(wrong)
+    return consequence
+
+
+def _check_reason(reason: str, consequence: Consequence) -> None:
+    if not reason.strip():
+        raise TemplateError("Say in words that a requester can read why this follows.")
+    rendered(reason, {**flat(EXAMPLE), **sayable(consequence)})
+
+
+def introduce(key: str, title: str, owner: Identity, *, actor: Actor, why: str, now: datetime) -> PolicyRule:
+    """Make a rule that says nothing yet, and whom it belongs to. Raises Invalid."""
+    rule = PolicyRule(key=key, title=title.strip())
+    try:
+        rule.full_clean()
+    except ValidationError as error:
+        raise Invalid({name: " ".join(messages) for name, messages in error.message_dict.items()}) from error
+    create(rule, actor=actor, why=why, now=now)
+    owned = Ownership(subject_kind=rule.NOUN, subject_id=rule.pk, role=OwnerRole.OWNER, identity=owner, starts_at=now)
+    create(owned, actor=actor, why=why, now=now)
+    return rule
+
+
+def draft(rule: PolicyRule, wording: Wording, *, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
+    """Add a draft as the held rule's next version. Raises Invalid, LockError."""
+    require_held(rule)
+    consequence = check(wording)
+    last = rule.versions.aggregate(last=Max("number"))["last"] or 0
+    version = PolicyRuleVersion(rule=rule, number=last + 1, **_fields(wording, consequence))
+    return create(version, actor=actor, why=why, now=now)
+
+
+def redraft(
+    version: PolicyRuleVersion, wording: Wording, *, actor: Actor, why: str, now: datetime
+) -> PolicyRuleVersion:
+    """Say something else in a held draft. Raises Invalid, and Conflict once it has been published."""
+    if version.state != VersionState.DRAFT:
+        raise Conflict(f"{version} has been published; draft a new version.", code="already_published")
+    return amend(version, "redrafted", actor=actor, why=why, now=now, **_fields(wording, check(wording)))
+
+
+def _fields(wording: Wording, consequence: Consequence) -> dict[str, Any]:
+    return {
+        "condition": wording.condition,
+        "outcomes": written(consequence),
+        "reason": wording.reason.strip(),
+        "priority": wording.priority,
+    }
+
+
+def publish(
+    version: PolicyRuleVersion,
+    *,
+    effective_from: datetime,
+    actor: Actor,
+    why: str,
+    now: datetime,
+) -> PolicyRuleVersion:
+    """Put a held draft in force from a moment on, and retire the version before it at that moment.
+
+    Raises Invalid for a moment that has passed, Conflict when another version is to take effect later, IllegalMove.
+    """
+    if effective_from < now:
+        raise Invalid({"effective_from": "A rule can't take effect in the past."})
+    check(Wording(version.condition, version.outcomes, version.reason, version.priority))
+    _make_way(version.rule, effective_from, actor=actor, why=f"Followed by {version}", now=now)
+    return move(version, VersionState.PUBLISHED, actor=actor, why=why, now=now, effective_from=effective_from)
+
+
+def _make_way(rule: PolicyRule, moment: datetime, *, actor: Actor, why: str, now: datetime) -> None:
+    for earlier in locked_all(rule.versions.filter(state=VersionState.PUBLISHED).select_related("rule")):
+        if earlier.effective_from is not None and earlier.effective_from >= moment:
+            raise Conflict(f"{earlier} takes effect at {plain(earlier.effective_from)}; retire it first.")
+        _retire(earlier, moment, actor=actor, why=why, now=now)
+
+
+def retire(version: PolicyRuleVersion, *, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
+    """End a held, published version now; one that has not taken effect yet never will. Raises IllegalMove."""
+    start = version.effective_from
+    return _retire(version, max(now, start) if start else now, actor=actor, why=why, now=now)
+
+
+def _retire(
+    version: PolicyRuleVersion,
+    moment: datetime,
+    *,
+    actor: Actor,
+    why: str,
+    now: datetime,
+) -> PolicyRuleVersion:
+    return move(version, VersionState.RETIRED, actor=actor, why=why, now=now, effective_until=moment)
+
+
+def install(rules: Iterable[StarterRule], owner: Identity, *, actor: Actor, why: str, now: datetime) -> None:
+    """Make and publish rules, in force from `now` on and all owned by one identity. Raises Invalid."""
+    for starter in rules:
+        rule = introduce(starter.key, starter.title, owner, actor=actor, why=why, now=now)
+        wording = Wording(starter.condition, starter.outcomes, starter.reason, starter.priority)
+        version = draft(rule, wording, actor=actor, why=why, now=now)
+        publish(version, effective_from=now, actor=actor, why=why, now=now)
+
+
+# Decisions ------------------------------------------------------------------------------------------------------------
+
+
+def record_decision(
+    verdict: Verdict,
+    *,
+    phase: Phase,
+    subject_kind: str,
+    subject_id: UUID,
+    actor: Actor,
+) -> PolicyDecision:
+    """Keep a verdict with the facts and versions it rests on, as the decision of `verdict.facts.now` on a subject.
+
+    `actor` is who asked. The event `policy.decided` commits with it.
+    """
+    facts = plain(asdict(verdict.facts))
+    decision = PolicyDecision(
+        phase=phase,
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        allowed=verdict.allowed,
+        needs_human=verdict.needs_human,
+        steps=[{"kind": str(step.kind), "required": step.required} for step in verdict.steps],
+        cap=verdict.cap,
+        latest_end=verdict.latest_end,
+        reasons=[_reason(reason) for reason in verdict.reasons],
+        facts=facts,
+        facts_hash=facts_hash(facts),
+        rule_versions=dict(verdict.rule_versions),
+        at=verdict.facts.now,
+    )
+    decision.save(force_insert=True)
+    record([_decided(decision, verdict, actor)])
+    return decision
+
+
+def facts_hash(facts: dict[str, Any]) -> str:
+    """SHA-256, in hexadecimal, over the canonical form (RFC 8785) of facts as a decision keeps them."""
+    return sha256(rfc8785.dumps(facts)).hexdigest()
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "rule": reason.rule_key,
+        "version": reason.version,
+        "outcome": str(reason.outcome),
+        "outcomes": [str(kind) for kind in reason.consequence.kinds],
+        "text": reason.text,
+        "broken": reason.broken,
+        "defect": reason.defect,
+        "cap_seconds": plain(reason.consequence.cap),
+        "until": plain(reason.consequence.until),
+    }
+
+
+def _decided(decision: PolicyDecision, verdict: Verdict, actor: Actor) -> Event:
+    return Event(
+        action="policy.decided",
+        actor=actor,
+        subject_kind=decision.subject_kind,
+        subject_id=decision.subject_id,
+        subject_label=f"{verdict.facts.entitlement.name} for {verdict.facts.identity.name}",
+        reason=_told(verdict),
+        at=decision.at,
+        facts={
+            "decision_id": str(decision.pk),
+            "phase": str(decision.phase),
+            "allowed": decision.allowed,
+            "steps": decision.steps,
+            "latest_end": plain(decision.latest_end),
+            "facts_hash": decision.facts_hash,
+            "rules": {reason.rule_key: reason.version for reason in verdict.reasons if not reason.built_in},
+            "broken_rules": [reason.rule_key for reason in verdict.reasons if reason.broken],
+        },
+    )
+
+
+def _told(verdict: Verdict) -> str:
+    """Why, in words: all denials, or else what the rules that applied say."""
+    reasons: Sequence[Reason] = verdict.denials or [reason for reason in verdict.reasons if reason.consequence.covers]
+    return " ".join(reason.text for reason in reasons)

@@ -1,0 +1,202 @@
+"""Policy asked of the database: the rules in force, the facts of a moment, and the verdict on them."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from governance.access.models import Assignment, PresencePeriod
+from governance.catalog.models import Entitlement, System
+from governance.identities.models import Identity, Ownership
+from governance.identities.queries import owners_of
+from governance.identities.states import Kind, OwnerRole
+from governance.policy.consequences import Consequence, ConsequenceError, read
+from governance.policy.facts import (
+    AccessFacts,
+    EntitlementFacts,
+    Facts,
+    IdentityFacts,
+    PurposeFacts,
+    RequestFacts,
+    SystemFacts,
+)
+from governance.policy.models import PolicyRuleVersion
+from governance.policy.rules import RuleData, evaluate
+from governance.policy.states import VersionState
+from governance.policy.verdicts import Verdict
+from governance.purposes.models import Justification, Purpose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What policy is asked: may `identity` hold something for `purpose` over `term`, as `requester` asks.
+
+    `assurance` is the authenticator assurance level (0 to 3) of the session that asked, `now` the moment to judge by.
+    The rows are taken as they are: whoever needs them fresh passes them fresh, or locked.
+    """
+
+    identity: Identity
+    purpose: Purpose
+    requester: Identity
+    term: timedelta
+    assurance: int
+    now: datetime
+
+
+def decide(asking: Asking, entitlement: Entitlement) -> Verdict:
+    """What policy says of one entitlement. The same for a preview, at submission and at activation; stores nothing."""
+    return decide_many(asking, [entitlement])[entitlement.pk]
+
+
+def decide_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mapping[UUID, Verdict]:
+    """The verdict on each entitlement by its id, in a number of queries that does not grow with them."""
+    rules = rules_in_force(asking.now)
+    return {pk: evaluate(rules, facts) for pk, facts in gather_many(asking, entitlements).items()}
+
+
+def versions_in_force(moment: datetime) -> "QuerySet[PolicyRuleVersion]":
+    """The published versions in force at the moment, also those that have been retired since; at most one per rule."""
+    unended = Q(effective_until__isnull=True) | Q(effective_until__gt=moment)
+    published = PolicyRuleVersion.objects.exclude(state=VersionState.DRAFT)
+    return published.filter(unended, effective_from__lte=moment).select_related("rule")
+
+
+def rules_in_force(moment: datetime) -> tuple[RuleData, ...]:
+    """The rules that decide at the moment, for the evaluator; one query."""
+    return tuple(rule_data(version) for version in versions_in_force(moment))
+
+
+def rule_data(version: PolicyRuleVersion) -> RuleData:
+    """A version as the evaluator takes it. Outcomes that can't be read make it a broken rule, which denies."""
+    try:
+        consequence, defect = read(version.outcomes), ""
+    except ConsequenceError as error:
+        consequence, defect = Consequence(deny=True), str(error)
+    return RuleData(
+        key=version.rule.key,
+        version=version.number,
+        condition=version.condition,
+        consequence=consequence,
+        reason=version.reason,
+        priority=version.priority,
+        defect=defect,
+    )
+
+
+def gather_facts(asking: Asking, entitlement: Entitlement) -> Facts:
+    """Everything policy may know about one entitlement; a constant number of queries."""
+    return gather_many(asking, [entitlement])[entitlement.pk]
+
+
+def gather_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mapping[UUID, Facts]:
+    """The facts on each entitlement by its id, in a number of queries that does not grow with them."""
+    identity, request = _identity(asking.identity, asking.now), _request(asking)
+    access = AccessFacts(entitlements=_held(asking.identity))
+    justified = _justified(asking.purpose, entitlements)
+    return {
+        entitlement.pk: Facts(
+            identity=identity,
+            entitlement=_entitlement(entitlement),
+            system=_system(entitlement.system),
+            purpose=_purpose(asking.purpose, justifies=entitlement.pk in justified),
+            request=request,
+            access=access,
+            assurance=asking.assurance,
+            now=asking.now,
+        )
+        for entitlement in _with_systems(entitlements)
+    }
+
+
+def _with_systems(entitlements: Iterable[Entitlement]) -> "QuerySet[Entitlement]":
+    return Entitlement.objects.filter(pk__in=[entitlement.pk for entitlement in entitlements]).select_related("system")
+
+
+def _held(identity: Identity) -> tuple[str, ...]:
+    """What stands for the identity's accounts: wanted, or seen at the last look."""
+    seen = PresencePeriod.objects.filter(assignment=OuterRef("pk"), ends_at__isnull=True)
+    assignments = Assignment.objects.filter(Q(wanted=True) | Exists(seen), account__identity=identity)
+    keys = assignments.values_list("entitlement__system__key", "entitlement__key")
+    return tuple(sorted({f"{system}/{key}" for system, key in keys}))
+
+
+def _justified(purpose: Purpose, entitlements: Iterable[Entitlement]) -> frozenset[UUID]:
+    wanted = [entitlement.pk for entitlement in entitlements]
+    rows = Justification.objects.filter(purpose=purpose, entitlement__in=wanted, ended_at__isnull=True)
+    return frozenset(rows.values_list("entitlement", flat=True))
+
+
+def _identity(identity: Identity, now: datetime) -> IdentityFacts:
+    owned, owned_until = (False, None) if identity.kind == Kind.PERSON else _ownership(identity, now)
+    return IdentityFacts(
+        id=identity.pk,
+        name=identity.name,
+        kind=identity.kind,
+        machine=identity.is_machine,
+        status=identity.state,
+        source=identity.source,
+        department=identity.department,
+        title=identity.title,
+        environment=identity.environment,
+        owned=owned,
+        owned_until=owned_until,
+        ends_at=identity.ends_at,
+    )
+
+
+def _ownership(identity: Identity, now: datetime) -> tuple[bool, datetime | None]:
+    """Whether somebody active answers for it now, and until when."""
+    periods = Ownership.objects.at(now).filter(subject_kind=Identity.NOUN, subject_id=identity.pk, role=OwnerRole.OWNER)
+    until = periods.values_list("ends_at", flat=True).first()
+    return bool(owners_of(Identity.NOUN, identity.pk, now)), until
+
+
+def _entitlement(entitlement: Entitlement) -> EntitlementFacts:
+    return EntitlementFacts(
+        id=entitlement.pk,
+        key=entitlement.key,
+        name=entitlement.name,
+        state=entitlement.state,
+        risk=entitlement.risk,
+        privileged=entitlement.privileged,
+        longest_lease=entitlement.longest_lease,
+        allowed_kinds=tuple(sorted(entitlement.allowed_kinds)),
+    )
+
+
+def _system(system: System) -> SystemFacts:
+    return SystemFacts(
+        id=system.pk,
+        key=system.key,
+        name=system.name,
+        state=system.state,
+        environment=system.environment,
+        risk=system.risk,
+    )
+
+
+def _purpose(purpose: Purpose, *, justifies: bool) -> PurposeFacts:
+    return PurposeFacts(
+        id=purpose.pk,
+        reference=purpose.reference,
+        name=purpose.name,
+        state=purpose.state,
+        emergency=purpose.emergency,
+        justifies=justifies,
+        ends_at=purpose.ends_at,
+        review_at=purpose.review_at,
+    )
+
+
+def _request(asking: Asking) -> RequestFacts:
+    requester, identity = asking.requester, asking.identity
+    same_human = requester.human_id is not None and requester.human_id == identity.human_id
+    return RequestFacts(
+        requester_id=requester.pk,
+        requester_kind=requester.kind,
+        by_machine=requester.is_machine,
+        for_self=same_human or requester.pk == identity.pk,
+        term=asking.term,
+    )

@@ -1,0 +1,92 @@
+"""A verdict and the reasons it is made of: values, to be shown, compared and kept."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from governance.policy.consequences import Consequence, StepSpec
+from governance.policy.facts import Facts
+from governance.policy.states import OutcomeKind
+
+BUILT_IN: Final = "built-in"
+"""The key of reasons that come from the domain's own rules, which nobody can edit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What one rule says of the facts, in words that a requester can read.
+
+    `defect` is empty unless the rule is broken, and then says how, for its owner: to a requester it means nothing.
+    """
+
+    rule_key: str
+    version: int
+    consequence: Consequence
+    text: str
+    priority: int = 0
+    defect: str = ""
+
+    @property
+    def outcome(self) -> OutcomeKind:
+        """The heaviest thing that follows."""
+        return self.consequence.kinds[0]
+
+    @property
+    def built_in(self) -> bool:
+        """Whether it comes from the domain's own rules."""
+        return self.rule_key == BUILT_IN
+
+    @property
+    def broken(self) -> bool:
+        """Whether the rule could not be evaluated, which denies."""
+        return self.defect != ""
+
+    def limit(self, start: datetime) -> datetime | None:
+        """The latest end that it leaves to a lease that begins at `start`, or None if it sets no limit."""
+        cap, until = self.consequence.cap, self.consequence.until
+        ends = [end for end in (start + cap if cap is not None else None, until) if end is not None]
+        return min(ends, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What policy says of `facts`, why, and by which versions.
+
+    `cap` is the longest lease from its start, `ends_by` the latest end whatever the start, `latest_end` what both leave
+    to a lease that starts at `facts.now`. `steps` are those to be taken in this order, none where access is denied.
+    `rule_versions` names every rule that was in force, whether or not it applied.
+    """
+
+    facts: Facts
+    allowed: bool
+    steps: tuple[StepSpec, ...]
+    cap: timedelta
+    ends_by: datetime
+    reasons: tuple[Reason, ...]
+    rule_versions: tuple[tuple[str, int], ...]
+
+    @property
+    def needs_human(self) -> bool:
+        """Whether somebody has to decide before access is granted."""
+        return bool(self.steps)
+
+    @property
+    def latest_end(self) -> datetime:
+        """The latest end of a lease that starts at the moment of the verdict."""
+        return min(self.facts.now + self.cap, self.ends_by)
+
+    @property
+    def binding(self) -> Reason:
+        """The reason why the latest end is not later."""
+        now = self.facts.now
+        limits = [(limit, reason) for reason in self.reasons if (limit := reason.limit(now)) is not None]
+        return min(limits, key=lambda pair: pair[0])[1]
+
+    @property
+    def denials(self) -> tuple[Reason, ...]:
+        """Why access is denied; empty if it is not."""
+        return tuple(reason for reason in self.reasons if reason.consequence.deny)
+
+    def end(self, start: datetime, term: timedelta) -> datetime:
+        """When a lease of the length `term` ends if it begins at `start`."""
+        return min(start + min(term, self.cap), self.ends_by)

@@ -1,0 +1,69 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from governance.policy.consequences import Consequence, ConsequenceError, StepSpec, read, union, written
+from governance.policy.states import StepKind
+
+STEPS = st.lists(st.builds(StepSpec, st.sampled_from(StepKind), st.integers(1, 9)), min_size=1).map(union)
+CAPS = st.integers(1, 86400 * 3660).map(lambda seconds: timedelta(seconds=seconds))
+CONSEQUENCES = st.one_of(
+    st.just(Consequence(deny=True)),
+    st.builds(Consequence, steps=STEPS, cap=st.none() | CAPS),
+    st.builds(Consequence, without_human=st.just(True), cap=st.none() | CAPS),
+    st.builds(Consequence, cap=CAPS),
+)
+
+
+class TestRead:
+    @given(CONSEQUENCES)
+    def test_gets_back_what_was_written(self, consequence: Consequence) -> None:
+        assert read(written(consequence)) == consequence
+
+    @pytest.mark.parametrize(
+        ("value", "words"),
+        [
+            ({}, "Something has to follow"),
+            ([], "JSON object"),
+            (None, "JSON object"),
+            ("deny", "JSON object"),
+            ({"deny": True, "notify": "owner"}, "Nothing is called notify"),
+            ({"deny": "false"}, "deny is true or false"),
+            ({"deny": False}, "Something has to follow"),
+            ({"deny": True, "cap_seconds": 60}, "can do nothing else"),
+            ({"steps": [{"kind": "manager"}], "allow_without_human": True}, "can't ask for steps and do without"),
+            ({"steps": "manager"}, "Steps are a list"),
+            ({"steps": ["manager"]}, "A step reads like"),
+            ({"steps": [{"kind": "manager", "optional": True}]}, "A step reads like"),
+            ({"steps": [{"kind": "mother"}]}, "no step called mother"),
+            ({"steps": [{"kind": "manager", "required": 0}]}, "between 1 and 9"),
+            ({"steps": [{"kind": "manager", "required": True}]}, "between 1 and 9"),
+            ({"steps": [{"kind": "manager"}, {"kind": "manager"}]}, "asked for once"),
+            ({"steps": []}, "Something has to follow"),
+            ({"cap_seconds": 0}, "whole number of seconds"),
+            ({"cap_seconds": -60}, "whole number of seconds"),
+            ({"cap_seconds": 1.5}, "whole number of seconds"),
+            ({"cap_seconds": True}, "whole number of seconds"),
+            ({"cap_seconds": 86400 * 3661}, "at most 3660 days"),
+        ],
+    )
+    def test_refuses_what_it_does_not_understand(self, value: Any, words: str) -> None:
+        with pytest.raises(ConsequenceError, match=words):
+            read(value)
+
+
+class TestUnion:
+    def test_keeps_one_step_of_a_kind_in_the_fixed_order_with_the_larger_number(self) -> None:
+        asked = [StepSpec(StepKind.SECURITY), StepSpec(StepKind.MANAGER, 2), StepSpec(StepKind.SECURITY, 3)]
+        assert union(asked) == (StepSpec(StepKind.MANAGER, 2), StepSpec(StepKind.SECURITY, 3))
+        assert union(reversed(asked)) == union(asked)
+
+
+class TestCovers:
+    def test_is_not_said_of_a_cap_alone(self) -> None:
+        assert not read({"cap_seconds": 60}).covers
+        assert all(read(value).covers for value in ({"deny": True}, {"allow_without_human": True}))
+        assert read({"steps": [{"kind": "manager"}], "cap_seconds": 60}).covers
