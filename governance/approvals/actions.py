@@ -1,0 +1,52 @@
+"""What people and workers ask of a step. Locks: what was asked for, then the route, then the step."""
+
+from datetime import datetime
+from uuid import UUID
+
+from governance.approvals import moves, permissions
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision
+from governance.approvals.states import Provenance, StepState, Verdict
+from governance.core.actor import Actor
+from governance.core.errors import Invalid, NotFound
+from governance.core.locking import locked, unit_of_work
+from governance.core.subjects import decidable
+from governance.identities.models import Identity
+
+TIMEOUT = Actor.system("timeout")
+
+
+@unit_of_work()
+def decide(*, step_id: UUID, verdict: Verdict, reason: str, actor: Actor, now: datetime) -> Decision:
+    """Approve, reject or return a step. Raises Invalid, NotFound, Denied, Conflict."""
+    if verdict != Verdict.APPROVE and not reason.strip():
+        raise Invalid({"reason": "Say why: the requester reads it."})
+    _lock_subject(step_id, actor.identity_ids)
+    step, decider_id = permissions.lock(actor, verdict, step_id, now)
+    cast = moves.Vote(
+        verdict=verdict,
+        provenance=Provenance.HUMAN,
+        decider=Identity.objects.get(pk=decider_id),
+        assurance=actor.assurance,
+        reason=reason.strip(),
+    )
+    return moves.vote(step, cast, actor=actor, now=now)
+
+
+def _lock_subject(step_id: UUID, identity_ids: "frozenset[UUID]" = frozenset()) -> None:
+    """Take the subject's locks and the route. Raises NotFound when there is no such step."""
+    step = ApprovalStep.objects.select_related("route").filter(pk=step_id).first()
+    if step is None:
+        raise NotFound
+    decidable(step.route.subject_kind).lock(step.route.subject_id, identity_ids)
+    locked(ApprovalRoute.objects.all(), step.route_id)
+
+
+@unit_of_work()
+def expire(*, step_id: UUID, now: datetime) -> bool:
+    """Close a step that is past its due time. Answers whether it was: safe to run twice or late."""
+    _lock_subject(step_id)
+    step = locked(ApprovalStep.objects.select_related("route"), step_id)
+    if step.state != StepState.OPEN or step.due_at is None or step.due_at > now:
+        return False
+    moves.expire(step, actor=TIMEOUT, now=now)
+    return True

@@ -1,0 +1,194 @@
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from governance.approvals import querysets
+from governance.approvals.states import (
+    ROUTE_MOVES,
+    STEP_MOVES,
+    Provenance,
+    RouteState,
+    StepState,
+    Verdict,
+)
+from governance.core.models import Governed, Record
+from governance.identities.models import Identity
+from governance.policy.models import PolicyDecision
+from governance.policy.states import StepKind
+
+
+class ApprovalRoute(Governed):
+    """The ordered steps that must answer for one subject, frozen with the policy decision that asked for them."""
+
+    NOUN = "approval_route"
+    MOVES = ROUTE_MOVES
+
+    subject_kind = models.CharField(max_length=32)
+    subject_id = models.UUIDField()
+    beneficiary = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    policy_decision = models.ForeignKey(PolicyDecision, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=16, choices=RouteState.choices, default=RouteState.OPEN)
+    opened_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=RouteState.values), name="route_state_is_known"),
+            models.UniqueConstraint(
+                fields=["subject_kind", "subject_id"],
+                condition=Q(state=RouteState.OPEN),
+                name="one_open_route_per_subject",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Route of {self.subject_kind} {self.subject_id}"
+
+    def facts(self) -> dict[str, Any]:
+        """What the route is about and which decision asked for it."""
+        return {
+            "subject_kind": self.subject_kind,
+            "subject_id": str(self.subject_id),
+            "policy_decision_id": str(self.policy_decision_id),
+        }
+
+
+class ApprovalStep(Governed):
+    """One stage of a route: who may decide, by when. `target_id` is the thing whose owner is asked."""
+
+    NOUN = "approval_step"
+    MOVES = STEP_MOVES
+
+    route = models.ForeignKey(ApprovalRoute, on_delete=models.PROTECT, related_name="steps")
+    position = models.PositiveSmallIntegerField()
+    kind = models.CharField(max_length=24, choices=StepKind.choices)
+    target_kind = models.CharField(max_length=32)
+    target_id = models.UUIDField()
+    target_label = models.CharField(max_length=300)
+    state = models.CharField(max_length=16, choices=StepState.choices, default=StepState.WAITING)
+    required = models.PositiveSmallIntegerField(default=1)
+    opened_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    state_reason = models.TextField(blank=True)
+
+    objects = querysets.StepQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["route", "position"], name="one_step_per_position"),
+            models.CheckConstraint(condition=Q(state__in=StepState.values), name="step_state_is_known"),
+            models.CheckConstraint(condition=Q(kind__in=StepKind.values), name="step_kind_is_known"),
+            models.CheckConstraint(
+                condition=~Q(state=StepState.OPEN) | Q(due_at__isnull=False),
+                name="open_step_has_a_due_time",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[StepState.SKIPPED, StepState.CANCELLED]) | ~Q(state_reason=""),
+                name="skipped_or_cancelled_step_says_why",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} step"
+
+    def facts(self) -> dict[str, Any]:
+        """Its place in the route and whose decision it asks for."""
+        return {
+            "route_id": str(self.route_id),
+            "position": self.position,
+            "kind": self.kind,
+            "target_kind": self.target_kind,
+            "target_id": str(self.target_id),
+        }
+
+
+class StepApprover(Record):
+    """That an identity is asked for a step, how it came to be asked, and since when. Ended, never deleted."""
+
+    step = models.ForeignKey(ApprovalStep, on_delete=models.PROTECT, related_name="approvers")
+    identity = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    via = models.CharField(max_length=200)
+    fallback = models.BooleanField(default=False)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["identity", "step"], name="open_steps_of", condition=Q(ends_at__isnull=True)),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["step", "identity"],
+                condition=Q(ends_at__isnull=True),
+                name="asked_once_per_step",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.identity} ({self.via})"
+
+
+class Decision(Record):
+    """A yes, a no or a question, with its provenance and the session's strength. Append-only."""
+
+    NOUN = "decision"
+
+    subject_kind = models.CharField(max_length=32)
+    subject_id = models.UUIDField()
+    step = models.ForeignKey(ApprovalStep, null=True, on_delete=models.PROTECT, related_name="decisions")
+    verdict = models.CharField(max_length=16, choices=Verdict.choices)
+    provenance = models.CharField(max_length=20, choices=Provenance.choices)
+    decider = models.ForeignKey(Identity, null=True, on_delete=models.PROTECT, related_name="decisions")
+    on_behalf_of = models.ForeignKey(Identity, null=True, on_delete=models.PROTECT, related_name="+")
+    assurance = models.PositiveSmallIntegerField()
+    reason = models.TextField()
+    facts = models.JSONField(default=dict)
+    policy_decision = models.ForeignKey(PolicyDecision, null=True, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["subject_kind", "subject_id"], name="decisions_by_subject")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(verdict__in=Verdict.values), name="verdict_is_known"),
+            models.CheckConstraint(
+                condition=~Q(provenance__in=[Provenance.HUMAN, Provenance.HUMAN_FOR_ANOTHER])
+                | Q(decider__isnull=False),
+                name="a_humans_decision_names_them",
+            ),
+            models.UniqueConstraint(
+                fields=["step", "decider"],
+                condition=~Q(verdict=Verdict.RETURN),
+                name="one_vote_per_step",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_verdict_display()} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class Question(Governed):
+    """What an approver asked back, and its answer. While it waits, the step's clock stands."""
+
+    NOUN = "question"
+
+    step = models.ForeignKey(ApprovalStep, on_delete=models.PROTECT, related_name="questions")
+    asked_by = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    question = models.TextField()
+    asked_at = models.DateTimeField()
+    answered_by = models.ForeignKey(Identity, null=True, on_delete=models.PROTECT, related_name="+")
+    answer = models.TextField(blank=True)
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["step"],
+                condition=Q(answered_at__isnull=True),
+                name="one_open_question_per_step",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Question on {self.step}"

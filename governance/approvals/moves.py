@@ -1,0 +1,272 @@
+"""The mechanism of a route: one step after another, each asked of people resolved at that moment.
+
+Callers hold the subject, then the route, then its steps. What was asked for is above and not known here.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Question, StepApprover
+from governance.approvals.queries import resolve
+from governance.approvals.states import ENDED_STEPS, Provenance, RouteState, StepState, Verdict
+from governance.core.actor import Actor
+from governance.core.events import Event, record
+from governance.core.locking import locked, locked_all
+from governance.core.moves import amend, create, move
+from governance.core.subjects import decidable
+from governance.identities.models import Identity
+from governance.notifications.moves import Notice, notify
+from governance.policy.models import PolicyDecision
+
+STEP_TERM = timedelta(days=5)
+"""How long an open step waits for its decision before it expires; a timeout never means yes (rule 15)."""
+
+ROUTING = Actor.system("routing")
+POLICY = Actor.system("policy")
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One step to be: whose decision it asks for, about which thing."""
+
+    kind: str
+    target_kind: str
+    target_id: UUID
+    target_label: str
+    required: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a route is about."""
+
+    kind: str
+    id: UUID
+    beneficiary: Identity
+
+
+def open_route(
+    subject: Subject,
+    decision: PolicyDecision,
+    plans: Sequence[StepPlan],
+    *,
+    actor: Actor,
+    now: datetime,
+) -> ApprovalRoute:
+    """Make the route that a policy decision asks for, and open its first step."""
+    route = ApprovalRoute(
+        subject_kind=subject.kind,
+        subject_id=subject.id,
+        beneficiary=subject.beneficiary,
+        policy_decision=decision,
+        opened_at=now,
+    )
+    create(route, actor=actor, why="Policy requires approval", now=now)
+    for position, plan in enumerate(plans, start=1):
+        step = ApprovalStep(
+            route=route,
+            position=position,
+            kind=plan.kind,
+            target_kind=plan.target_kind,
+            target_id=plan.target_id,
+            target_label=plan.target_label,
+            required=plan.required,
+        )
+        create(step, actor=actor, why="Policy requires approval", now=now)
+    _advance(route, actor=actor, now=now)
+    return route
+
+
+def _advance(route: ApprovalRoute, *, actor: Actor, now: datetime) -> bool:
+    """Open the next waiting step. Answers False when none waits: every step has approved."""
+    steps = locked_all(route.steps.filter(state=StepState.WAITING))
+    if not steps:
+        return False
+    step = min(steps, key=lambda waiting: waiting.position)
+    step.route = route
+    move(step, StepState.OPEN, actor=actor, why="Its turn", now=now, opened_at=now, due_at=now + STEP_TERM)
+    ask_again(step, why="The step opened", now=now)
+    return True
+
+
+def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
+    """Resolve who is asked, end what no longer holds and tell those who are new. Nobody at all is recorded too."""
+    chosen = {asked.identity_id: asked for asked in resolve(step, now)}
+    current = {row.identity_id: row for row in step.approvers.filter(ends_at__isnull=True)}
+    gone, fresh = current.keys() - chosen.keys(), chosen.keys() - current.keys()
+    if not gone and not fresh and (current or step.opened_at != now):
+        return
+    StepApprover.objects.filter(pk__in=[current[pk].pk for pk in gone]).update(ends_at=now)
+    StepApprover.objects.bulk_create(
+        StepApprover(step=step, identity_id=pk, via=chosen[pk].via, fallback=chosen[pk].fallback, starts_at=now)
+        for pk in fresh
+    )
+    facts = {"asked": sorted(map(str, chosen)), "via": sorted({asked.via for asked in chosen.values()})}
+    verb = "asked" if chosen else "unanswerable"
+    amend(step, verb, actor=ROUTING, why=why, now=now, facts=facts)
+    _tell(step, fresh, now)
+
+
+def _tell(step: ApprovalStep, identity_ids: Collection[UUID], now: datetime) -> None:
+    route = step.route
+    said = decidable(route.subject_kind).describe(frozenset({route.subject_id}))[route.subject_id]
+    body = f"Your decision is asked as {step.get_kind_display().lower()}."
+    once = f"asked:{step.pk}"
+    notify([Notice(pk, said.title, body, (ApprovalStep.NOUN, step.pk), once) for pk in identity_ids], now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """A decision to be recorded: what it says, where it comes from and why."""
+
+    verdict: Verdict
+    provenance: Provenance
+    decider: Identity | None
+    assurance: int
+    reason: str
+
+
+def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Decision:
+    """Record a decision on a held, open step and let the route go on from it. Raises IllegalMove."""
+    route = step.route
+    decision = Decision(
+        subject_kind=route.subject_kind,
+        subject_id=route.subject_id,
+        step=step,
+        verdict=cast.verdict,
+        provenance=cast.provenance,
+        decider=cast.decider,
+        assurance=cast.assurance,
+        reason=cast.reason,
+        policy_decision=route.policy_decision,
+        at=now,
+    )
+    _recorded(decision, str(step), actor)
+    match cast.verdict:
+        case Verdict.APPROVE:
+            _approved(step, decision, actor=actor, now=now)
+        case Verdict.REJECT:
+            _rejected(step, decision, actor=actor, now=now)
+        case Verdict.RETURN:
+            _returned(step, decision, actor=actor, now=now)
+    return decision
+
+
+def _recorded(decision: Decision, label: str, actor: Actor) -> Decision:
+    decision.save(force_insert=True)
+    record([_event(decision, label, actor)])
+    return decision
+
+
+def _event(decision: Decision, label: str, actor: Actor) -> Event:
+    return Event(
+        action=f"decision.{decision.verdict}",
+        actor=actor,
+        subject_kind=decision.subject_kind,
+        subject_id=decision.subject_id,
+        subject_label=label,
+        reason=decision.reason,
+        at=decision.at,
+        facts={
+            "decision_id": str(decision.pk),
+            "step_id": str(decision.step_id) if decision.step_id else None,
+            "provenance": decision.provenance,
+            "decider_id": str(decision.decider_id) if decision.decider_id else None,
+            "assurance": decision.assurance,
+            "policy_decision_id": str(decision.policy_decision_id),
+        },
+    )
+
+
+def _approved(step: ApprovalStep, decision: Decision, *, actor: Actor, now: datetime) -> None:
+    if step.decisions.filter(verdict=Verdict.APPROVE).count() < step.required:
+        return
+    move(step, StepState.APPROVED, actor=actor, why=decision.reason, now=now, closed_at=now)
+    if not _advance(step.route, actor=actor, now=now):
+        _close(step.route, RouteState.APPROVED, actor=actor, why=decision.reason, now=now)
+
+
+def _rejected(step: ApprovalStep, decision: Decision, *, actor: Actor, now: datetime) -> None:
+    move(step, StepState.REJECTED, actor=actor, why=decision.reason, now=now, closed_at=now)
+    _drop_waiting(step.route, actor=actor, why="An earlier step rejected", now=now)
+    _close(step.route, RouteState.REJECTED, actor=actor, why=decision.reason, now=now)
+
+
+def _returned(step: ApprovalStep, decision: Decision, *, actor: Actor, now: datetime) -> None:
+    move(step, StepState.RETURNED, actor=actor, why=decision.reason, now=now)
+    question = Question(step=step, asked_by=decision.decider, question=decision.reason, asked_at=now)
+    create(question, actor=actor, why=decision.reason, now=now)
+    route = step.route
+    decidable(route.subject_kind).on_returned(route.subject_id, actor=actor, why=decision.reason, now=now)
+
+
+def record_policy_yes(
+    subject_kind: str, subject_id: UUID, policy_decision: PolicyDecision, *, why: str, now: datetime
+) -> Decision:
+    """Record that policy answered without a human."""
+    decision = Decision(
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        verdict=Verdict.APPROVE,
+        provenance=Provenance.POLICY,
+        assurance=0,
+        reason=why,
+        policy_decision=policy_decision,
+        at=now,
+    )
+    return _recorded(decision, "policy", POLICY)
+
+
+def lock_question(question: Question) -> Question:
+    """Hold the question's route, step and itself; the subject is held already."""
+    step = question.step
+    locked(ApprovalRoute.objects.all(), step.route_id)
+    question.step = locked(ApprovalStep.objects.select_related("route"), step.pk)
+    held = locked(Question.objects.all(), question.pk)
+    held.step = question.step
+    return held
+
+
+def answer(question: Question, by: Identity, text: str, *, actor: Actor, now: datetime) -> ApprovalStep:
+    """Answer a question: its step opens again, its due time later by as long as the answer took."""
+    step = question.step
+    amend(question, "answered", actor=actor, why=text, now=now, answered_by=by, answer=text, answered_at=now)
+    due_at = (step.due_at or now) + (now - question.asked_at)
+    move(step, StepState.OPEN, actor=actor, why="Answered", now=now, due_at=due_at)
+    ask_again(step, why="The question was answered", now=now)
+    subject = (ApprovalStep.NOUN, step.pk)
+    notice = Notice(question.asked_by_id, "Your question was answered", text, subject, f"answered:{question.pk}")
+    notify([notice], now=now)
+    return step
+
+
+def expire(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
+    """Close a step, and its route, that nobody answered in time."""
+    why = f"Nobody decided by {step.due_at:%d %b %Y %H:%M}"
+    move(step, StepState.EXPIRED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
+    _drop_waiting(step.route, actor=actor, why=why, now=now)
+    _close(step.route, RouteState.EXPIRED, actor=actor, why=why, now=now)
+
+
+def cancel(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
+    """Close a held route whose subject no longer asks; the subject is not called back."""
+    for step in locked_all(route.steps.exclude(state__in=ENDED_STEPS)):
+        _cancel_step(step, actor=actor, why=why, now=now)
+    move(route, RouteState.CANCELLED, actor=actor, why=why, now=now, closed_at=now)
+
+
+def _drop_waiting(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
+    for step in locked_all(route.steps.filter(state=StepState.WAITING)):
+        _cancel_step(step, actor=actor, why=why, now=now)
+
+
+def _cancel_step(step: ApprovalStep, *, actor: Actor, why: str, now: datetime) -> None:
+    move(step, StepState.CANCELLED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
+
+
+def _close(route: ApprovalRoute, to: RouteState, *, actor: Actor, why: str, now: datetime) -> None:
+    move(route, to, actor=actor, why=why, now=now, closed_at=now)
+    subject = decidable(route.subject_kind)
+    subject.on_decided(route.subject_id, outcome=str(to), actor=actor, why=why, now=now)

@@ -1,0 +1,64 @@
+"""Who may see an approval step, and who may decide it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from governance.approvals.models import ApprovalStep
+from governance.approvals.queries import resolve
+from governance.approvals.states import StepState
+from governance.core.actor import Actor, Role
+from governance.core.errors import Conflict, Denied, NotFound
+from governance.core.locking import locked
+
+OVERSEE = (Role.AUDITOR, Role.SECURITY)
+DECIDES = frozenset({"approve", "reject", "return"})
+
+
+def visible(actor: Actor) -> "QuerySet[ApprovalStep]":
+    """Steps the actor is or was asked for; all for those who oversee."""
+    if actor.has(*OVERSEE):
+        return ApprovalStep.objects.all()
+    return ApprovalStep.objects.ever_asking(actor.identity_ids)
+
+
+def inbox(actor: Actor) -> "QuerySet[ApprovalStep]":
+    """Steps that wait for the actor's decision now."""
+    return ApprovalStep.objects.open().asking(actor.identity_ids)
+
+
+def decider_for(actor: Actor, step: ApprovalStep, now: datetime) -> UUID | None:
+    """The actor's identity that is asked for an open step, by what holds at this moment (rules 2 and 16)."""
+    asked = {one.identity_id for one in resolve(step, now)}
+    return next(iter(sorted(asked & actor.identity_ids)), None)
+
+
+def can(actor: Actor, verb: str, step: ApprovalStep, now: datetime) -> bool:
+    """Whether the actor may decide this step now."""
+    return verb in DECIDES and step.state == StepState.OPEN and decider_for(actor, step, now) is not None
+
+
+def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> tuple[ApprovalStep, UUID]:
+    """Take an open step the actor is asked for, with the identity they decide as.
+
+    Raises NotFound for strangers, Conflict saying who came first, Denied for those not asked or not eligible.
+    """
+    try:
+        step = locked(ApprovalStep.objects.filter(pk__in=visible(actor).values("pk")).select_related("route"), pk)
+    except ApprovalStep.DoesNotExist:
+        raise NotFound from None
+    if step.state != StepState.OPEN:
+        raise Conflict(already(step), code="already_decided")
+    decider = decider_for(actor, step, now)
+    if verb not in DECIDES or decider is None:
+        raise Denied("You are not asked for this step: it is your own access, or somebody else now answers for it.")
+    return step, decider
+
+
+def already(step: ApprovalStep) -> str:
+    """What happened to a step that no longer waits: who, what and when."""
+    last = step.decisions.select_related("decider").order_by("-at").first()
+    if last is None or last.decider is None:
+        return f"This step is {step.get_state_display().lower()}: {step.state_reason or 'it no longer waits'}."
+    return f"{last.decider} decided first: {last.get_verdict_display().lower()}, {last.at:%d %b %Y %H:%M} UTC."

@@ -1,0 +1,62 @@
+"""Whom a step asks, resolved live from owners, managers and teams (rule 16)."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision
+from governance.approvals.rules import Asked, Candidates, choose
+from governance.approvals.states import Verdict
+from governance.core.subjects import decidable
+from governance.identities.models import Identity
+from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
+from governance.identities.states import OwnerRole, Status
+from governance.policy.states import StepKind
+
+
+def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
+    """Who is to be asked for the step now: eligible people only, by the first choice or its fallbacks."""
+    return choose(_chain(step, now), excluded(step.route, now))
+
+
+def excluded(route: ApprovalRoute, now: datetime) -> frozenset[UUID]:
+    """Identities that may not decide: the parties to the subject, and whoever approved an earlier step."""
+    parties = decidable(route.subject_kind).parties(route.subject_id, now)
+    earlier = Decision.objects.filter(step__route=route, verdict=Verdict.APPROVE, decider__isnull=False)
+    return same_human([*parties, *earlier.values_list("decider", flat=True)])
+
+
+def _chain(step: ApprovalStep, now: datetime) -> list[Candidates]:
+    match step.kind:
+        case StepKind.SECURITY:
+            first = [Candidates("Security", _ids(members(SECURITY_TEAM, now)), fallback=False)]
+        case StepKind.MANAGER:
+            first = _managers(step)
+        case _:
+            first = _owners(step, now)
+    governance = Candidates("Governance team", _ids(members(GOVERNANCE_TEAM, now)), fallback=True)
+    return [*first, governance]
+
+
+def _managers(step: ApprovalStep) -> list[Candidates]:
+    """The manager of the person the step is about, then the manager above."""
+    person = Identity.objects.select_related("manager__manager").get(pk=step.target_id)
+    manager = person.manager
+    above = manager.manager if manager else None
+    return [
+        Candidates(f"Manager of {person}", _ids([manager]), fallback=False),
+        Candidates(f"Manager of {manager}", _ids([above]), fallback=True),
+    ]
+
+
+def _owners(step: ApprovalStep, now: datetime) -> list[Candidates]:
+    roles = owners([(step.target_kind, step.target_id)], now)[step.target_kind, step.target_id]
+    label = step.target_label
+    return [
+        Candidates(f"Owner of {label}", _ids(roles.get(OwnerRole.OWNER, [])), fallback=False),
+        Candidates(f"Backup owner of {label}", _ids(roles.get(OwnerRole.BACKUP_OWNER, [])), fallback=True),
+    ]
+
+
+def _ids(people: Iterable[Identity | None]) -> tuple[UUID, ...]:
+    return tuple(person.pk for person in people if person is not None and person.state == Status.ACTIVE)

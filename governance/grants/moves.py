@@ -1,0 +1,270 @@
+"""What happens to a lease. Callers hold the locks: assignment before grant, both before what asked for it.
+
+An assignment is driven to a level: whoever changes a grant recomputes `wanted` from the grants live then,
+so two ends at once remove the access once, and a slow removal never takes what was leased again meanwhile.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from governance.access.models import Assignment
+from governance.access.states import Observation
+from governance.catalog.models import Entitlement
+from governance.core.actor import Actor
+from governance.core.errors import Conflict
+from governance.core.locking import locked_all
+from governance.core.moves import amend, create, move, move_many
+from governance.core.wake import after_commit
+from governance.grants.models import Grant
+from governance.grants.rules import Reminder
+from governance.grants.states import STANDING, UNPROVEN, Basis, GrantState
+from governance.identities.models import Identity
+from governance.notifications.moves import Notice, notify
+from governance.policy.models import PolicyDecision
+from governance.provisioning import moves as provisioning
+from governance.purposes.models import Purpose
+
+ACTIVATION_WINDOW = timedelta(days=7)
+"""How long an approved grant may wait for its activation before its term would have to be asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What is to be leased, once somebody or some rule has said yes.
+
+    Either `term` (counted from activation) or `until` is set; `latest_end` is the policy's cap as a moment.
+    """
+
+    identity: Identity
+    entitlement: Entitlement
+    purpose: Purpose
+    owner: Identity
+    requester: Identity
+    decision: PolicyDecision
+    source: tuple[str, UUID]
+    term: timedelta | None
+    until: datetime | None
+
+
+def latest_possible_end(lease: Lease, now: datetime) -> datetime:
+    """The end the grant carries until activation fixes it: never later than purpose and identity allow."""
+    asked = lease.until or now + ACTIVATION_WINDOW + (lease.term or timedelta())
+    limits = [lease.purpose.ends_at, lease.purpose.review_at, lease.identity.ends_at]
+    return min([asked, *(limit for limit in limits if limit is not None)])
+
+
+def approve(lease: Lease, *, basis: Basis, actor: Actor, why: str, now: datetime) -> Grant:
+    """Make the grant that was said yes to, and wake the worker that activates it. Raises Conflict (rule 6)."""
+    kind, pk = lease.source
+    grant = Grant(
+        identity=lease.identity,
+        entitlement=lease.entitlement,
+        purpose=lease.purpose,
+        accountable_owner=lease.owner,
+        requester=lease.requester,
+        state=GrantState.APPROVED,
+        basis=basis,
+        source_kind=kind,
+        source_id=pk,
+        policy_decision=lease.decision,
+        term=lease.term,
+        starts_at=now,
+        ends_at=latest_possible_end(lease, now),
+        created_at=now,
+    )
+    refuse_overlap(grant)
+    create(grant, actor=actor, why=why, now=now)
+    after_commit("grants.activate", grant.pk)
+    return grant
+
+
+def overlapping(grant: Grant) -> Grant | None:
+    """A grant of the same identity, entitlement and purpose whose time meets this one's, or none (rule 6)."""
+    return (
+        Grant.objects.filter(identity=grant.identity_id, entitlement=grant.entitlement_id, purpose=grant.purpose_id)
+        .exclude(state=GrantState.CANCELLED)
+        .filter(starts_at__lt=grant.ends_at, ends_at__gt=grant.starts_at)
+        .first()
+    )
+
+
+def refuse_overlap(grant: Grant) -> None:
+    """Raise Conflict naming the grant that covers the time already."""
+    other = overlapping(grant)
+    if other is not None:
+        msg = f"{other} already covers this access for this purpose until {other.ends_at:%d %b %Y %H:%M}."
+        raise Conflict(msg, code="rule_06_overlap")
+
+
+def cancel(grant: Grant, *, actor: Actor, why: str, now: datetime) -> Grant:
+    """End a grant before anything was provisioned."""
+    return move(grant, GrantState.CANCELLED, actor=actor, why=why, now=now, state_reason=why)
+
+
+def start(
+    grant: Grant,
+    assignment: Assignment,
+    decision: PolicyDecision,
+    *,
+    latest_end: datetime | None,
+    actor: Actor,
+    now: datetime,
+) -> Grant:
+    """Begin the term and drive the assignment to stand. The end moves earlier to what still holds (rule 3)."""
+    ends = [grant.ends_at, latest_end, now + grant.term if grant.term else None]
+    move(
+        grant,
+        GrantState.PROVISIONING,
+        actor=actor,
+        why="Policy holds at activation",
+        now=now,
+        assignment=assignment,
+        activation_decision=decision,
+        starts_at=now,
+        ends_at=min(end for end in ends if end is not None),
+    )
+    drive([assignment], actor=actor, why=f"{grant} started", now=now)
+    after_commit("grants.expire", at=grant.ends_at)
+    return grant
+
+
+def drive(assignments: Collection[Assignment], *, actor: Actor, why: str, now: datetime) -> frozenset[UUID]:
+    """Recompute `wanted` from the grants live now and have it brought about. Answers which are wanted."""
+    live = Grant.objects.live(now).filter(assignment__in=[assignment.pk for assignment in assignments])
+    wanted = frozenset(live.values_list("assignment", flat=True))
+    for assignment in assignments:
+        provisioning.want(assignment, assignment.pk in wanted, actor=actor, why=why, now=now)
+    return wanted
+
+
+def end(
+    grants: Sequence[Grant],
+    assignments: Collection[Assignment],
+    *,
+    actor: Actor,
+    why: str,
+    now: datetime,
+) -> None:
+    """End standing grants and drive their assignments, in a constant number of statements.
+
+    A term that still ran is shortened to now: a moment of use asked from here on answers no (rule 4). Access that
+    another live grant supports stands, and the ended grant is revoked at once, naming what it stands on.
+    """
+    move_many(grants, GrantState.REVOKING, actor=actor, why=why, now=now, each=_shortened(now), state_reason=why)
+    wanted = drive(assignments, actor=actor, why=why, now=now)
+    supported = [grant for grant in grants if grant.assignment_id in wanted]
+    support = _support(wanted, now)
+    move_many(
+        supported,
+        GrantState.REVOKED,
+        actor=actor,
+        why="The access stands on another live grant",
+        now=now,
+        each=lambda grant: {"state_reason": f"The access stands on {support[grant.assignment_id]}"},
+    )
+
+
+def _shortened(now: datetime) -> "Callable[[Grant], dict[str, datetime]]":
+    return lambda grant: {"ends_at": min(grant.ends_at, max(now, grant.starts_at + timedelta(microseconds=1)))}
+
+
+def _support(assignment_ids: Collection[UUID], now: datetime) -> Mapping[UUID | None, str]:
+    """The live grants that each assignment stands on, named."""
+    named: dict[UUID | None, list[str]] = defaultdict(list)
+    for grant in Grant.objects.live(now).filter(assignment__in=assignment_ids).order_by("number"):
+        named[grant.assignment_id].append(str(grant))
+    return {assignment_id: ", ".join(names) for assignment_id, names in named.items()}
+
+
+def remind(grants: Iterable[Grant], reminder: Reminder, *, now: datetime) -> None:
+    """Put the reminder in the inboxes of those concerned; said once to each, however often this runs."""
+    notices = (
+        Notice(
+            recipient_id=person,
+            title=f"{grant.entitlement} ends {reminder.name}",
+            body=f"{grant} of {grant.identity} ends {grant.ends_at:%d %b %Y %H:%M} UTC.",
+            subject=(Grant.NOUN, grant.pk),
+            once=f"ends {reminder.name}:{grant.pk}",
+        )
+        for grant in grants
+        if grant.ends_at - grant.starts_at >= reminder.shortest_lease
+        for person in _concerned(grant)
+    )
+    notify(notices, now=now)
+
+
+def _concerned(grant: Grant) -> frozenset[UUID]:
+    """People to tell; a machine identity has no inbox, its requester and owner have."""
+    holder = [] if grant.identity.is_machine else [grant.identity_id]
+    return frozenset([*holder, grant.requester_id, grant.accountable_owner_id])
+
+
+def repoint(grant: Grant, owner: Identity, *, actor: Actor, why: str, now: datetime) -> Grant:
+    """Name another accountable owner (rule 1: at once, when the old one ends)."""
+    return amend(grant, "owner_changed", actor=actor, why=why, now=now, accountable_owner=owner)
+
+
+class GrantsOfAssignment:
+    """What provisioning calls upward: what was seen of an assignment, or failed on it, moves its grants."""
+
+    def lock(self, assignment_id: UUID) -> None:
+        """Hold the grants that an observation can move."""
+        locked_all(_movable(assignment_id))
+
+    def on_observed(
+        self,
+        assignment_id: UUID,
+        observation: str,
+        *,
+        wanted: bool,
+        detail: str,
+        actor: Actor,
+        now: datetime,
+    ) -> bool:
+        """Seen present, the live grants are active; seen absent, the ended ones are revoked (rule 4).
+
+        No other path settles a removal: none is known to rest on another live grant before inclusions are read.
+        """
+        for grant in _movable(assignment_id):
+            if wanted and observation == Observation.PRESENT:
+                _confirm(grant, detail, actor=actor, now=now)
+            elif not wanted and grant.state in UNPROVEN:
+                _prove_removal(grant, observation, detail, actor=actor, now=now)
+        return False
+
+    def on_failed(self, assignment_id: UUID, *, reason: str, dead: bool, actor: Actor, now: datetime) -> None:
+        """An attempt went wrong: what was being provisioned says so; a removal stays an unproven removal."""
+        for grant in _movable(assignment_id):
+            if grant.state == GrantState.PROVISIONING and dead:
+                move(grant, GrantState.PROVISIONING_FAILED, actor=actor, why=reason, now=now, state_reason=reason)
+            elif grant.state == GrantState.REVOKING:
+                move(grant, GrantState.REVOCATION_FAILED, actor=actor, why=reason, now=now, state_reason=reason)
+
+
+def _movable(assignment_id: UUID) -> "QuerySet[Grant]":
+    states = [*STANDING, *UNPROVEN]
+    return Grant.objects.filter(assignment=assignment_id, state__in=states).order_by("pk")
+
+
+def _confirm(grant: Grant, detail: str, *, actor: Actor, now: datetime) -> None:
+    """Verified present. A grant whose provisioning had failed passes through provisioning again."""
+    if grant.state == GrantState.PROVISIONING_FAILED:
+        move(grant, GrantState.PROVISIONING, actor=actor, why=detail, now=now, state_reason="")
+    if grant.state == GrantState.PROVISIONING:
+        move(grant, GrantState.ACTIVE, actor=actor, why=detail, now=now)
+
+
+def _prove_removal(grant: Grant, observation: str, detail: str, *, actor: Actor, now: datetime) -> None:
+    """Verified absent ends it; any other path, or access that is still there, keeps it an unproven removal."""
+    if observation == Observation.ABSENT:
+        if grant.state == GrantState.REVOCATION_FAILED:
+            move(grant, GrantState.REVOKING, actor=actor, why="Tried again", now=now)
+        move(grant, GrantState.REVOKED, actor=actor, why=detail, now=now)
+    elif grant.state == GrantState.REVOKING:
+        why = f"Other path: {detail}" if observation == Observation.OTHER_PATH else detail
+        move(grant, GrantState.REVOCATION_FAILED, actor=actor, why=why, now=now, state_reason=why)

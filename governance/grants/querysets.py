@@ -1,0 +1,37 @@
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from governance.grants.states import LIVE, STANDING, UNPROVEN, GrantState
+
+if TYPE_CHECKING:
+    from governance.grants.models import Grant
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    """Reads over grants."""
+
+    def live(self, at: datetime) -> "GrantQuerySet":
+        """Those that support their assignment at the moment."""
+        return self.filter(state__in=LIVE, starts_at__lte=at, ends_at__gt=at)
+
+    def usable(self, at: datetime) -> "GrantQuerySet":
+        """Those that answer yes at the moment of use: live and verified present (rule 4)."""
+        return self.filter(state=GrantState.ACTIVE, starts_at__lte=at, ends_at__gt=at)
+
+    def unproven(self) -> "GrantQuerySet":
+        """Ended and not yet verified absent."""
+        return self.filter(state__in=UNPROVEN)
+
+    def ended_by(self, moment: datetime) -> "GrantQuerySet":
+        """Still standing although their end has come: what the expiry sweep takes up."""
+        return self.filter(state__in=STANDING, ends_at__lte=moment)
+
+    def ending_within(self, now: datetime, ahead: timedelta) -> "GrantQuerySet":
+        """Live grants whose end is at most `ahead` away."""
+        return self.live(now).filter(ends_at__lte=now + ahead)
+
+    def with_names(self) -> "GrantQuerySet":
+        """With everything that a row or a sentence about a grant needs, in one query."""
+        return self.select_related("identity", "entitlement__system", "purpose", "accountable_owner", "requester")

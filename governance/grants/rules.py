@@ -1,0 +1,49 @@
+"""Whether what was approved may still begin. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from governance.identities.states import Status
+from governance.policy.states import StepKind
+from governance.policy.verdicts import Verdict
+
+
+def refusal_at_activation(
+    verdict: Verdict,
+    approved_steps: Sequence[Mapping[str, Any]],
+    owner_state: str,
+) -> str | None:
+    """Why the lease may not begin with the facts of this moment, in words, or None when it may (rules 1, 3).
+
+    `approved_steps` are those the submission's decision asked for, in its JSON form: a step that policy asks for
+    only now was approved by nobody.
+    """
+    if verdict.denials:
+        return " ".join(reason.text for reason in verdict.denials)
+    if owner_state != Status.ACTIVE:
+        return "Nobody active answers for the purpose any more."
+    approved = {step["kind"]: step["required"] for step in approved_steps}
+    missing = [step.kind for step in verdict.steps if approved.get(step.kind, 0) < step.required]
+    if missing:
+        steps = ", ".join(StepKind(kind).label.lower() for kind in missing)
+        return f"Policy now also asks for: {steps}."
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """A word before the end: how long before, for leases that are at least so long."""
+
+    name: str
+    ahead: timedelta
+    shortest_lease: timedelta
+
+
+REMINDERS = (
+    Reminder("in 7 days", timedelta(days=7), timedelta(days=14)),
+    Reminder("in a day", timedelta(days=1), timedelta(days=2)),
+    Reminder("in 10 minutes", timedelta(minutes=10), timedelta(minutes=30)),
+)
+"""Nearer ones for shorter leases, so that nobody is reminded of what they asked for a moment ago."""

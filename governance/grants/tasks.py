@@ -1,0 +1,52 @@
+from datetime import timedelta
+from uuid import UUID
+
+from celery import shared_task
+from django.utils import timezone
+
+from governance.core import wake
+from governance.grants import actions
+from governance.grants.models import Grant
+from governance.grants.states import WAITING
+
+BATCH = 500
+AHEAD = timedelta(seconds=75)
+"""Ends closer than this are timed to their exact moment; longer than the sweep's interval, so that none is missed."""
+
+
+@shared_task(name="grants.activate")
+def activate(grant_id: str) -> None:
+    """Activate one approved grant."""
+    actions.activate(grant_id=UUID(grant_id), now=timezone.now())
+
+
+@shared_task(name="grants.activate_due")
+def activate_due() -> None:
+    """Find the approved grants that no wake-up reached."""
+    now = timezone.now()
+    waiting = Grant.objects.filter(state__in=WAITING, starts_at__lte=now)
+    for pk in waiting.order_by("starts_at").values_list("pk", flat=True)[:BATCH]:
+        actions.activate(grant_id=pk, now=timezone.now())
+
+
+@shared_task(name="grants.expire")
+def expire() -> None:
+    """End what is due, batch by batch."""
+    while actions.expire_due(now=timezone.now(), limit=BATCH) == BATCH:
+        pass
+
+
+@shared_task(name="grants.sweep")
+def sweep() -> None:
+    """Each minute: end what is due, and time a wake-up for each moment at which a lease ends within it."""
+    expire()
+    now = timezone.now()
+    ends = Grant.objects.ending_within(now, AHEAD).values_list("ends_at", flat=True).distinct()
+    for moment in ends.order_by("ends_at")[:BATCH]:
+        wake.at(moment, "grants.expire")
+
+
+@shared_task(name="grants.remind")
+def remind() -> None:
+    """Tell holders and owners of leases that end soon."""
+    actions.remind_due(now=timezone.now())

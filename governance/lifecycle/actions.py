@@ -1,0 +1,104 @@
+"""Journeys of identities. What ends one ends or re-points all that rests on it, in the same transaction."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
+
+from governance.access.models import Assignment
+from governance.approvals import moves as approvals
+from governance.approvals.models import ApprovalRoute, ApprovalStep
+from governance.approvals.states import ENDED_STEPS, RouteState, StepState
+from governance.core.actor import Actor
+from governance.core.locking import locked_all, unit_of_work
+from governance.core.moves import amend, move
+from governance.grants import moves as grants
+from governance.grants.models import Grant
+from governance.grants.states import OVER, STANDING, WAITING
+from governance.identities.models import Identity, TeamMembership
+from governance.identities.states import Status
+from governance.lifecycle import permissions, succession
+from governance.requests import moves as requests
+from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.states import OPEN_REQUESTS, ItemState
+
+
+@unit_of_work()
+def end_identity(*, identity_id: UUID, actor: Actor, reason: str, now: datetime) -> Identity:
+    """A leaver, or a machine identity retired: access ends, what they own passes on, open decisions move (rule 8).
+
+    Locks in the one order: identity, ownerships, assignments, grants, requests, routes, steps. Raises NotFound,
+    Denied, IllegalMove, and Conflict when nobody is left to take over.
+    """
+    identity = permissions.lock(actor, identity_id)
+    move(identity, Status.ENDED, actor=actor, why=reason, now=now, ends_at=min(now, identity.ends_at or now))
+    succession.hand_over_things(identity, actor=actor, why=reason, now=now)
+    _leave_teams(identity, actor=actor, why=reason, now=now)
+    _close_sign_in(identity)
+    _lock_leases(identity)
+    _lock_waiting(identity)
+    succession.repoint_grants(identity, actor=actor, why=reason, now=now)
+    _end_access(identity, actor=actor, why=reason, now=now)
+    _close_requests(identity, actor=actor, why=reason, now=now)
+    _move_decisions(identity, why=reason, now=now)
+    return identity
+
+
+def _leave_teams(identity: Identity, *, actor: Actor, why: str, now: datetime) -> None:
+    # Nobody else writes memberships of an identity whose row is held.
+    for membership in locked_all(TeamMembership.objects.at(now).filter(identity=identity)):
+        amend(membership, "ended", actor=actor, why=why, now=now, ends_at=now)
+
+
+def _close_sign_in(identity: Identity) -> None:
+    """An inactive user's sessions load as nobody from the next request on."""
+    if identity.user is not None:
+        identity.user.is_active = False
+        identity.user.save(update_fields=["is_active"])
+
+
+def _lock_leases(identity: Identity) -> None:
+    """The assignments behind the identity's grants, then those grants and the ones it answers for."""
+    unfinished = Grant.objects.exclude(state__in=OVER)
+    locked_all(Assignment.objects.filter(pk__in=unfinished.filter(identity=identity).values("assignment")))
+    locked_all(unfinished.filter(Q(identity=identity) | Q(accountable_owner=identity)))
+
+
+def _end_access(identity: Identity, *, actor: Actor, why: str, now: datetime) -> None:
+    """What stands is revoked and its removal queued; what was only approved never starts."""
+    held = Grant.objects.filter(identity=identity)
+    standing = locked_all(held.filter(state__in=STANDING))
+    behind = [grant.assignment_id for grant in standing]
+    assignments = locked_all(Assignment.objects.with_names().filter(pk__in=behind))
+    for grant in locked_all(held.filter(state__in=WAITING)):
+        grants.cancel(grant, actor=actor, why=why, now=now)
+    grants.end(standing, assignments, actor=actor, why=why, now=now)
+
+
+def _lock_waiting(identity: Identity) -> None:
+    """Everything that waits by, for or on the identity, in the one order, before any of it is moved."""
+    asked = ApprovalStep.objects.asking([identity.pk]).filter(state=StepState.OPEN)
+    theirs = RequestItem.objects.filter(_by_or_for(identity, "request__"), request__state__in=OPEN_REQUESTS)
+    items = RequestItem.objects.filter(Q(pk__in=asked.values("route__subject_id")) | Q(pk__in=theirs.values("pk")))
+    routes = ApprovalRoute.objects.filter(state=RouteState.OPEN, subject_id__in=items.values("pk"))
+    locked_all(AccessRequest.objects.filter(items__in=items))
+    locked_all(items)
+    locked_all(routes)
+    locked_all(ApprovalStep.objects.filter(route__in=routes).exclude(state__in=ENDED_STEPS))
+
+
+def _by_or_for(identity: Identity, prefix: str = "") -> Q:
+    return Q(**{f"{prefix}beneficiary": identity}) | Q(**{f"{prefix}requester": identity})
+
+
+def _close_requests(identity: Identity, *, actor: Actor, why: str, now: datetime) -> None:
+    """What was asked by or for the identity is asked no more."""
+    for request in locked_all(AccessRequest.objects.open().filter(_by_or_for(identity))):
+        requests.withdraw(request, to=ItemState.CLOSED, actor=actor, why=why, now=now)
+
+
+def _move_decisions(identity: Identity, *, why: str, now: datetime) -> None:
+    """Steps that asked the leaver ask somebody else (rule 16)."""
+    asked = ApprovalStep.objects.open().asking([identity.pk]).select_related("route")
+    for step in locked_all(asked):
+        approvals.ask_again(step, why=why, now=now)

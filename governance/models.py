@@ -1,0 +1,57 @@
+"""The switchboard of models: Django finds them by this module, wherever their package lies."""
+
+from governance.access.models import Account, Assignment, PresencePeriod, Verification
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Question, StepApprover
+from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
+from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
+from governance.catalog.models import Entitlement, System
+from governance.connectors.models import ConnectorConfiguration
+from governance.grants.models import Grant
+from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
+from governance.notifications.models import Notification
+from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
+from governance.provisioning.models import ProvisioningTask, TaskAttempt
+from governance.purposes.models import Dedication, Justification, Purpose
+from governance.requests.models import AccessRequest, RequestItem
+
+__all__ = [
+    "AccessRequest",
+    "Account",
+    "ApprovalRoute",
+    "ApprovalStep",
+    "Assignment",
+    "AuditBody",
+    "AuditCheck",
+    "AuditCheckpoint",
+    "AuditEvent",
+    "AuditLeaf",
+    "AuditBody",
+    "AuditCheck",
+    "AuditCheckpoint",
+    "AuditEvent",
+    "AuditLeaf",
+    "ConnectorConfiguration",
+    "Decision",
+    "Dedication",
+    "Entitlement",
+    "Grant",
+    "Human",
+    "Identity",
+    "Justification",
+    "Notification",
+    "Ownership",
+    "PolicyDecision",
+    "PolicyRule",
+    "PolicyRuleVersion",
+    "PresencePeriod",
+    "ProvisioningTask",
+    "Purpose",
+    "Question",
+    "RequestItem",
+    "StepApprover",
+    "System",
+    "TaskAttempt",
+    "Team",
+    "TeamMembership",
+    "Verification",
+]

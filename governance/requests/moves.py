@@ -1,0 +1,147 @@
+"""What happens to a request and its items. Callers hold the request before its items, both before any route."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from governance.approvals import moves as approvals
+from governance.approvals.models import ApprovalRoute
+from governance.approvals.states import RouteState
+from governance.core.actor import Actor
+from governance.core.errors import Conflict
+from governance.core.locking import locked_all
+from governance.core.moves import move
+from governance.core.subjects import Description
+from governance.grants import moves as grants
+from governance.grants.states import Basis
+from governance.identities.models import Identity
+from governance.identities.queries import accountable_owner, answerable_for, same_human
+from governance.notifications.moves import Notice, notify
+from governance.policy.models import PolicyDecision
+from governance.purposes.models import Purpose
+from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.states import ItemState, RequestState
+
+
+POLICY = Actor.system("policy")
+
+
+def approve_item(item: RequestItem, *, actor: Actor, why: str, now: datetime) -> None:
+    """Carry a yes out: make the grant, or close the item with the reason why there can be none (rules 1, 6)."""
+    request = item.request
+    owner = accountable_owner("purpose", request.purpose_id, now)
+    if owner is None:
+        close_item(item, ItemState.CLOSED, actor=actor, why="Nobody active answers for the purpose.", now=now)
+        return
+    lease = grants.Lease(
+        identity=request.beneficiary,
+        entitlement=item.entitlement,
+        purpose=request.purpose,
+        owner=owner,
+        requester=request.requester,
+        decision=item.policy_decision,
+        source=(RequestItem.NOUN, item.pk),
+        term=request.term,
+        until=request.wanted_until,
+    )
+    try:
+        grants.approve(lease, basis=Basis.REQUEST, actor=actor, why=request.justification, now=now)
+    except Conflict as conflict:
+        close_item(item, ItemState.CLOSED, actor=actor, why=conflict.message, now=now)
+        return
+    move(item, ItemState.APPROVED, actor=actor, why=why, now=now)
+    settle(request, actor=actor, now=now)
+
+
+def close_item(item: RequestItem, to: str, *, actor: Actor, why: str, now: datetime) -> None:
+    """End an item without a grant, and with it the request once nothing is pending."""
+    move(item, to, actor=actor, why=why, now=now, state_reason=why)
+    settle(item.request, actor=actor, now=now)
+
+
+def settle(request: AccessRequest, *, actor: Actor, now: datetime) -> None:
+    """Decide a request whose items all have their outcome, and tell the requester."""
+    items = list(request.items.select_related("entitlement__system"))
+    if any(item.state == ItemState.PENDING for item in items):
+        return
+    move(request, RequestState.DECIDED, actor=actor, why="Every item has its outcome", now=now, closed_at=now)
+    outcomes = "; ".join(f"{item.entitlement}: {item.get_state_display().lower()}" for item in items)
+    _tell(request, f"{request} is decided", outcomes, f"decided:{request.pk}", now)
+
+
+def _tell(request: AccessRequest, title: str, body: str, once: str, now: datetime) -> None:
+    notify([Notice(request.requester_id, title, body, (AccessRequest.NOUN, request.pk), once)], now=now)
+
+
+def cancel_routes(items: Collection[RequestItem], *, actor: Actor, why: str, now: datetime) -> None:
+    """Close the open routes of the items."""
+    open_routes = ApprovalRoute.objects.filter(
+        subject_kind=RequestItem.NOUN,
+        subject_id__in=[item.pk for item in items],
+        state=RouteState.OPEN,
+    )
+    for route in locked_all(open_routes):
+        approvals.cancel(route, actor=actor, why=why, now=now)
+
+
+def withdraw(request: AccessRequest, *, to: str, actor: Actor, why: str, now: datetime) -> None:
+    """End a held request and whatever of it still waits."""
+    items = locked_all(request.items.filter(state=ItemState.PENDING))
+    cancel_routes(items, actor=actor, why=why, now=now)
+    for item in items:
+        move(item, to, actor=actor, why=why, now=now, state_reason=why)
+    move(request, RequestState.WITHDRAWN, actor=actor, why=why, now=now, closed_at=now)
+
+
+class ItemSubject:
+    """What approval routes call upward about a request item."""
+
+    def lock(self, subject_id: UUID, identity_ids: Collection[UUID]) -> None:
+        """Purpose shared, then the beneficiary with the given identities, then the request and the item."""
+        item = RequestItem.objects.select_related("request").get(pk=subject_id)
+        locked_all(Purpose.objects.filter(pk=item.request.purpose_id), share=True)
+        locked_all(Identity.objects.filter(pk__in={item.request.beneficiary_id, *identity_ids}))
+        locked_all(AccessRequest.objects.filter(pk=item.request_id))
+        locked_all(RequestItem.objects.filter(pk=subject_id))
+
+    def parties(self, subject_id: UUID, now: datetime) -> frozenset[UUID]:
+        """Requester, beneficiary, and whoever owns the beneficiary: all identities of those humans (rule 2)."""
+        request = AccessRequest.objects.get(items=subject_id)
+        near = same_human({request.requester_id, request.beneficiary_id})
+        return near | answerable_for(request.beneficiary_id, now)
+
+    def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
+        """Carry the route's outcome out on the item."""
+        item = _loaded(subject_id)
+        if outcome == RouteState.APPROVED:
+            approve_item(item, actor=actor, why=why, now=now)
+        else:
+            to = ItemState.EXPIRED if outcome == RouteState.EXPIRED else ItemState.REJECTED
+            close_item(item, to, actor=actor, why=why, now=now)
+
+    def on_returned(self, subject_id: UUID, *, actor: Actor, why: str, now: datetime) -> None:
+        """The request waits for its requester's answer."""
+        request = _loaded(subject_id).request
+        if request.state == RequestState.IN_REVIEW:
+            move(request, RequestState.RETURNED, actor=actor, why=why, now=now)
+        _tell(request, f"{request} was returned with a question", why, f"returned:{request.pk}:{now:%s.%f}", now)
+
+    def describe(self, subject_ids: Collection[UUID]) -> Mapping[UUID, Description]:
+        """A sentence for each item: who asks, for whom, for what."""
+        items = RequestItem.objects.filter(pk__in=subject_ids).select_related(
+            "entitlement__system", "request__requester", "request__beneficiary", "request__purpose"
+        )
+        return {item.pk: _description(item) for item in items}
+
+
+def _loaded(item_id: UUID) -> RequestItem:
+    related = ("entitlement__system", "request__beneficiary", "request__requester", "request__purpose")
+    return RequestItem.objects.select_related(*related, "policy_decision").get(pk=item_id)
+
+
+def _description(item: RequestItem) -> Description:
+    request = item.request
+    title = f"{request.beneficiary} asks for {item.entitlement}"
+    if request.requester_id != request.beneficiary_id:
+        title = f"{request.requester} asks for {item.entitlement}, for {request.beneficiary}"
+    return Description(title=title, detail=f"{request} for {request.purpose}", url_name="request-detail")

@@ -1,0 +1,92 @@
+"""What somebody may ask for, and what would follow if they did."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from governance.access.models import Account
+from governance.approvals.models import Question
+from governance.approvals.moves import StepPlan
+from governance.catalog.models import Entitlement
+from governance.core.actor import Actor
+from governance.core.models import Governed
+from governance.identities.models import Identity
+from governance.identities.queries import accountable_owner, owned_ids
+from governance.identities.states import MACHINE_KINDS
+from governance.policy.consequences import StepSpec
+from governance.policy.states import StepKind
+from governance.purposes.models import Purpose
+from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.states import ItemState
+
+
+def beneficiaries(actor: Actor, now: datetime) -> "QuerySet[Identity]":
+    """Whom the actor may ask for: their own identity, and the active machine identities they own."""
+    owned = owned_ids("identity", actor.identity_ids, now)
+    machines = Q(pk__in=owned, kind__in=MACHINE_KINDS)
+    return Identity.objects.active().filter(Q(pk=actor.identity_id) | machines).order_by("name")
+
+
+def purposes_for(entitlement_ids: Collection[UUID], now: datetime) -> "QuerySet[Purpose]":
+    """Active purposes that may justify every one of the entitlements."""
+    found = Purpose.objects.active(now)
+    for entitlement_id in entitlement_ids:
+        found = found.justifying(entitlement_id)
+    return found.order_by("reference")
+
+
+def catalog_for(beneficiary: Identity, words: str) -> "QuerySet[Entitlement]":
+    """What the beneficiary's kind may hold, in systems where they have an account, matching the words."""
+    systems = Account.objects.filter(identity=beneficiary).values("system")
+    return (
+        Entitlement.objects.requestable()
+        .holdable_by(beneficiary.kind)
+        .filter(system__in=systems)
+        .matching(words)
+        .select_related("system")
+        .order_by("system__name", "name")
+    )
+
+
+def pending_twin(beneficiary_id: UUID, entitlement_id: UUID, purpose_id: UUID) -> AccessRequest | None:
+    """An open request that asks for the same already, or none."""
+    twin = RequestItem.objects.filter(
+        state=ItemState.PENDING,
+        entitlement=entitlement_id,
+        request__beneficiary=beneficiary_id,
+        request__purpose=purpose_id,
+    )
+    item = twin.select_related("request").first()
+    return item.request if item else None
+
+
+def open_questions(request: AccessRequest) -> "QuerySet[Question]":
+    """Questions of approvers that wait for an answer of the request."""
+    items = request.items.values("pk")
+    waiting = Question.objects.filter(answered_at__isnull=True)
+    return waiting.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id__in=items)
+
+
+def plan(
+    step: StepSpec, beneficiary: Identity, entitlement: Entitlement, purpose: Purpose, now: datetime
+) -> StepPlan:
+    """Whose decision a step asks for in this request."""
+    kind = step.kind
+    match kind:
+        case StepKind.MANAGER:
+            person = accountable_owner("identity", beneficiary.pk, now) if beneficiary.is_machine else beneficiary
+            return _about("identity", person or beneficiary, step)
+        case StepKind.ENTITLEMENT_OWNER:
+            return _about("entitlement", entitlement, step)
+        case StepKind.SYSTEM_OWNER:
+            return _about("system", entitlement.system, step)
+        case StepKind.PURPOSE_OWNER:
+            return _about("purpose", purpose, step)
+        case _:
+            return _about("identity", beneficiary, step)
+
+
+def _about(target_kind: str, target: Governed, step: StepSpec) -> StepPlan:
+    return StepPlan(kind=step.kind, required=step.required, target_kind=target_kind, target_id=target.pk, target_label=str(target))
