@@ -1,0 +1,89 @@
+"""Every state of domain.md as a person reads it: words, icon, tone.
+
+No two of ended, revoking and revoked share a word or an icon. A state that is
+missing here is an error, never a blank.
+"""
+
+from typing import NamedTuple
+
+
+class Mark(NamedTuple):
+    """How one state is shown: an icon of the sprite, the words, the tone (empty is plain ink)."""
+
+    icon: str
+    words: str
+    tone: str = ""
+
+
+GRANT = {
+    "approved": Mark("check", "Approved"),
+    "scheduled": Mark("calendar", "Scheduled"),
+    "provisioning": Mark("plug", "Provisioning", "note"),
+    "provisioning_failed": Mark("alert", "Provisioning failed", "bad"),
+    "active": Mark("eye", "Active, verified present", "ok"),
+    "suspended": Mark("pause", "Suspended", "warn"),
+    "ended": Mark("end", "Ended", "warn"),
+    "revoking": Mark("leave", "Revoking, asked of the system", "warn"),
+    "revocation_failed": Mark("alert", "Removal not verified", "bad"),
+    "revoked": Mark("seal", "Revoked, verified absent", "ok"),
+    "cancelled": Mark("cross", "Cancelled"),
+}
+
+REQUEST = {
+    "draft": Mark("pen", "Draft"),
+    "submitted": Mark("arrow", "Submitted", "note"),
+    "in_review": Mark("clock", "In review", "note"),
+    "returned": Mark("question", "Returned with a question", "warn"),
+    "decided": Mark("check", "Decided"),
+    "withdrawn": Mark("back", "Withdrawn"),
+    "expired": Mark("lapse", "Expired"),
+}
+
+ITEM = {
+    "pending": Mark("clock", "Pending", "note"),
+    "approved": Mark("check", "Approved", "ok"),
+    "approved_reduced": Mark("check", "Approved with less", "ok"),
+    "rejected": Mark("cross", "Rejected", "bad"),
+    "denied": Mark("scale", "Denied by policy", "bad"),
+    "withdrawn": Mark("back", "Withdrawn"),
+    "expired": Mark("lapse", "Expired"),
+    "closed": Mark("cross", "Closed"),
+}
+
+STEP = {
+    "waiting": Mark("clock", "Waiting"),
+    "open": Mark("pen", "Open", "note"),
+    "returned": Mark("question", "Returned with a question", "warn"),
+    "approved": Mark("check", "Approved", "ok"),
+    "rejected": Mark("cross", "Rejected", "bad"),
+    "skipped": Mark("arrow", "Skipped"),
+    "expired": Mark("lapse", "Expired", "warn"),
+    "cancelled": Mark("cross", "Cancelled"),
+}
+
+TASK = {
+    "queued": Mark("clock", "Queued"),
+    "running": Mark("plug", "Running", "note"),
+    "succeeded": Mark("arrow", "Succeeded, not yet verified", "note"),
+    "verified": Mark("eye", "Verified", "ok"),
+    "failed": Mark("alert", "Failed, will be tried again", "warn"),
+    "superseded": Mark("back", "Superseded"),
+    "dead": Mark("alert", "Stopped, a person is asked", "bad"),
+}
+
+STATES = {"grant": GRANT, "request": REQUEST, "item": ITEM, "step": STEP, "task": TASK}
+
+STEP_CLASSES = {
+    "waiting": "",
+    "open": "now",
+    "returned": "now",
+    "approved": "done",
+    "rejected": "no",
+    "skipped": "off",
+    "expired": "off",
+    "cancelled": "off",
+}
+
+MESSAGE_TONES = {"error": "bad", "warning": "warn", "success": "ok"}
+
+TONE_ICONS = {"ok": "check", "note": "info", "warn": "alert", "bad": "alert"}

@@ -1,0 +1,108 @@
+// Leasehold: enhancement only. Every page reads and submits without this file.
+
+const root = document.documentElement;
+const one = (selector, within = document) => within.querySelector(selector);
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+const remember = (key, value) => {
+  try {
+    if (value === undefined) return localStorage.getItem(key);
+    localStorage.setItem(key, value);
+  } catch {
+    // Storage is closed to us: the choice lasts as long as the page.
+  }
+  return value ?? null;
+};
+
+// Colour scheme: the system's, until the reader chooses.
+const toggleTheme = () => {
+  const dark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = remember("theme", dark ? "light" : "dark");
+};
+
+// Copy the full hash that stands shortened beside the button.
+const copy = async (button) => {
+  const status = one("#said");
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    status.textContent = "Copied.";
+  } catch {
+    status.textContent = "The browser refused to copy.";
+  }
+};
+
+// Browsers without invoker commands or popovers.
+const invoke = (button) => {
+  const dialog = document.getElementById(button.getAttribute("commandfor"));
+  if (button.getAttribute("command") === "close") dialog?.close();
+  else dialog?.showModal();
+};
+const hasCommands = "commandForElement" in HTMLButtonElement.prototype;
+const hasPopover = "popover" in HTMLElement.prototype;
+if (!hasPopover) all("[popover]").forEach((panel) => { panel.hidden = true; });
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.matches("[data-theme-toggle]")) toggleTheme();
+  if (button.matches("[data-copy]")) copy(button);
+  if (button.matches("[data-open-all]")) all("details.record").forEach((record) => { record.open = true; });
+  if (button.matches("[commandfor]") && !hasCommands) invoke(button);
+  if (button.matches("[popovertarget]") && !hasPopover) {
+    const panel = document.getElementById(button.getAttribute("popovertarget"));
+    panel.hidden = !panel.hidden;
+  }
+});
+
+// The first thing to put right gets the focus.
+const focusFirstError = (within) => {
+  const first = one("[aria-invalid='true'], .error", within);
+  const field = first?.matches(".error") ? one("input, select, textarea", first.closest("fieldset, .field")) : first;
+  field?.focus();
+};
+
+// A row that was opened is the current row, and what it opened is read next.
+const markCurrent = (row) => {
+  all("[data-row]").forEach((other) => other.removeAttribute("aria-current"));
+  row.setAttribute("aria-current", "true");
+};
+document.addEventListener("htmx:afterSwap", (event) => {
+  const { target, requestConfig } = event.detail;
+  if (target?.id !== "detail") return;
+  if (requestConfig.elt.matches("[data-row]")) markCurrent(requestConfig.elt);
+  target.scrollTop = 0;
+  target.focus({ preventScroll: true });
+});
+
+// Keys: a letter moves to a control and never commits. They rest while typing, and can be turned off.
+const keysSwitch = one("#single-keys");
+if (keysSwitch) {
+  keysSwitch.checked = remember("keys") !== "off";
+  keysSwitch.addEventListener("change", () => remember("keys", keysSwitch.checked ? "on" : "off"));
+}
+const moveRow = (step) => {
+  const rows = all("[data-row]");
+  const focused = rows.indexOf(document.activeElement);
+  const at = focused >= 0 ? focused : rows.findIndex((row) => row.hasAttribute("aria-current"));
+  const row = rows[Math.min(Math.max(at + step, 0), rows.length - 1)];
+  row?.focus();
+  row?.scrollIntoView({ block: "nearest" });
+};
+const typing = "textarea, select, input:not([type=checkbox], [type=radio])";
+document.addEventListener("keydown", (event) => {
+  const resting = event.ctrlKey || event.metaKey || event.altKey || event.target.matches(typing) || one("dialog[open]");
+  if (resting || !keysSwitch?.checked) return;
+  if (event.key === "j" || event.key === "k") {
+    event.preventDefault();
+    moveRow(event.key === "j" ? 1 : -1);
+    return;
+  }
+  const control = one(`[data-key="${CSS.escape(event.key)}"]`);
+  if (!control) return;
+  event.preventDefault();
+  control.focus();
+});
+
+focusFirstError(one("main"));
