@@ -13,8 +13,8 @@ INTRODUCTION = """\
 # Configuration
 
 Leasehold is configured by environment variables, all of which stand here. At the start every missing or invalid one is
-named at once, and nothing starts. `make run` needs none of them. *This page is generated from `config/env.py` by
-`make docs`.*
+named at once, and nothing starts. `make run` needs none of them. Nothing reads a file of variables by itself: hand
+`.env.example`, filled in, to what starts your processes. *This page is generated from `config/env.py` by `make docs`.*
 
 *Required* means that there is no safe default. With `DEBUG=true` a stand-in that everybody knows takes its place;
 `make run` makes up secrets of its own and keeps them with its data.
