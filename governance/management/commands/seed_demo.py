@@ -1,0 +1,263 @@
+"""The demonstration, made through the product's own doors: its requests are asked, decided and provisioned for real."""
+
+import os
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from psycopg import sql
+
+from governance.access.models import Account
+from governance.approvals import actions as approvals
+from governance.approvals.models import ApprovalStep
+from governance.approvals.states import StepState, Verdict
+from governance.catalog.models import Entitlement, System
+from governance.catalog.states import Risk
+from governance.connectors import moves as connectors
+from governance.core.actor import Actor, ActorKind
+from governance.core.locking import unit_of_work
+from governance.core.models import Recorded
+from governance.core.moves import create
+from governance.grants.queries import PORTAL_SYSTEM
+from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
+from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM
+from governance.identities.states import Environment, Kind, OwnerRole, Status
+from governance.lifecycle.founding import Founder, found, portal_account
+from governance.management.demonstration import MACHINES, OFFERS, PERSONAS, PURPOSES, Machine, Offer, Persona
+from governance.purposes.models import Dedication, Justification, Purpose
+from governance.purposes.states import PurposeState
+from governance.requests import actions as requests
+from governance.requests.models import AccessRequest
+from governance.requests.rules import Draft
+from governance.users.models import User
+
+SEED = Actor.system("demonstration")
+TARGET = "DEMO_TARGET_DSN"
+
+
+class Command(BaseCommand):
+    """Make the demonstration's organisation; a second call finds it made and changes nothing."""
+
+    help = "Make a small organisation to walk around in (demonstration mode only)."
+
+    def handle(self, **_: Any) -> None:
+        """Seed unless it is there. Raises CommandError outside demonstration mode."""
+        if not settings.DEMO_MODE:
+            raise CommandError("The demonstration is made in DEMO_MODE only.")
+        _prepare_target(os.environ[TARGET])
+        if System.objects.filter(key=PORTAL_SYSTEM).exists():
+            return
+        first = PERSONAS[0]
+        found(Founder(first.username, f"{first.username}@demo.example", first.name, None), now=timezone.now())
+        organisation = _Organisation(timezone.now())
+        organisation.make()
+        organisation.live()
+
+
+def _prepare_target(dsn: str) -> None:
+    """The roles and logins of the demonstration's own database server; they hold nothing yet."""
+    logins = [*(persona.username for persona in PERSONAS), *(_login(machine) for machine in MACHINES)]
+    with psycopg.connect(dsn, autocommit=True) as server:
+        there = {row[0] for row in server.execute("SELECT rolname FROM pg_roles")}
+        for role in [offer.role for offer in OFFERS if offer.role not in there]:
+            server.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+        for login in [login for login in logins if login not in there]:
+            server.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(login)))
+
+
+def _login(machine: Machine) -> str:
+    return machine.name.replace("-", "_")
+
+
+class _Organisation:
+    """What stands, by the names that the data uses."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.people: dict[str, Identity] = {}
+        self.machines: dict[str, Identity] = {}
+        self.offers: dict[str, Entitlement] = {}
+        self.purposes: dict[str, Purpose] = {}
+
+    @unit_of_work()
+    def make(self) -> None:
+        """People, systems, purposes and machine identities."""
+        portal = System.objects.get(key=PORTAL_SYSTEM)
+        self.people[PERSONAS[0].username] = Identity.objects.get(external_key=PERSONAS[0].username)
+        for persona in PERSONAS[1:]:
+            self.people[persona.username] = self._person(persona)
+            portal_account(self.people[persona.username], portal, self.now)
+        self._teams()
+        database = self._database()
+        for offer in OFFERS:
+            self.offers[offer.role] = self._offer(database, offer)
+        for reference, name, owner, length, roles in PURPOSES:
+            self.purposes[reference] = self._purpose(reference, name, owner, self.now + length, roles)
+        for machine in MACHINES:
+            self.machines[machine.name] = self._machine(machine)
+        self._accounts(database)
+
+    def _keep(self, row: Any) -> Any:
+        return create(row, actor=SEED, why="The demonstration's organisation", now=self.now)
+
+    def _own(self, thing: Recorded, owner: str, backup: str | None = None) -> None:
+        for role, name in ((OwnerRole.OWNER, owner), (OwnerRole.BACKUP_OWNER, backup)):
+            if name is not None:
+                self._keep(
+                    Ownership(
+                        subject_kind=thing.NOUN,
+                        subject_id=thing.pk,
+                        role=role,
+                        identity=self.people[name],
+                        starts_at=self.now,
+                    )
+                )
+
+    def _person(self, persona: Persona) -> Identity:
+        email = f"{persona.username}@demo.example"
+        identity = Identity(
+            kind=Kind.PERSON,
+            name=persona.name,
+            state=Status.ACTIVE,
+            source="demonstration",
+            external_key=persona.username,
+            human=self._keep(Human(name=persona.name)),
+            user=User.objects.create_user(persona.username, email, None, name=persona.name),
+            email=email,
+            manager=self.people[persona.manager],
+            title=persona.title,
+            department=persona.department,
+        )
+        return self._keep(identity)  # type: ignore[no-any-return]
+
+    def _teams(self) -> None:
+        for key, name in ((GOVERNANCE_TEAM, "amara"), (SECURITY_TEAM, "hana")):
+            team = Team.objects.get(key=key)
+            self._keep(TeamMembership(team=team, identity=self.people[name], starts_at=self.now))
+
+    def _database(self) -> System:
+        system = System(
+            key="payments-db",
+            name="Payments DB",
+            description="The payments database, a real PostgreSQL server of its own.",
+            environment=Environment.PRODUCTION,
+            risk=Risk.HIGH,
+        )
+        self._keep(system)
+        self._own(system, "naomi", "jonas")
+        connectors.connect(system, "postgres", {"dsn_env": TARGET}, actor=SEED, why="The demonstration", now=self.now)
+        return system
+
+    def _offer(self, system: System, offer: Offer) -> Entitlement:
+        entitlement = Entitlement(
+            system=system,
+            key=offer.role,
+            name=offer.name,
+            description=offer.description,
+            permits=[{"type": "schema", "pattern": "payments.*", "actions": [offer.role.rsplit("_", 1)[-1]]}],
+            risk=offer.risk,
+            privileged=offer.risk in {Risk.HIGH, Risk.CRITICAL},
+            longest_lease=offer.longest,
+            review_cadence=timedelta(days=90),
+            allowed_kinds=list(offer.kinds),
+        )
+        self._keep(entitlement)
+        self._own(entitlement, "amara", "jonas")
+        return entitlement
+
+    def _purpose(self, reference: str, name: str, owner: str, ends_at: datetime, roles: tuple[str, ...]) -> Purpose:
+        purpose = Purpose(reference=reference, name=name, state=PurposeState.ACTIVE, ends_at=ends_at)
+        self._keep(purpose)
+        self._own(purpose, owner)
+        for role in roles:
+            self._keep(Justification(purpose=purpose, entitlement=self.offers[role]))
+        return purpose
+
+    def _machine(self, machine: Machine) -> Identity:
+        identity = Identity(
+            kind=machine.kind,
+            name=machine.name,
+            state=Status.ACTIVE,
+            source="demonstration",
+            external_key=machine.name,
+            environment=machine.environment,
+            canonical_identifier=machine.identifier,
+            ends_at=self.now + timedelta(days=365),
+        )
+        self._keep(identity)
+        self._own(identity, machine.owner, machine.backup)
+        self._keep(Dedication(identity=identity, purpose=self.purposes["P-0102"]))
+        return identity
+
+    def _accounts(self, database: System) -> None:
+        logins = {username: identity for username, identity in self.people.items()}
+        logins |= {_login(machine): self.machines[machine.name] for machine in MACHINES}
+        for login, identity in logins.items():
+            self._keep(
+                Account(system=database, native_id=login, login=login, identity=identity, correlated_by="demonstration")
+            )
+
+    def live(self) -> None:
+        """A few requests at different stages, asked and decided as their people would."""
+        lena, tomas = self.people["lena"], self.people["tomas"]
+        ledger = self.machines["svc-ledger-sync"]
+        roles = {entitlement.key: entitlement for entitlement in Entitlement.objects.filter(system__key=PORTAL_SYSTEM)}
+        running = Purpose.objects.get(reference="P-0001")
+        self._leased(self.people["oliver"], None, roles["auditor"], running, "Quarterly audit of access.", 60)
+        self._leased(self.people["hana"], None, roles["security"], running, "On watch for this quarter.", 60)
+        on_call, closing = self.purposes["P-0102"], self.purposes["P-0119"]
+        self._leased(lena, None, self.offers["payments_read"], on_call, "First line for payments this month.", 30)
+        report, write = self.offers["payments_report"], self.offers["payments_write"]
+        self._ask(lena, None, report, closing, "Reconcile November with the ledger before the close.", 14)
+        self._ask(lena, ledger, report, on_call, "Copy the daily totals to the ledger each night.", 30)
+        returned = self._ask(tomas, None, write, on_call, "Re-send the payments that failed on Friday.", 2)
+        self._decide(returned, Verdict.RETURN, "Which payments, and how many?")
+
+    def _ask(
+        self, who: Identity, whom: Identity | None, what: Entitlement, why: Purpose, because: str, days: int
+    ) -> AccessRequest:
+        draft = Draft(
+            beneficiary_id=(whom or who).pk,
+            entitlement_ids=(what.pk,),
+            purpose_id=why.pk,
+            justification=because,
+            term=timedelta(days=days),
+            until=None,
+            form_token=uuid4(),
+        )
+        return requests.submit(draft=draft, actor=_as(who), now=timezone.now())
+
+    def _leased(
+        self, who: Identity, whom: Identity | None, what: Entitlement, why: Purpose, because: str, days: int
+    ) -> None:
+        request = self._ask(who, whom, what, why, because, days)
+        while self._decide(request, Verdict.APPROVE, "Fits the work."):
+            pass
+
+    def _decide(self, request: AccessRequest, verdict: Verdict, reason: str) -> bool:
+        """Decide the request's open step as the first of those it asks; False when no step is open."""
+        items = request.items.values("pk")
+        step = ApprovalStep.objects.filter(route__subject_id__in=items, state=StepState.OPEN).first()
+        if step is None:
+            return False
+        asked = step.approvers.filter(ends_at__isnull=True).select_related("identity").order_by("identity__name")[0]
+        approvals.decide(
+            step_id=step.pk, verdict=verdict, reason=reason, actor=_as(asked.identity), now=timezone.now()
+        )
+        return True
+
+
+def _as(identity: Identity) -> Actor:
+    return Actor(
+        kind=ActorKind.HUMAN,
+        label=identity.name,
+        user_id=identity.user_id,
+        identity_id=identity.pk,
+        human_id=identity.human_id,
+        identity_ids=frozenset({identity.pk}),
+        assurance=1,
+    )

@@ -1,0 +1,96 @@
+"""A small organisation with invented people, to walk around in. Data; `seed_demo` makes it through the product's door."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from governance.catalog.states import Risk
+from governance.identities.states import Environment, Kind
+
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Somebody to sign in as with one click, in demonstration mode alone."""
+
+    username: str
+    name: str
+    title: str
+    department: str
+    manager: str
+    shows: str
+    """What a visitor sees as this person, in a few words."""
+
+
+PERSONAS = (
+    Persona("naomi", "Naomi Bright", "Head of platform", "Platform", "", "runs the portal and answers for its roles"),
+    Persona("tomas", "Tomás Rey", "Engineering manager", "Payments", "naomi", "approves as a manager"),
+    Persona("lena", "Lena Fischer", "Payments engineer", "Payments", "tomas", "asks for access, owns a service account"),
+    Persona("amara", "Amara Diallo", "Data steward", "Data", "naomi", "approves as owner of the payments database"),
+    Persona("jonas", "Jonas Weber", "Database engineer", "Data", "amara", "is the backup owner"),
+    Persona("oliver", "Oliver Grant", "Internal auditor", "Audit", "naomi", "sees everything, changes nothing"),
+    Persona("hana", "Hana Sato", "Security lead", "Security", "naomi", "watches over access and ends it early"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An entitlement of the demonstration's database: a role on a real PostgreSQL server."""
+
+    role: str
+    name: str
+    description: str
+    risk: Risk
+    longest: timedelta
+    kinds: tuple[Kind, ...]
+
+
+EVERYONE = (Kind.PERSON, Kind.SERVICE_ACCOUNT, Kind.AGENT)
+
+OFFERS = (
+    Offer("payments_read", "Read payments", "View payments and their status.", Risk.LOW, 90 * DAY, EVERYONE),
+    Offer("payments_report", "Report on payments", "Run month-end reports.", Risk.MODERATE, 30 * DAY, EVERYONE),
+    Offer("payments_write", "Write payments", "Correct and re-send payments.", Risk.HIGH, 7 * DAY, EVERYONE),
+    Offer(
+        "payments_owner", "Own the schema", "Change tables and delete rows.", Risk.CRITICAL, 8 * HOUR, (Kind.PERSON,)
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine identity, with who answers for it."""
+
+    name: str
+    kind: Kind
+    environment: Environment
+    identifier: str
+    owner: str
+    backup: str
+
+
+MACHINES = (
+    Machine(
+        "svc-ledger-sync",
+        Kind.SERVICE_ACCOUNT,
+        Environment.PRODUCTION,
+        "svc-ledger-sync@payments.example",
+        "lena",
+        "tomas",
+    ),
+    Machine(
+        "agent-dispute-triage",
+        Kind.AGENT,
+        Environment.PRODUCTION,
+        "https://agents.example/dispute-triage",
+        "amara",
+        "jonas",
+    ),
+)
+
+PURPOSES = (
+    ("P-0102", "Payments on call", "tomas", 180 * DAY, ("payments_read", "payments_report", "payments_write")),
+    ("P-0119", "Month-end close", "amara", 45 * DAY, ("payments_read", "payments_report")),
+    ("P-0164", "Database maintenance", "amara", 300 * DAY, ("payments_write", "payments_owner")),
+)
