@@ -8,6 +8,6 @@ class GovernanceConfig(AppConfig):
     label = "governance"
 
     def ready(self) -> None:
-        from governance import wiring
+        from governance import wiring  # noqa: PLC0415 - models load before their wiring can
 
         wiring.connect()

@@ -3,7 +3,6 @@
 from governance.access.models import Account, Assignment, PresencePeriod, Verification
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
-from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
 from governance.catalog.models import Entitlement, System
 from governance.connectors.models import ConnectorConfiguration
 from governance.grants.models import Grant
@@ -20,11 +19,6 @@ __all__ = [
     "ApprovalRoute",
     "ApprovalStep",
     "Assignment",
-    "AuditBody",
-    "AuditCheck",
-    "AuditCheckpoint",
-    "AuditEvent",
-    "AuditLeaf",
     "AuditBody",
     "AuditCheck",
     "AuditCheckpoint",

@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from django.utils import timezone
 
 from governance.access.models import Account
+from governance.approvals.models import ApprovalStep
 from governance.catalog.models import Entitlement, System
 from governance.catalog.states import Risk
 from governance.core.actor import Actor, ActorKind, Role
@@ -29,9 +30,11 @@ BUILDER = Actor.system("builder")
 EPOCH = timedelta(days=30)
 _numbers = count(1)
 
+R = TypeVar("R", bound=Recorded)
+
 
 @unit_of_work()
-def keep(row: Any) -> Any:
+def keep(row: R) -> R:
     """Insert one governed row."""
     return create(row, actor=BUILDER, why="Built", now=timezone.now() - EPOCH)
 
@@ -52,7 +55,7 @@ def person(name: str = "", *, manager: Identity | None = None, **fields: Any) ->
         "email": f"{login}@example.com",
         "manager": manager,
     }
-    return keep(Identity(**{**values, **fields}))  # type: ignore[no-any-return]
+    return keep(Identity(**{**values, **fields}))
 
 
 def machine(owner: Identity, *, backup: Identity | None = None, **fields: Any) -> Identity:
@@ -70,7 +73,7 @@ def machine(owner: Identity, *, backup: Identity | None = None, **fields: Any) -
     }
     identity = keep(Identity(**{**values, **fields}))
     owned(identity, owner, backup)
-    return identity  # type: ignore[no-any-return]
+    return identity
 
 
 def owned(thing: Recorded, owner: Identity, backup: Identity | None = None) -> None:
@@ -88,7 +91,7 @@ def team(key: str, *people: Identity) -> Team:
     made = keep(Team(key=key, name=key.title()))
     for one in people:
         keep(TeamMembership(team=made, identity=one, starts_at=timezone.now() - EPOCH))
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def system(owner: Identity, **fields: Any) -> System:
@@ -102,7 +105,7 @@ def system(owner: Identity, **fields: Any) -> System:
     }
     made = keep(System(**{**values, **fields}))
     owned(made, owner)
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def entitlement(on: System, owner: Identity, **fields: Any) -> Entitlement:
@@ -120,7 +123,7 @@ def entitlement(on: System, owner: Identity, **fields: Any) -> Entitlement:
     }
     made = keep(Entitlement(**{**values, **fields}))
     owned(made, owner)
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def purpose(owner: Identity, *justified: Entitlement, **fields: Any) -> Purpose:
@@ -135,14 +138,13 @@ def purpose(owner: Identity, *justified: Entitlement, **fields: Any) -> Purpose:
     owned(made, owner)
     for one in justified:
         keep(Justification(purpose=made, entitlement=one))
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def account(identity: Identity, on: System, login: str = "") -> Account:
     """The identity's account on the system."""
     login = login or f"login_{next(_numbers)}"
-    made = keep(Account(system=on, native_id=login, login=login, identity=identity, correlated_by="builder"))
-    return made  # type: ignore[no-any-return]
+    return keep(Account(system=on, native_id=login, login=login, identity=identity, correlated_by="builder"))
 
 
 def rule(*steps: str, condition: str = "true", key: str = "", **outcomes: Any) -> PolicyRule:
@@ -151,7 +153,7 @@ def rule(*steps: str, condition: str = "true", key: str = "", **outcomes: Any) -
     follows = {"steps": [{"kind": kind} for kind in steps], **outcomes} if steps else outcomes
     wording = policy.Wording(condition=condition, outcomes=follows, reason="Because.")
     _publish(made, wording, timezone.now())
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 @unit_of_work()
@@ -215,8 +217,6 @@ class Organisation:
 
 def step_ids(request: AccessRequest) -> list[UUID]:
     """The steps of the request's routes, in order."""
-    from governance.approvals.models import ApprovalStep
-
     items = request.items.values("pk")
     steps = ApprovalStep.objects.filter(route__subject_id__in=items).order_by("route", "position")
     return list(steps.values_list("pk", flat=True))

@@ -3,10 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from governance.approvals.models import ApprovalStep
 from governance.approvals.queries import resolve
+from governance.approvals.querysets import StepQuerySet
 from governance.approvals.states import StepState
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
@@ -16,14 +15,14 @@ OVERSEE = (Role.AUDITOR, Role.SECURITY)
 DECIDES = frozenset({"approve", "reject", "return"})
 
 
-def visible(actor: Actor) -> "QuerySet[ApprovalStep]":
+def visible(actor: Actor) -> "StepQuerySet[ApprovalStep]":
     """Steps the actor is or was asked for; all for those who oversee."""
     if actor.has(*OVERSEE):
         return ApprovalStep.objects.all()
     return ApprovalStep.objects.ever_asking(actor.identity_ids)
 
 
-def inbox(actor: Actor) -> "QuerySet[ApprovalStep]":
+def inbox(actor: Actor) -> "StepQuerySet[ApprovalStep]":
     """Steps that wait for the actor's decision now."""
     return ApprovalStep.objects.open().asking(actor.identity_ids)
 

@@ -13,6 +13,7 @@ Node: TypeAlias = tuple[int, int]
 Nodes: TypeAlias = Mapping[Node, bytes]
 Span: TypeAlias = tuple[int, int]
 
+HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
@@ -139,7 +140,7 @@ def _split(count: int) -> int:
 
 def verify_inclusion(*, index: int, size: int, leaf: bytes, hashes: Sequence[bytes], root: bytes) -> bool:
     """Whether the hashes prove that the leaf hash is number `index` of the tree of `size` (RFC 9162, 2.1.3.2)."""
-    if not 0 <= index < size:
+    if not 0 <= index < size or not _are_hashes(leaf, root, *hashes):
         return False
     value, number, last = leaf, index, size - 1
     for sibling in hashes:
@@ -159,7 +160,7 @@ def verify_consistency(*, old: int, new: int, old_root: bytes, new_root: bytes, 
 
     Nothing follows from an empty tree: `old` 0 is refused.
     """
-    if not 0 < old <= new:
+    if not 0 < old <= new or not _are_hashes(*hashes):
         return False
     if old == new:
         return not hashes and old_root == new_root
@@ -178,6 +179,10 @@ def verify_consistency(*, old: int, new: int, old_root: bytes, new_root: bytes, 
             now = node_hash(now, sibling)
         number, last = number >> 1, last >> 1
     return last == 0 and was == old_root and now == new_root
+
+
+def _are_hashes(*values: bytes) -> bool:
+    return all(len(value) == HASH_BYTES for value in values)
 
 
 def _to_right_child(number: int, last: int, *, always: bool = False) -> Node:

@@ -1,26 +1,25 @@
-from typing import TYPE_CHECKING
+from typing import Self, TypeVar
 
 from django.db import models
 from django.db.models import Q
 
 from governance.catalog.states import CatalogState
 
-if TYPE_CHECKING:
-    from governance.catalog.models import Entitlement
+M = TypeVar("M", bound=models.Model, covariant=True)
 
 
-class EntitlementQuerySet(models.QuerySet["Entitlement"]):
+class EntitlementQuerySet(models.QuerySet[M]):
     """Reads over the catalog."""
 
-    def requestable(self) -> "EntitlementQuerySet":
+    def requestable(self) -> Self:
         """What can be asked for: active, in an active system."""
         return self.filter(state=CatalogState.ACTIVE, system__state=CatalogState.ACTIVE)
 
-    def holdable_by(self, kind: str) -> "EntitlementQuerySet":
+    def holdable_by(self, kind: str) -> Self:
         """What an identity of the kind may hold."""
         return self.filter(allowed_kinds__contains=[kind])
 
-    def matching(self, words: str) -> "EntitlementQuerySet":
+    def matching(self, words: str) -> Self:
         """Those in which every word occurs, in the name, key, description or system."""
         found = self
         for word in words.split():

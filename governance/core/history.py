@@ -76,10 +76,10 @@ class History(HistoricalRecords):
 
     def copy_fields(self, model: type[models.Model]) -> "dict[str, models.Field[Any, Any]]":
         """The model's fields without their indexes: history is read by its row's id and date only."""
-        fields: "dict[str, models.Field[Any, Any]]" = super().copy_fields(model)
+        fields: dict[str, models.Field[Any, Any]] = super().copy_fields(model)
         for field in fields.values():
             if not field.primary_key and field.name != model._meta.pk.name:
-                field.db_index = False
+                field.db_index = False  # type: ignore[attr-defined]  # set by every Field's constructor
         return fields
 
     def get_meta_options(self, model: type[models.Model]) -> dict[str, Any]:

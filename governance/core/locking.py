@@ -120,7 +120,7 @@ def locked(rows: "models.QuerySet[M]", pk: UUID, *, share: bool = False) -> M:
     """Lock one row and return it. Raises the model's DoesNotExist, and LockError as `locked_all`."""
     found = locked_all(rows.filter(pk=pk), share=share)
     if not found:
-        raise rows.model.DoesNotExist
+        raise rows.model.DoesNotExist  # type: ignore[attr-defined]  # every concrete model has one
     return found[0]
 
 

@@ -42,7 +42,7 @@ class Recorded(Record):
             raise Unstamped(msg)
         super().save(*args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+    def delete(self, *_args: Any, **_kwargs: Any) -> tuple[int, dict[str, int]]:
         """Refuse: nothing governed is deleted (rule 18). Raises Unstamped."""
         msg = f"{self._meta.label}: nothing governed is deleted; end, retire or redact it (rule 18)"
         raise Unstamped(msg)

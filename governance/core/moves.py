@@ -4,7 +4,7 @@ Nothing else writes them: history refuses a save without a stamp, and the moves 
 locked. A change, its history row and its audit event commit together (rule 13).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
@@ -35,6 +35,11 @@ def plain(value: Any) -> Any:
             return int(value.total_seconds())
         case models.Model():
             return str(value.pk)
+    return _plain_container(value)
+
+
+def _plain_container(value: Any) -> Any:
+    match value:
         case Mapping():
             return {str(key): plain(item) for key, item in value.items()}
         case set() | frozenset():
@@ -45,15 +50,15 @@ def plain(value: Any) -> Any:
     raise TypeError(msg)
 
 
-def _event(row: Recorded, verb: str, actor: Actor, why: str, at: datetime, facts: Mapping[str, Any]) -> Event:
+def _event(row: Recorded, verb: str, stamp: Stamp, facts: Mapping[str, Any]) -> Event:
     return Event(
         action=f"{row.NOUN}.{verb}",
-        actor=actor,
+        actor=stamp.actor,
         subject_kind=row.NOUN,
         subject_id=row.pk,
         subject_label=str(row),
-        reason=why,
-        at=at,
+        reason=stamp.why,
+        at=stamp.at,
         facts=plain(facts),
     )
 
@@ -69,10 +74,10 @@ def _save(row: Recorded, stamp: Stamp, **options: Any) -> None:
 
 def create(row: G, *, actor: Actor, why: str, now: datetime, facts: Mapping[str, Any] | None = None) -> G:
     """Insert a governed row with its first history row and the event `<noun>.<state>`, or `.created` without one."""
-    _save(row, Stamp(actor, why, now), force_insert=True)
+    stamp = Stamp(actor, why, now)
+    _save(row, stamp, force_insert=True)
     claim_new(row)
-    verb = getattr(row, "state", "created")
-    record([_event(row, verb, actor, why, now, {**row.facts(), **(facts or {})})])
+    record([_event(row, getattr(row, "state", "created"), stamp, {**row.facts(), **(facts or {})})])
     return row
 
 
@@ -97,7 +102,7 @@ def move(
 ) -> G:
     """Take a locked row to another state, setting `changes` with it. Raises IllegalMove, LockError."""
     old = check_move(row, to)
-    return _write(row, to, {"state": to, **changes}, {"from": old, **(facts or {})}, actor=actor, why=why, now=now)
+    return _write(row, to, Stamp(actor, why, now), {"state": to, **changes}, {"from": old, **(facts or {})})
 
 
 def amend(
@@ -111,23 +116,14 @@ def amend(
     **changes: Any,
 ) -> G:
     """Change a locked row within its state, recorded as the event `<noun>.<verb>`. Raises LockError."""
-    return _write(row, verb, changes, facts or {}, actor=actor, why=why, now=now)
+    return _write(row, verb, Stamp(actor, why, now), changes, facts or {})
 
 
-def _write(
-    row: G,
-    verb: str,
-    changes: Mapping[str, Any],
-    facts: Mapping[str, Any],
-    *,
-    actor: Actor,
-    why: str,
-    now: datetime,
-) -> G:
+def _write(row: G, verb: str, stamp: Stamp, changes: Mapping[str, Any], facts: Mapping[str, Any]) -> G:
     require_held(row)
     _set(row, changes)
-    _save(row, Stamp(actor, why, now), update_fields=_field_names(row, changes))
-    record([_event(row, verb, actor, why, now, {**_told(changes), **facts})])
+    _save(row, stamp, update_fields=_field_names(row, changes))
+    record([_event(row, verb, stamp, {**_told(changes), **facts})])
     return row
 
 
@@ -153,27 +149,26 @@ def move_many(
     """
     if not rows:
         return
-    events = []
-    models.prefetch_related_objects(rows, *labels.relations(type(rows[0])))
     for row in rows:
         require_held(row)
-    for row, old in [(row, check_move(row, to)) for row in rows]:
-        own = {"state": to, **changes, **each(row)}
+    stamp = Stamp(actor, why, now)
+    planned = [(row, check_move(row, to), {"state": to, **changes, **each(row)}) for row in rows]
+    models.prefetch_related_objects(rows, *labels.relations(type(rows[0])))
+    for row, _, own in planned:
         _set(row, own)
-        events.append(_event(row, to, actor, why, now, {**_told(own), "from": old, **(facts or {})}))
-    _write_many(rows, _field_names(rows[0], own), Stamp(actor, why, now))
-    record(events)
+    _write_many(rows, {name for _, _, own in planned for name in own}, stamp)
+    record([_event(row, to, stamp, {**_told(own), "from": old, **(facts or {})}) for row, old, own in planned])
 
 
-def _write_many(rows: Sequence[Recorded], fields: Sequence[str], stamp: Stamp) -> None:
+def _write_many(rows: Sequence[Recorded], changed: Collection[str], stamp: Stamp) -> None:
     model = type(rows[0])
-    model._base_manager.bulk_update(rows, fields)
+    model._base_manager.bulk_update(rows, _field_names(rows[0], changed))
     if kept := history_model(model):
         kept._base_manager.bulk_create([version(row, "~", stamp) for row in rows])
 
 
-def _field_names(row: Recorded, changes: Mapping[str, Any]) -> list[str]:
-    return [row._meta.get_field(name).name for name in changes]
+def _field_names(row: Recorded, changed: Collection[str]) -> list[str]:
+    return [row._meta.get_field(name).name for name in changed]
 
 
 def _set(row: Recorded, changes: Mapping[str, Any]) -> None:

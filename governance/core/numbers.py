@@ -10,4 +10,4 @@ class NextNumber(Func):
 
     def __init__(self, noun: str, **extra: Any) -> None:
         super().__init__(Value(f"governance_{noun}_number"), output_field=BigIntegerField(), **extra)
-        self._constructor_args = ((noun,), {})
+        self._constructor_args: tuple[tuple[str], dict[str, Any]] = ((noun,), {})

@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.db import models
 from django.db.models import Q
@@ -18,5 +18,6 @@ class PeriodQuerySet(models.QuerySet[M]):
 def covers(moment: datetime, prefix: str = "") -> Q:
     """The condition that a period covers the moment, for use across a join with `prefix`."""
     started = Q(**{f"{prefix}starts_at__lte": moment})
-    unended: Any = Q(**{f"{prefix}ends_at__isnull": True}) | Q(**{f"{prefix}ends_at__gt": moment})
-    return started & unended
+    unended = Q(**{f"{prefix}ends_at__isnull": True}) | Q(**{f"{prefix}ends_at__gt": moment})
+    found: Q = started & unended
+    return found

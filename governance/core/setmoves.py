@@ -29,7 +29,7 @@ BATCH = 1000
 """Rows per statement, unless the caller says otherwise: enough to be cheap, few enough to keep locks short."""
 
 
-def move_set(
+def move_set(  # noqa: PLR0913 - what every move is told, and what a set has to be told besides
     rows: "models.QuerySet[Any]",
     olds: str | Collection[str],
     to: str,
@@ -84,8 +84,12 @@ def _join(separator: str, parts: Collection[_Sql]) -> _Sql:
     return _Sql(separator.join(part.sql for part in parts), tuple(p for part in parts for p in part.params))
 
 
-def _quote(name: str) -> str:
-    return connection.ops.quote_name(name)
+def _quote(name: str | None) -> str:
+    return connection.ops.quote_name(str(name))
+
+
+def _field(model: type[models.Model], name: str) -> Any:
+    return model._meta.get_field(name)
 
 
 class _Plan:
@@ -106,7 +110,7 @@ class _Plan:
     ) -> _Sql:
         """The whole: due → moved → history, and moved → lines → recorded; then what the caller wants to know."""
         due, known = self._due(rows, limit)
-        wanted = ["id", *(self.model._meta.get_field(name).column for name in returning)]
+        wanted = ["id", *(_field(self.model, name).column for name in returning)]
         answer = ", ".join(f"moved.{_quote(column)}" for column in wanted)
         parts = [due, self._moved(), *self._history(*by), self._lines(known, *by), _RECORDED]
         return _join(
@@ -139,7 +143,7 @@ class _Plan:
         )
 
     def _assignment(self, name: str, value: Any) -> _Sql:
-        field: Any = self.model._meta.get_field(name)
+        field = _field(self.model, name)
         if _is_sql(value):
             return _Sql(f"{_quote(field.column)} = due.{_quote(f'due_set_{name}')}")
         raw = value.pk if isinstance(value, models.Model) else value
@@ -189,7 +193,7 @@ class _Plan:
         return _Sql(f"'{{' || {_join(''' || ',' || ''', pairs).sql} || '}}'", _join("", pairs).params)
 
     def _told(self, name: str, value: Any) -> _Sql:
-        field: Any = self.model._meta.get_field(name)
+        field = _field(self.model, name)
         return _json(_quote(field.column), field) if _is_sql(value) else _constant(value)
 
 

@@ -12,7 +12,6 @@ from governance.grants import moves, permissions, rules
 from governance.grants.models import Grant
 from governance.grants.states import WAITING
 from governance.identities.models import Identity
-from governance.identities.states import Status
 from governance.policy import moves as policy
 from governance.policy.queries import Asking, decide
 from governance.policy.states import Phase
@@ -90,7 +89,7 @@ def _account_for(grant: Grant) -> Account | None:
 
 
 def _assignment_for(account: Account, grant: Grant, now: datetime) -> Assignment:
-    """The held assignment of the account. Made where there is none, which the identity's lock keeps from happening twice."""
+    """The held assignment of the account, made where there is none: under the identity's lock, so only once."""
     pair = Assignment.objects.with_names().filter(account=account, entitlement=grant.entitlement_id)
     found = locked_all(pair)
     if found:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
-
 from governance.access.models import Assignment
 from governance.access.states import Observation
 from governance.catalog.models import Entitlement
@@ -21,6 +19,7 @@ from governance.core.locking import locked_all
 from governance.core.moves import amend, create, move, move_many
 from governance.core.wake import after_commit
 from governance.grants.models import Grant
+from governance.grants.querysets import GrantQuerySet
 from governance.grants.rules import Reminder
 from governance.grants.states import STANDING, UNPROVEN, Basis, GrantState
 from governance.identities.models import Identity
@@ -246,7 +245,7 @@ class GrantsOfAssignment:
                 move(grant, GrantState.REVOCATION_FAILED, actor=actor, why=reason, now=now, state_reason=reason)
 
 
-def _movable(assignment_id: UUID) -> "QuerySet[Grant]":
+def _movable(assignment_id: UUID) -> "GrantQuerySet[Grant]":
     states = [*STANDING, *UNPROVEN]
     return Grant.objects.filter(assignment=assignment_id, state__in=states).order_by("pk")
 

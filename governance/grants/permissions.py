@@ -3,13 +3,14 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from governance.catalog.models import Entitlement
 from governance.core.actor import Actor, Role
 from governance.core.errors import Denied, NotFound
 from governance.core.locking import locked
 from governance.grants.models import Grant
+from governance.grants.querysets import GrantQuerySet
 from governance.grants.states import STANDING
 from governance.identities.models import Identity
 from governance.identities.queries import owned_ids
@@ -17,7 +18,7 @@ from governance.identities.queries import owned_ids
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 
 
-def visible(actor: Actor, now: datetime) -> "QuerySet[Grant]":
+def visible(actor: Actor, now: datetime) -> "GrantQuerySet[Grant]":
     """Grants held or asked for by the actor, of what they own, of their reports; all for those who oversee."""
     if actor.has(*SEES_ALL):
         return Grant.objects.all()

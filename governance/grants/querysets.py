@@ -1,37 +1,36 @@
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import Self, TypeVar
 
 from django.db import models
 
 from governance.grants.states import LIVE, STANDING, UNPROVEN, GrantState
 
-if TYPE_CHECKING:
-    from governance.grants.models import Grant
+M = TypeVar("M", bound=models.Model, covariant=True)
 
 
-class GrantQuerySet(models.QuerySet["Grant"]):
+class GrantQuerySet(models.QuerySet[M]):
     """Reads over grants."""
 
-    def live(self, at: datetime) -> "GrantQuerySet":
+    def live(self, at: datetime) -> Self:
         """Those that support their assignment at the moment."""
         return self.filter(state__in=LIVE, starts_at__lte=at, ends_at__gt=at)
 
-    def usable(self, at: datetime) -> "GrantQuerySet":
+    def usable(self, at: datetime) -> Self:
         """Those that answer yes at the moment of use: live and verified present (rule 4)."""
         return self.filter(state=GrantState.ACTIVE, starts_at__lte=at, ends_at__gt=at)
 
-    def unproven(self) -> "GrantQuerySet":
+    def unproven(self) -> Self:
         """Ended and not yet verified absent."""
         return self.filter(state__in=UNPROVEN)
 
-    def ended_by(self, moment: datetime) -> "GrantQuerySet":
+    def ended_by(self, moment: datetime) -> Self:
         """Still standing although their end has come: what the expiry sweep takes up."""
         return self.filter(state__in=STANDING, ends_at__lte=moment)
 
-    def ending_within(self, now: datetime, ahead: timedelta) -> "GrantQuerySet":
+    def ending_within(self, now: datetime, ahead: timedelta) -> Self:
         """Live grants whose end is at most `ahead` away."""
         return self.live(now).filter(ends_at__lte=now + ahead)
 
-    def with_names(self) -> "GrantQuerySet":
+    def with_names(self) -> Self:
         """With everything that a row or a sentence about a grant needs, in one query."""
         return self.select_related("identity", "entitlement__system", "purpose", "accountable_owner", "requester")

@@ -7,7 +7,9 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from governance.core.querysets import PeriodQuerySet
 from governance.identities.models import Identity, Ownership, TeamMembership
+from governance.identities.querysets import IdentityQuerySet
 from governance.identities.states import OwnerRole, Status
 
 Subject = tuple[str, UUID]
@@ -34,7 +36,7 @@ def owners(subjects: Collection[Subject], now: datetime) -> dict[Subject, dict[s
     return found
 
 
-def _ownerships(subjects: Collection[Subject]) -> "QuerySet[Ownership]":
+def _ownerships(subjects: Collection[Subject]) -> "PeriodQuerySet[Ownership]":
     wanted = Q(pk__in=[])
     by_kind: dict[str, list[UUID]] = defaultdict(list)
     for kind, pk in subjects:
@@ -91,7 +93,7 @@ def owned_ids(kind: str, identity_ids: Collection[UUID], now: datetime) -> "Quer
     )
 
 
-def identities_owned_by(identity_ids: Collection[UUID], now: datetime) -> "QuerySet[Identity]":
+def identities_owned_by(identity_ids: Collection[UUID], now: datetime) -> "IdentityQuerySet[Identity]":
     """Active machine and external identities that any of the given ones owns."""
     return Identity.objects.active().filter(pk__in=owned_ids("identity", identity_ids, now)).order_by("name")
 

@@ -1,16 +1,15 @@
-from typing import TYPE_CHECKING
+from typing import Self, TypeVar
 
 from django.db import models
 
 from governance.identities.states import Status
 
-if TYPE_CHECKING:
-    from governance.identities.models import Identity
+M = TypeVar("M", bound=models.Model, covariant=True)
 
 
-class IdentityQuerySet(models.QuerySet["Identity"]):
+class IdentityQuerySet(models.QuerySet[M]):
     """Reads over identities."""
 
-    def active(self) -> "IdentityQuerySet":
+    def active(self) -> Self:
         """Those that may act and hold access now."""
         return self.filter(state=Status.ACTIVE)

@@ -68,7 +68,7 @@ def _end_access(identity: Identity, *, actor: Actor, why: str, now: datetime) ->
     """What stands is revoked and its removal queued; what was only approved never starts."""
     held = Grant.objects.filter(identity=identity)
     standing = locked_all(held.filter(state__in=STANDING))
-    behind = [grant.assignment_id for grant in standing]
+    behind = {grant.assignment_id for grant in standing if grant.assignment_id}
     assignments = locked_all(Assignment.objects.with_names().filter(pk__in=behind))
     for grant in locked_all(held.filter(state__in=WAITING)):
         grants.cancel(grant, actor=actor, why=why, now=now)

@@ -6,7 +6,7 @@ policy rule like any other, and is retired in the transaction that used it.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypeVar
 
 from governance.access.models import Account, Assignment
 from governance.catalog.models import Entitlement, System
@@ -39,6 +39,8 @@ FIRST_LEASE = timedelta(days=30)
 LONGEST_ROLE_LEASE = timedelta(days=90)
 QUARTER = timedelta(days=90)
 YEAR = timedelta(days=365)
+
+R = TypeVar("R", bound=Recorded)
 
 ROLES = {
     Role.ADMINISTRATOR: ("Administer the portal", "Draft and publish policy rules, end identities, redact bodies."),
@@ -77,7 +79,7 @@ def found(founder: Founder, *, now: datetime) -> Grant:
     return grant
 
 
-def _keep(row: Any, now: datetime) -> Any:
+def _keep(row: R, now: datetime) -> R:
     return create(row, actor=FOUNDING, why=WHY, now=now)
 
 
@@ -98,7 +100,7 @@ def _identity(founder: Founder, now: datetime) -> Identity:
         user=user,
         email=founder.email,
     )
-    return _keep(identity, now)  # type: ignore[no-any-return]
+    return _keep(identity, now)
 
 
 def _portal(owner: Identity, now: datetime) -> tuple[System, dict[Role, Entitlement]]:
@@ -154,8 +156,10 @@ def portal_account(identity: Identity, system: System, now: datetime) -> Account
     if user is None:
         msg = f"{identity} has no sign-in account."
         raise Conflict(msg)
-    account = Account(system=system, native_id=str(user.pk), login=user.username, identity=identity, correlated_by="user")
-    return _keep(account, now)  # type: ignore[no-any-return]
+    account = Account(
+        system=system, native_id=str(user.pk), login=user.username, identity=identity, correlated_by="user"
+    )
+    return _keep(account, now)
 
 
 def _first_lease(who: Identity, role: Entitlement, purpose: Purpose, account: Account, now: datetime) -> Grant:

@@ -1,4 +1,4 @@
-"""A small organisation with invented people, to walk around in. Data; `seed_demo` makes it through the product's door."""
+"""A small organisation of invented people to walk around in: data, made by `seed_demo` through the product's doors."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,7 +26,9 @@ class Persona:
 PERSONAS = (
     Persona("naomi", "Naomi Bright", "Head of platform", "Platform", "", "runs the portal and answers for its roles"),
     Persona("tomas", "Tomás Rey", "Engineering manager", "Payments", "naomi", "approves as a manager"),
-    Persona("lena", "Lena Fischer", "Payments engineer", "Payments", "tomas", "asks for access, owns a service account"),
+    Persona(
+        "lena", "Lena Fischer", "Payments engineer", "Payments", "tomas", "asks for access, owns a service account"
+    ),
     Persona("amara", "Amara Diallo", "Data steward", "Data", "naomi", "approves as owner of the payments database"),
     Persona("jonas", "Jonas Weber", "Database engineer", "Data", "amara", "is the backup owner"),
     Persona("oliver", "Oliver Grant", "Internal auditor", "Audit", "naomi", "sees everything, changes nothing"),

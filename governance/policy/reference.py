@@ -1,7 +1,6 @@
 """Writes the generated parts of docs/policy.md: the table of facts and the table of the rules to begin with."""
 
 import argparse
-import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -29,8 +28,9 @@ def main() -> None:
 def page(text: str) -> str:
     """The page with its generated parts as they should be; the rest of the text is kept."""
     for name, table in {"facts": facts_table(), "rules": rules_table()}.items():
-        marked = re.compile(rf"(<!-- {name}: generated -->\n).*?(<!-- end -->)", re.DOTALL)
-        text = marked.sub(lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text)
+        before, start, rest = text.partition(f"<!-- {name}: generated -->\n")
+        _, end, after = rest.partition("<!-- end -->")
+        text = f"{before}{start}{table}\n{end}{after}"
     return text
 
 

@@ -16,9 +16,9 @@ from governance.core.moves import create, move
 from governance.grants.models import Grant
 from governance.identities.models import Identity
 from governance.policy import moves as policy
+from governance.policy.builtin import UNCOVERED
 from governance.policy.queries import Asking, decide_many
 from governance.policy.states import Phase
-from governance.policy.builtin import UNCOVERED
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Purpose
 from governance.requests import moves, permissions, queries
@@ -77,8 +77,13 @@ def _proposal(draft: Draft, actor: Actor, now: datetime) -> Proposal:
     purpose = Purpose.objects.active(now).filter(pk=draft.purpose_id).first()
     wanted = Entitlement.objects.requestable().filter(pk__in=draft.entitlement_ids).select_related("system")
     entitlements = sorted(wanted, key=str)
-    requester = Identity.objects.active().filter(pk=actor.identity_id).first()
-    if beneficiary is None or purpose is None or requester is None or len(entitlements) != len(set(draft.entitlement_ids)):
+    requester = Identity.objects.active().filter(pk=actor.identity_id).first() if actor.identity_id else None
+    if (
+        beneficiary is None
+        or purpose is None
+        or requester is None
+        or len(entitlements) != len(set(draft.entitlement_ids))
+    ):
         raise NotFound
     asking = Asking(
         identity=beneficiary,

@@ -17,11 +17,9 @@ from governance.grants.states import Basis
 from governance.identities.models import Identity
 from governance.identities.queries import accountable_owner, answerable_for, same_human
 from governance.notifications.moves import Notice, notify
-from governance.policy.models import PolicyDecision
 from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest, RequestItem
 from governance.requests.states import ItemState, RequestState
-
 
 POLICY = Actor.system("policy")
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from governance.approvals.permissions import visible as visible_steps
 from governance.core.actor import Actor, Role
@@ -11,13 +11,14 @@ from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked
 from governance.identities.queries import owned_ids
 from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.querysets import RequestQuerySet
 from governance.requests.states import OPEN_REQUESTS
 
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 VERBS = frozenset({"withdraw", "answer"})
 
 
-def visible(actor: Actor, now: datetime) -> "QuerySet[AccessRequest]":
+def visible(actor: Actor, now: datetime) -> "RequestQuerySet[AccessRequest]":
     """Requests made by or for the actor or what they own, and those they are asked to decide."""
     if actor.has(*SEES_ALL):
         return AccessRequest.objects.all()

@@ -10,26 +10,29 @@ from governance.access.models import Account
 from governance.approvals.models import Question
 from governance.approvals.moves import StepPlan
 from governance.catalog.models import Entitlement
+from governance.catalog.querysets import EntitlementQuerySet
 from governance.core.actor import Actor
 from governance.core.models import Governed
 from governance.identities.models import Identity
 from governance.identities.queries import accountable_owner, owned_ids
+from governance.identities.querysets import IdentityQuerySet
 from governance.identities.states import MACHINE_KINDS
 from governance.policy.consequences import StepSpec
 from governance.policy.states import StepKind
 from governance.purposes.models import Purpose
+from governance.purposes.querysets import PurposeQuerySet
 from governance.requests.models import AccessRequest, RequestItem
 from governance.requests.states import ItemState
 
 
-def beneficiaries(actor: Actor, now: datetime) -> "QuerySet[Identity]":
+def beneficiaries(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
     """Whom the actor may ask for: their own identity, and the active machine identities they own."""
     owned = owned_ids("identity", actor.identity_ids, now)
     machines = Q(pk__in=owned, kind__in=MACHINE_KINDS)
     return Identity.objects.active().filter(Q(pk=actor.identity_id) | machines).order_by("name")
 
 
-def purposes_for(entitlement_ids: Collection[UUID], now: datetime) -> "QuerySet[Purpose]":
+def purposes_for(entitlement_ids: Collection[UUID], now: datetime) -> "PurposeQuerySet[Purpose]":
     """Active purposes that may justify every one of the entitlements."""
     found = Purpose.objects.active(now)
     for entitlement_id in entitlement_ids:
@@ -37,7 +40,7 @@ def purposes_for(entitlement_ids: Collection[UUID], now: datetime) -> "QuerySet[
     return found.order_by("reference")
 
 
-def catalog_for(beneficiary: Identity, words: str) -> "QuerySet[Entitlement]":
+def catalog_for(beneficiary: Identity, words: str) -> "EntitlementQuerySet[Entitlement]":
     """What the beneficiary's kind may hold, in systems where they have an account, matching the words."""
     systems = Account.objects.filter(identity=beneficiary).values("system")
     return (
@@ -69,9 +72,7 @@ def open_questions(request: AccessRequest) -> "QuerySet[Question]":
     return waiting.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id__in=items)
 
 
-def plan(
-    step: StepSpec, beneficiary: Identity, entitlement: Entitlement, purpose: Purpose, now: datetime
-) -> StepPlan:
+def plan(step: StepSpec, beneficiary: Identity, entitlement: Entitlement, purpose: Purpose, now: datetime) -> StepPlan:
     """Whose decision a step asks for in this request."""
     kind = step.kind
     match kind:
@@ -89,4 +90,6 @@ def plan(
 
 
 def _about(target_kind: str, target: Governed, step: StepSpec) -> StepPlan:
-    return StepPlan(kind=step.kind, required=step.required, target_kind=target_kind, target_id=target.pk, target_label=str(target))
+    return StepPlan(
+        kind=step.kind, required=step.required, target_kind=target_kind, target_id=target.pk, target_label=str(target)
+    )

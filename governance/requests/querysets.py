@@ -1,20 +1,19 @@
-from typing import TYPE_CHECKING
+from typing import Self, TypeVar
 
 from django.db import models
 
 from governance.requests.states import OPEN_REQUESTS
 
-if TYPE_CHECKING:
-    from governance.requests.models import AccessRequest
+M = TypeVar("M", bound=models.Model, covariant=True)
 
 
-class RequestQuerySet(models.QuerySet["AccessRequest"]):
+class RequestQuerySet(models.QuerySet[M]):
     """Reads over access requests."""
 
-    def open(self) -> "RequestQuerySet":
+    def open(self) -> Self:
         """Those that still wait for somebody."""
         return self.filter(state__in=OPEN_REQUESTS)
 
-    def with_names(self) -> "RequestQuerySet":
+    def with_names(self) -> Self:
         """With everything a row about a request needs, in two queries."""
         return self.select_related("requester", "beneficiary", "purpose").prefetch_related("items__entitlement__system")

@@ -14,7 +14,9 @@ class UserManager(BaseUserManager["User"]):
 
     def create_user(self, username: str, email: str, password: str | None, *, name: str) -> "User":
         """A user with a hashed password, or none that works when `password` is None."""
-        user = self.model(username=self.model.normalize_username(username), email=self.normalize_email(email), name=name)
+        user = self.model(
+            username=self.model.normalize_username(username), email=self.normalize_email(email), name=name
+        )
         user.set_password(password)
         user.save(force_insert=True)
         return user

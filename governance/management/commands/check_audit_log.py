@@ -1,4 +1,4 @@
-"""`manage.py check_audit_log`: is the log what was sealed and signed?"""
+"""`manage.py check_audit_log`: whether the log is what was sealed and signed."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 
 import os
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import psycopg
@@ -37,6 +37,8 @@ from governance.users.models import User
 
 SEED = Actor.system("demonstration")
 TARGET = "DEMO_TARGET_DSN"
+
+R = TypeVar("R", bound=Recorded)
 
 
 class Command(BaseCommand):
@@ -101,7 +103,7 @@ class _Organisation:
             self.machines[machine.name] = self._machine(machine)
         self._accounts(database)
 
-    def _keep(self, row: Any) -> Any:
+    def _keep(self, row: R) -> R:
         return create(row, actor=SEED, why="The demonstration's organisation", now=self.now)
 
     def _own(self, thing: Recorded, owner: str, backup: str | None = None) -> None:
@@ -132,7 +134,7 @@ class _Organisation:
             title=persona.title,
             department=persona.department,
         )
-        return self._keep(identity)  # type: ignore[no-any-return]
+        return self._keep(identity)
 
     def _teams(self) -> None:
         for key, name in ((GOVERNANCE_TEAM, "amara"), (SECURITY_TEAM, "hana")):
@@ -194,7 +196,7 @@ class _Organisation:
         return identity
 
     def _accounts(self, database: System) -> None:
-        logins = {username: identity for username, identity in self.people.items()}
+        logins = dict(self.people)
         logins |= {_login(machine): self.machines[machine.name] for machine in MACHINES}
         for login, identity in logins.items():
             self._keep(
@@ -245,9 +247,7 @@ class _Organisation:
         if step is None:
             return False
         asked = step.approvers.filter(ends_at__isnull=True).select_related("identity").order_by("identity__name")[0]
-        approvals.decide(
-            step_id=step.pk, verdict=verdict, reason=reason, actor=_as(asked.identity), now=timezone.now()
-        )
+        approvals.decide(step_id=step.pk, verdict=verdict, reason=reason, actor=_as(asked.identity), now=timezone.now())
         return True
 
 

@@ -1,0 +1,189 @@
+"""The chain of custody: one grant or request from who asked to verified absent (G1).
+
+Each record is an audit event, read together with what it refers to. Nothing is inferred from a row's present state:
+what has no event did not happen. The number of queries does not depend on the length of the chain.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from governance.access.models import Verification
+from governance.access.states import Observation
+from governance.approvals.models import ApprovalStep, Decision, Question
+from governance.audit.models import AuditEvent, AuditLeaf
+from governance.audit.queries import events_of
+from governance.evidence.entries import Chain, Entry, EntryKind
+from governance.grants.models import Grant
+from governance.notifications.models import Notification
+from governance.policy.models import PolicyDecision
+from governance.provisioning.models import ProvisioningTask
+from governance.provisioning.states import Operation
+from governance.requests.models import AccessRequest, RequestItem
+
+ACTIONS: Mapping[str, EntryKind] = {
+    "access_request.submitted": EntryKind.REQUESTED,
+    "access_request.withdrawn": EntryKind.WITHDRAWN,
+    "policy.decided": EntryKind.POLICY,
+    "decision.approve": EntryKind.APPROVED,
+    "decision.reject": EntryKind.REJECTED,
+    "decision.return": EntryKind.ASKED,
+    "question.answered": EntryKind.ANSWERED,
+    "approval_step.expired": EntryKind.STEP_EXPIRED,
+    "grant.cancelled": EntryKind.CANCELLED,
+    "grant.provisioning": EntryKind.STARTED,
+    "grant.provisioning_failed": EntryKind.FAILED,
+    "grant.active": EntryKind.PRESENT,
+    "grant.owner_changed": EntryKind.OWNER_CHANGED,
+    "grant.revoking": EntryKind.ENDED,
+    "grant.revocation_failed": EntryKind.REMOVAL_FAILED,
+    "grant.revoked": EntryKind.REMOVED,
+    "provisioning_task.succeeded": EntryKind.CALLED,
+    "provisioning_task.failed": EntryKind.CALL_FAILED,
+}
+"""The events that a chain is made of; all others restate what one of these says."""
+
+MOST = 200
+"""Events, tasks and looks that are read of one subject; a removal that is tried for months has more."""
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+def chain_of_grant(grant: Grant) -> Chain:
+    """Everything from the request to the verified end of one grant, oldest first."""
+    item = RequestItem.objects.filter(pk=grant.source_id).first() if grant.source_kind == RequestItem.NOUN else None
+    asked = _of_request([item], item.request_id) if item else []
+    own = _telling([grant.pk])
+    span = _span(own)
+    tasks = _tasks(grant, span)
+    return _chain([*asked, *own, *_telling(tasks)], tasks, _looks(grant, span), _reminders(grant))
+
+
+def chain_of_request(request: AccessRequest) -> Chain:
+    """Everything that was asked, said and decided of one request, oldest first."""
+    return _chain(_of_request(request.items.all(), request.pk))
+
+
+def routes_of(item_ids: Collection[UUID]) -> Mapping[UUID, list[ApprovalStep]]:
+    """The steps of each request item in their order, with whom they ask and who decided; four queries."""
+    steps = ApprovalStep.objects.filter(route__subject_kind=RequestItem.NOUN, route__subject_id__in=item_ids)
+    found: dict[UUID, list[ApprovalStep]] = defaultdict(list)
+    rows = steps.select_related("route").prefetch_related("approvers__identity", "decisions__decider")
+    for step in rows.order_by("route__opened_at", "position"):
+        found[step.route.subject_id].append(step)
+    return found
+
+
+def _of_request(items: Iterable[RequestItem], request_id: UUID) -> list[AuditEvent]:
+    """Events of the request, its items, and the steps and questions on their way."""
+    ids = [item.pk for item in items]
+    steps = ApprovalStep.objects.filter(route__subject_id__in=ids)
+    questions = Question.objects.filter(step__in=steps)
+    near = [*steps.values_list("pk", flat=True), *questions.values_list("pk", flat=True)]
+    return _telling([request_id, *ids, *near])
+
+
+def _telling(subject_ids: Collection[UUID]) -> list[AuditEvent]:
+    """The events of the subjects that a chain is made of."""
+    return list(events_of(subject_ids).filter(action__in=ACTIONS)[:MOST])
+
+
+def _span(own: Iterable[AuditEvent]) -> tuple[datetime, datetime] | None:
+    """From when to when the grant moved its assignment: from its start to the proof of its end, if it has begun."""
+    when = {event.action: event.at for event in own}
+    start = when.get("grant.provisioning")
+    return (start, when.get("grant.revoked", FOREVER)) if start else None
+
+
+def _tasks(grant: Grant, span: tuple[datetime, datetime] | None) -> Mapping[UUID, ProvisioningTask]:
+    """The tasks that drove the assignment in that time, by id."""
+    if span is None:
+        return {}
+    tasks = ProvisioningTask.objects.filter(assignment=grant.assignment_id, created_at__range=span)
+    return {task.pk: task for task in tasks.prefetch_related("attempts").order_by("created_at")[:MOST]}
+
+
+def _looks(grant: Grant, span: tuple[datetime, datetime] | None) -> list[Verification]:
+    """What was seen of the assignment in that time, oldest first."""
+    if span is None:
+        return []
+    seen = Verification.objects.filter(assignment=grant.assignment_id, at__range=span)
+    return list(seen.order_by("at")[:MOST])
+
+
+def _reminders(grant: Grant) -> Iterator[Entry]:
+    """Each reminder of the end, with the people whom it reached."""
+    notices = Notification.objects.filter(subject_kind=Grant.NOUN, subject_id=grant.pk, once__startswith="ends ")
+    told: dict[tuple[datetime, str], list[str]] = defaultdict(list)
+    for notice in notices.select_related("recipient").order_by("created_at", "recipient__name"):
+        told[notice.created_at, notice.title].append(notice.recipient.name)
+    for (at, title), people in told.items():
+        yield Entry(EntryKind.REMINDED, at, "", title, people=people)
+
+
+def _chain(
+    events: Collection[AuditEvent],
+    tasks: Mapping[UUID, ProvisioningTask] | None = None,
+    looks: Iterable[Verification] = (),
+    reminders: Iterable[Entry] = (),
+) -> Chain:
+    told = _Told(events, tasks or {}, list(looks))
+    entries = [*(told.entry(event) for event in events), *reminders]
+    entries.sort(key=lambda entry: (entry.at, entry.event.sequence if entry.event else 0))
+    sealed = AuditLeaf.objects.filter(sequence__in=[event.sequence for event in events]).count()
+    return Chain(entries, sealed)
+
+
+class _Told:
+    """What events refer to, read once for all of them."""
+
+    def __init__(
+        self,
+        events: Iterable[AuditEvent],
+        tasks: Mapping[UUID, ProvisioningTask],
+        looks: list[Verification],
+    ) -> None:
+        named = {str(_facts(event).get("decision_id")) for event in events} - {"None"}
+        decisions = Decision.objects.filter(pk__in=named).select_related("decider", "step")
+        self._decisions = {str(row.pk): row for row in decisions}
+        self._policy = {str(row.pk): row for row in PolicyDecision.objects.filter(pk__in=named)}
+        self._tasks, self._looks = tasks, looks
+
+    def entry(self, event: AuditEvent) -> Entry:
+        """The record that an event makes."""
+        said, facts = event.content, _facts(event)
+        task = self._tasks.get(event.subject_id)
+        kind = ACTIONS[event.action]
+        if kind == EntryKind.CALLED and task is not None and task.operation == Operation.REVOKE:
+            kind = EntryKind.REMOVAL_CALLED
+        return Entry(
+            kind=kind,
+            at=event.at,
+            by=said["actor"]["label"] if said else "",
+            why=said["reason"] if said else "",
+            event=event,
+            facts=facts,
+            decision=self._decisions.get(str(facts.get("decision_id"))),
+            policy=self._policy.get(str(facts.get("decision_id"))),
+            verification=self._seen(kind, event.at),
+            task=task,
+        )
+
+    def _seen(self, kind: EntryKind, at: datetime) -> Verification | None:
+        """The last look before a grant was moved by what it showed."""
+        observed = SHOWN.get(kind)
+        fitting = [look for look in self._looks if observed and look.observation in observed and look.at <= at]
+        return fitting[-1] if fitting else None
+
+
+SHOWN: Mapping[EntryKind, Collection[str]] = {
+    EntryKind.PRESENT: {Observation.PRESENT},
+    EntryKind.REMOVED: {Observation.ABSENT, Observation.OTHER_PATH},
+    EntryKind.REMOVAL_FAILED: {Observation.PRESENT, Observation.OTHER_PATH, Observation.UNKNOWN},
+}
+
+
+def _facts(event: AuditEvent) -> Mapping[str, Any]:
+    return event.content["facts"] if event.content else {}

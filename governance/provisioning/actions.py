@@ -1,0 +1,237 @@
+"""A worker's turn at one task: claim, call, read back, record.
+
+Claim and record are short transactions; between them nothing is locked and nobody knows yet what the system holds.
+The worker may die at any point, come late, or run beside a twin: the claim's token and the assignment's generation,
+compared under the lock, decide whether what it reports counts (rule 5). A report that does not count changes nothing.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from random import SystemRandom
+from typing import Any
+from uuid import UUID
+
+from governance.access.models import Assignment
+from governance.access.moves import record_look
+from governance.connectors.interface import Connector, Refused
+from governance.connectors.queries import connector_of
+from governance.core.actor import Actor
+from governance.core.ids import new_id
+from governance.core.locking import locked, locked_all, unit_of_work
+from governance.core.moves import amend, move
+from governance.core.subjects import provable
+from governance.core.wake import after_commit
+from governance.provisioning import moves, rules
+from governance.provisioning.calls import Clock, Evidence, Job, perform
+from governance.provisioning.models import ProvisioningTask, TaskAttempt
+from governance.provisioning.queries import due_ids, free_at, has_room, next_due_id
+from governance.provisioning.states import IN_DOUBT, AttemptOutcome, Operation, TaskState
+
+WORKER = Actor.system("provisioning")
+SWEEP_MOST = 200
+
+Chance = Callable[[], float]
+CHANCE: Chance = SystemRandom().random
+
+
+def run_task(task_id: UUID, *, clock: Clock, chance: Chance = CHANCE) -> UUID | None:
+    """Take one task up, if it is due and nobody else has it, and see it through.
+
+    `clock` tells the time, aware and in UTC; `chance` draws from [0, 1) for the backoff. Returns the task of the
+    same system to go on with: none when this one was not taken up, or the system did not answer.
+    """
+    job = claim(task_id, now=clock())
+    if job is None:
+        return None
+    evidence = perform(job, clock)
+    outcome = record(job, evidence, now=clock(), chance=chance())
+    silent = outcome in {AttemptOutcome.UNREACHABLE, AttemptOutcome.UNKNOWN}
+    return None if silent else next_due_id(job.system_id, clock())
+
+
+def due(*, now: datetime) -> list[UUID]:
+    """Tasks that no wake-up has brought to a worker, abandoned ones among them; a bounded number of each system."""
+    return due_ids(now, per_system=rules.AT_ONCE, most=SWEEP_MOST)
+
+
+@unit_of_work()
+def claim(task_id: UUID, *, now: datetime) -> Job | None:
+    """Make the task this worker's for as long as its calls can take. None if it is not due, or its system is busy."""
+    assignment = next(iter(locked_all(Assignment.objects.with_names().filter(tasks=task_id))), None)
+    if assignment is None:
+        return None
+    task = next(iter(locked_all(ProvisioningTask.objects.due(now).filter(pk=task_id))), None)
+    if task is None or not has_room(assignment.account.system_id, now):
+        return None
+    task.assignment = assignment
+    if task.generation != assignment.generation:
+        moves.supersede([task], actor=WORKER, why="The assignment has moved on", now=now)
+        return None
+    return _claimed(task, _connector(assignment), now)
+
+
+def _connector(assignment: Assignment) -> Connector | Refused:
+    try:
+        return connector_of(assignment.account.system_id)
+    except Refused as refused:
+        return refused
+
+
+def _claimed(task: ProvisioningTask, connector: Connector | Refused, now: datetime) -> Job:
+    in_doubt = task.state in IN_DOUBT
+    token, lease = new_id(), _lease(connector)
+    _take(task, token, now + lease, now)
+    attempt = TaskAttempt(task=task, number=task.attempts_made, claim_token=token, started_at=now)
+    attempt.save(force_insert=True)
+    account = task.assignment.account
+    return Job(
+        task_id=task.pk,
+        attempt_id=attempt.pk,
+        assignment_id=task.assignment_id,
+        system_id=account.system_id,
+        token=token,
+        claimed_until=now + lease,
+        wanted=task.operation == Operation.GRANT,
+        login=account.login,
+        entitlement=task.assignment.entitlement.key,
+        connector=connector,
+        look_first=task.attempts_made > 1,
+        in_doubt=in_doubt,
+    )
+
+
+def _lease(connector: Connector | Refused) -> timedelta:
+    return rules.lease(0 if isinstance(connector, Refused) else connector.deadlines.total)
+
+
+def _take(task: ProvisioningTask, token: UUID, until: datetime, now: datetime) -> None:
+    number = task.attempts_made + 1
+    claim: dict[str, Any] = {"claim_token": token, "claimed_until": until, "attempts_made": number}
+    if task.state in IN_DOUBT:
+        _abandon(task, now)
+        amend(task, "resumed", actor=WORKER, why="Its outcome is not known", now=now, **claim)
+        return
+    if task.state == TaskState.FAILED:
+        move(task, TaskState.QUEUED, actor=WORKER, why="Its time has come again", now=now)
+    move(task, TaskState.RUNNING, actor=WORKER, why=f"Attempt {number}", now=now, **claim)
+
+
+def _abandon(task: ProvisioningTask, now: datetime) -> None:
+    """The attempts of workers that never reported: nobody knows how far they came."""
+    for attempt in task.attempts.filter(finished_at__isnull=True):
+        _finish(attempt, AttemptOutcome.ABANDONED, now)
+
+
+def _finish(attempt: TaskAttempt, outcome: AttemptOutcome, now: datetime) -> None:
+    attempt.outcome = outcome
+    attempt.finished_at = max(now, attempt.started_at)
+    attempt.save()
+
+
+@unit_of_work()
+def record(job: Job, evidence: Evidence, *, now: datetime, chance: float) -> AttemptOutcome:
+    """Write down what an attempt has shown, and let what rests on the assignment know: one transaction."""
+    assignment = locked(Assignment.objects.with_names(), job.assignment_id)
+    provable().lock(assignment.pk)
+    task, successors = _held(assignment, job)
+    task.assignment = assignment
+    attempt = TaskAttempt.objects.get(pk=job.attempt_id)
+    attempt.called_at, attempt.observed_at = evidence.called_at, evidence.observed_at
+    attempt.said, attempt.seen = evidence.said, evidence.seen
+    if task.claim_token != job.token or task.state not in IN_DOUBT:
+        return _too_late(attempt, task, successors, overdue=job.claimed_until <= now, now=now)
+    outcome = evidence.outcome(wanted=job.wanted)
+    _keep_look(attempt, assignment, evidence, now)
+    _finish(attempt, outcome, now)
+    if _proves(outcome, assignment, evidence, now):
+        _succeed(task, evidence, now)
+    else:
+        _try_again(task, outcome, evidence, now, chance)
+    return outcome
+
+
+def _held(assignment: Assignment, job: Job) -> tuple[ProvisioningTask, list[ProvisioningTask]]:
+    """The job's task, and the open one that may have taken its place; ids ascend, and so do generations."""
+    rows = ProvisioningTask.objects.filter(assignment=assignment.pk)
+    found = locked_all(rows.filter(pk=job.task_id) | rows.open())
+    return (
+        next(task for task in found if task.pk == job.task_id),
+        [task for task in found if task.pk != job.task_id],
+    )
+
+
+def _too_late(
+    attempt: TaskAttempt, task: ProvisioningTask, successors: list[ProvisioningTask], *, overdue: bool, now: datetime
+) -> AttemptOutcome:
+    """What came late counts for nothing. But it may have changed the system after its successor had looked.
+
+    In time, the successor has been waiting for this report and goes on at once. After the claim had run out a newer
+    generation may have been proven already, so a call of ours means that all has to be proven anew.
+    """
+    _finish(attempt, AttemptOutcome.SUPERSEDED, now)
+    if task.claim_token == attempt.claim_token:
+        amend(task, "released", actor=WORKER, why="Its worker has reported", now=now, claimed_until=None)
+    assignment = task.assignment
+    if overdue and attempt.called_at is not None and assignment.generation != task.generation:
+        moves.again(assignment, actor=WORKER, why="A late call may have undone what was proven", now=now)
+    else:
+        _hasten(successors, assignment, now)
+    return AttemptOutcome.SUPERSEDED
+
+
+def _hasten(successors: list[ProvisioningTask], assignment: Assignment, now: datetime) -> None:
+    """Let those go on that have been waiting for an older claim."""
+    free = free_at(assignment.pk, now)
+    for successor in successors:
+        if successor.state == TaskState.QUEUED and successor.next_attempt_at > free:
+            successor.assignment = assignment
+            why = "Nobody is calling for an older generation any more"
+            amend(successor, "due", actor=WORKER, why=why, now=now, next_attempt_at=free)
+            after_commit(moves.RUN, successor.pk)
+
+
+def _keep_look(attempt: TaskAttempt, assignment: Assignment, evidence: Evidence, now: datetime) -> None:
+    if evidence.look is not None:
+        attempt.verification = record_look(assignment, evidence.look, actor=WORKER, why="Read back", now=now)
+
+
+def _proves(outcome: AttemptOutcome, assignment: Assignment, evidence: Evidence, now: datetime) -> bool:
+    """Tell what rests on the assignment what was seen, if that may settle it. Answers whether it does."""
+    if evidence.look is None or outcome not in {AttemptOutcome.PROVED, AttemptOutcome.OTHER_PATH}:
+        return False
+    settled = provable().on_observed(
+        assignment.pk,
+        evidence.look.observation,
+        wanted=assignment.wanted,
+        detail=evidence.look.detail,
+        actor=WORKER,
+        now=now,
+    )
+    return outcome == AttemptOutcome.PROVED or settled
+
+
+def _succeed(task: ProvisioningTask, evidence: Evidence, now: datetime) -> None:
+    if task.state == TaskState.RUNNING:
+        said = evidence.said or "Nothing had to be changed"
+        move(task, TaskState.SUCCEEDED, actor=WORKER, why=said, now=now)
+    done: dict[str, Any] = {"claimed_until": None, "claim_token": None, "last_error": ""}
+    move(task, TaskState.VERIFIED, actor=WORKER, why=evidence.seen, now=now, **done)
+
+
+def _try_again(
+    task: ProvisioningTask, outcome: AttemptOutcome, evidence: Evidence, now: datetime, chance: float
+) -> None:
+    """Back off. An unknown outcome is no failure: the task stays running, and whoever takes it up looks first."""
+    retry = rules.after_failure(task.operation, task.attempts_made, outcome, chance)
+    why = evidence.words()
+    changes: dict[str, Any] = {"next_attempt_at": now + retry.delay, "claimed_until": now, "last_error": why}
+    if outcome == AttemptOutcome.UNKNOWN and not retry.dead:
+        amend(task, "unknown", actor=WORKER, why=why, now=now, **changes)
+    else:
+        move(task, TaskState.FAILED, actor=WORKER, why=why, now=now, **changes)
+    if retry.dead:
+        move(task, TaskState.DEAD, actor=WORKER, why=why, now=now)
+    if retry.escalate and task.escalated_at is None:
+        amend(task, "escalated", actor=WORKER, why=why, now=now, escalated_at=now)
+    if outcome != AttemptOutcome.OTHER_PATH:
+        provable().on_failed(task.assignment_id, reason=why, dead=retry.dead, actor=WORKER, now=now)

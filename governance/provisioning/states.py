@@ -1,0 +1,48 @@
+from collections.abc import Mapping
+
+from django.db.models import TextChoices
+
+
+class Operation(TextChoices):
+    """What a task brings about."""
+
+    GRANT = "grant", "Grant"
+    REVOKE = "revoke", "Revoke"
+
+
+class TaskState(TextChoices):
+    """A provisioning task's life. A removal never dies."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    SUCCEEDED = "succeeded", "Succeeded"
+    VERIFIED = "verified", "Verified"
+    FAILED = "failed", "Failed"
+    SUPERSEDED = "superseded", "Superseded"
+    DEAD = "dead", "Dead"
+
+
+class AttemptOutcome(TextChoices):
+    """How one try ended."""
+
+    PROVED = "proved", "Read back as wanted"
+    OTHER_PATH = "other_path", "Present by another path"
+    CONTRADICTED = "contradicted", "Read back otherwise"
+    REFUSED = "refused", "Refused by the system"
+    UNREACHABLE = "unreachable", "System not reached"
+    UNKNOWN = "unknown", "Nobody knows yet"
+    ABANDONED = "abandoned", "Worker lost"
+    SUPERSEDED = "superseded", "Superseded"
+
+
+OPEN_TASKS = frozenset({TaskState.QUEUED, TaskState.RUNNING, TaskState.SUCCEEDED, TaskState.FAILED})
+
+IN_DOUBT = frozenset({TaskState.RUNNING, TaskState.SUCCEEDED})
+"""States in which nobody knows what the system holds: a worker is busy with it, or has died at it."""
+
+MOVES: Mapping[str, frozenset[str]] = {
+    TaskState.QUEUED: frozenset({TaskState.RUNNING, TaskState.SUPERSEDED}),
+    TaskState.RUNNING: frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SUPERSEDED}),
+    TaskState.SUCCEEDED: frozenset({TaskState.VERIFIED, TaskState.FAILED, TaskState.SUPERSEDED}),
+    TaskState.FAILED: frozenset({TaskState.QUEUED, TaskState.SUPERSEDED, TaskState.DEAD}),
+}

@@ -1,0 +1,27 @@
+"""Who can walk in with one click. In demo mode alone: whoever reaches the portal then is whom they like."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from governance.identities.models import Identity
+
+MOST = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """An invented person."""
+
+    key: str
+    name: str
+    kind: str
+    two: str
+
+
+def personas() -> list[Persona]:
+    """The people of the demonstration who have an account; nobody outside demo mode."""
+    if not settings.DEMO_MODE:
+        return []
+    people = Identity.objects.active().filter(user__is_active=True).select_related("user").order_by("name")
+    return [Persona(one.user.username, one.name, one.kind, one.title) for one in people[:MOST] if one.user]

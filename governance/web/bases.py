@@ -1,0 +1,173 @@
+"""The four bases of all pages. None has a queryset of its own: each asks for what the actor may see.
+
+Whoever forgets to say what is visible gets no page at all: the classes can't be made without it.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import django_filters
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http.response import HttpResponseRedirectBase
+from django.shortcuts import render
+from django.views import View
+from django_htmx.http import HttpResponseClientRedirect
+
+from governance.core.actor import Actor
+from governance.core.errors import Conflict, Denied, Invalid, NotFound
+from governance.web.actor import PortalRequest
+from governance.web.paging import Keyset
+
+UNPROCESSABLE = 422
+
+
+class Page(View):
+    """A page for people who have signed in. The domain's refusals become answers here, and nowhere else."""
+
+    request: PortalRequest
+    actor: Actor
+    now: datetime
+    template_name: ClassVar[str]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer: 404 for what is not there or not theirs, 403 for what they may not do, 409 for what is over."""
+        if self.request.actor is None:
+            return _to_sign_in(request)
+        self.actor, self.now = self.request.actor, self.request.now
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        except NotFound as refusal:
+            raise Http404(refusal.message) from refusal
+        except Denied as refusal:
+            raise PermissionDenied(refusal.message) from refusal
+        except Conflict as refusal:
+            return self.conflict(refusal)
+
+    def conflict(self, refusal: Conflict) -> HttpResponse:
+        """Say who or what came first."""
+        return render(self.request, "409.html", {"reason": refusal.message}, status=409)
+
+    def draw(self, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
+        """The page's template with the moment of the request."""
+        return render(self.request, self.template_name, {"now": self.now, **context}, status=status)
+
+
+class ListPage(Page, ABC):
+    """A list of what the actor may see, filtered and page by page."""
+
+    http_method_names = ("get", "head", "options")
+    keyset: ClassVar[Keyset]
+    filters: ClassVar[type[django_filters.FilterSet]]
+    empty: ClassVar[str]
+    no_match: ClassVar[str] = "Nothing matches."
+
+    @abstractmethod
+    def visible(self) -> "QuerySet[Any]":
+        """What the actor may see, from the permissions of the package."""
+
+    @abstractmethod
+    def rows(self, found: Sequence[Any]) -> list[Any]:
+        """The rows of one page as plain values, in a number of queries that does not grow with them."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """One page of the list. A filter that can't be read finds nothing, and says so beside its field."""
+        filters = self.filters(request.GET, queryset=self.visible())
+        found = filters.qs if filters.form.is_valid() else self.visible().none()
+        part = self.keyset.slice(found, request.GET)
+        context = {
+            "filter_form": filters.form,
+            "rows": self.rows(part.rows),
+            "page": part.page,
+            "empty": self.no_match if filters.form.has_changed() else self.empty,
+        }
+        return self.draw({**context, **self.context()})
+
+    def context(self) -> dict[str, Any]:
+        """What the template takes besides."""
+        return {}
+
+
+class DetailPage(Page, ABC):
+    """One thing that the actor may see."""
+
+    http_method_names = ("get", "head", "options")
+
+    @abstractmethod
+    def visible(self) -> "QuerySet[Any]":
+        """What the actor may see, from the permissions of the package."""
+
+    @abstractmethod
+    def context(self, found: Any) -> dict[str, Any]:
+        """The thing as plain values."""
+
+    def get(self, _request: HttpRequest, pk: UUID) -> HttpResponse:
+        """The thing; 404 for strangers as for what does not exist."""
+        return self.draw(self.context(found(self.visible(), pk)))
+
+
+class FormPage(Page, ABC):
+    """A form on a page of its own: shown, checked, sent on to one action."""
+
+    http_method_names = ("get", "head", "post", "options")
+    form_class: ClassVar[type[Form]]
+
+    @abstractmethod
+    def act(self, form: Any) -> HttpResponse:
+        """Call one action with what a valid form holds, and say where to go. Raises Invalid and other refusals."""
+
+    @abstractmethod
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The page with the form, and with what is wrong in it."""
+
+    def form(self, data: Any = None) -> Form:
+        """The form, bound if there is data."""
+        return self.form_class(data)
+
+    def get(self, request: HttpRequest, **_where: Any) -> HttpResponse:
+        """The empty form."""
+        return self.show(self.form())
+
+    def post(self, request: HttpRequest, **_where: Any) -> HttpResponse:
+        """Act, or show what is wrong beside each field."""
+        form = self.form(request.POST)
+        if form.is_valid():
+            try:
+                return self.act(form)
+            except Invalid as refusal:
+                blame(form, refusal)
+        return self.show(form, status=UNPROCESSABLE)
+
+
+class ActionPage(FormPage, ABC):
+    """A form that stands on the page of something else: it is only ever sent."""
+
+    http_method_names = ("post", "options")
+
+
+def found(visible: "QuerySet[Any]", pk: Any) -> Any:
+    """The visible row with the key. Raises NotFound."""
+    row = visible.filter(pk=pk).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def blame(form: Form, refusal: Invalid) -> None:
+    """Put what the domain refused beside the fields; what belongs to no field goes above the form."""
+    for field, message in refusal.fields.items():
+        form.add_error(field if field in form.fields else None, message)
+
+
+def _to_sign_in(request: Any) -> HttpResponseBase:
+    """To the sign-in page and back; a fragment would otherwise be filled with it."""
+    if not request.htmx:
+        return redirect_to_login(request.get_full_path())
+    back: HttpResponseRedirectBase = redirect_to_login(request.htmx.current_url_abs_path or "/")
+    return HttpResponseClientRedirect(back.url)

@@ -1,0 +1,218 @@
+"""A chain of custody in words: what each record says, and the sum of them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.urls import reverse
+
+from governance.access.models import Verification
+from governance.approvals.models import Decision
+from governance.audit.models import AuditEvent
+from governance.evidence.entries import Chain, Entry, EntryKind
+from governance.templatetags.leasehold import duration
+from governance.web import present
+from governance.web.shapes import Evidence, Link, Point
+
+DAY = timedelta(days=1)
+EXPIRY: Final = "expiry"
+
+Words = tuple[str, str, str]
+"""Title, text, and the words quoted from a person."""
+
+
+def links(chain: Chain) -> list[Link]:
+    """The records of a chain as a page draws them, oldest first."""
+    drawn: list[Link] = []
+    last: Entry | None = None
+    for entry in chain.entries:
+        drawn.append(_link(entry, last, chain.entries[0].at))
+        last = entry
+    return drawn
+
+
+def _link(entry: Entry, last: Entry | None, first: datetime) -> Link:
+    icon, tone, words = DRAWN[entry.kind]
+    if entry.kind == EntryKind.POLICY and entry.policy is not None and not entry.policy.allowed:
+        tone = "bad"
+    title, text, quote = words(entry)
+    return Link(
+        at=entry.at,
+        icon=icon,
+        tone=tone,
+        title=title,
+        text=text,
+        quote=quote,
+        gap=_gap(entry.at, last, first),
+        unproven=entry.kind in UNPROVEN,
+        record=_evidence(entry) if entry.event is not None else None,
+    )
+
+
+def _gap(at: datetime, last: Entry | None, first: datetime) -> str:
+    """How long after the record before it, and on which day of the chain once that is days."""
+    if last is None:
+        return ""
+    since = at - last.at
+    if since >= 2 * DAY:
+        return f"day {(at - first).days}"
+    return "" if since < timedelta(seconds=1) else f"+{duration(since)}"
+
+
+def _evidence(entry: Entry) -> Evidence:
+    event: AuditEvent = entry.event  # type: ignore[assignment]  # the caller has looked
+    return Evidence(
+        ref=f"E-{event.sequence}",
+        hash=bytes(event.leaf_hash).hex(),
+        sequence=event.sequence,
+        url=reverse("event-detail", args=[event.sequence]),
+        facts=list(_facts(entry)),
+    )
+
+
+def _facts(entry: Entry) -> Iterable[tuple[str, str]]:
+    """What stands in the disclosure beside the hash."""
+    yield "Event", entry.event.action if entry.event else ""
+    if entry.policy is not None:
+        for said in entry.policy.reasons:
+            named = (
+                f"{said['rule']} v{said['version']}" if said["rule"] != present.BUILT_IN else "The domain's own rule"
+            )
+            yield named, said["text"]
+        yield "Facts", f"SHA-256 {entry.policy.facts_hash}"
+    if entry.decision is not None:
+        yield "Provenance", entry.decision.get_provenance_display()
+        yield "Session", f"Assurance level {entry.decision.assurance}"
+    if entry.verification is not None:
+        yield from _look(entry.verification)
+
+
+def _look(seen: Verification) -> Iterable[tuple[str, str]]:
+    yield "Observed", f"{seen.get_observation_display()}, {present.at_minute(seen.at)}:{seen.at.astimezone(UTC):%S}"
+    yield "Method", f"{seen.method}, {seen.source}"
+    yield "Raw answer", f"SHA-256 {seen.answer_hash}"
+    for path in seen.paths:
+        yield "Other path", " → ".join(path)
+
+
+def _requested(entry: Entry) -> Words:
+    return f"Requested by {entry.by}", f"Signed in at assurance level {entry.facts.get('assurance', 0)}.", entry.why
+
+
+def _policy(entry: Entry) -> Words:
+    decision = entry.policy
+    if decision is None:
+        return "Policy decided", entry.why, ""
+    _, words = present.policy_words(decision.allowed, [step["kind"] for step in decision.steps])
+    if decision.phase == "activation":
+        title = "Policy still holds" if decision.allowed else "Policy no longer holds"
+        return title, "Asked again at activation, with the facts of that moment.", ""
+    return f"Policy: {words[0].lower()}{words[1:]}", entry.why, ""
+
+
+def _decided(verb: str) -> Callable[[Entry], Words]:
+    def words(entry: Entry) -> Words:
+        decision = entry.decision
+        if decision is None or decision.decider is None:
+            return f"{verb} by policy", entry.why, ""
+        return f"{verb} by {decision.decider.name}", _role(decision), entry.why
+
+    return words
+
+
+def _role(decision: Decision) -> str:
+    step = decision.step
+    role = f"As {step.get_kind_display().lower()}, {step.target_label}. " if step else ""
+    return f"{role}Signed in at assurance level {decision.assurance}."
+
+
+def _quoted(title: str) -> Callable[[Entry], Words]:
+    return lambda entry: (title.format(by=entry.by), "", entry.why)
+
+
+def _told(title: str) -> Callable[[Entry], Words]:
+    return lambda entry: (title.format(by=entry.by), entry.why, "")
+
+
+def _started(entry: Entry) -> Words:
+    return "Lease started", "The term runs from here. The system is asked for the access.", ""
+
+
+def _called(entry: Entry) -> Words:
+    return "Provisioned", _attempts(entry), ""
+
+
+def _removal_called(entry: Entry) -> Words:
+    return "Removal asked of the system", _attempts(entry), ""
+
+
+def _attempts(entry: Entry) -> str:
+    made = list(entry.task.attempts.all()) if entry.task else []
+    said = next((attempt.said for attempt in reversed(made) if attempt.said), "")
+    tries = f"After {present.counted(len(made), 'attempt')}. " if len(made) > 1 else ""
+    answer = f"The system answered: {said}" if said else "The system took the call. That proves nothing yet."
+    return f"{tries}{answer}"
+
+
+def _present(entry: Entry) -> Words:
+    return "Verified present", _seen(entry), ""
+
+
+def _seen(entry: Entry) -> str:
+    seen = entry.verification
+    return f"Read back from {seen.source}. {seen.detail}".strip() if seen else entry.why
+
+
+def _removed(entry: Entry) -> Words:
+    if entry.verification is None:
+        return "Ended, the access stands", entry.facts.get("state_reason") or entry.why, ""
+    return "Revoked, verified absent", _seen(entry), ""
+
+
+def _ended(entry: Entry) -> Words:
+    if entry.by == EXPIRY:
+        return "Lease ended", "The term was over. Nobody had to do anything.", ""
+    return f"Ended early by {entry.by}", "", entry.why
+
+
+def _reminded(entry: Entry) -> Words:
+    return "Reminded of the end", f"{present.all_of(list(entry.people))}: {entry.why}.", ""
+
+
+DRAWN: Mapping[EntryKind, tuple[str, str, Callable[[Entry], Words]]] = {
+    EntryKind.REQUESTED: ("pen", "ok", _requested),
+    EntryKind.POLICY: ("scale", "ok", _policy),
+    EntryKind.APPROVED: ("check", "ok", _decided("Approved")),
+    EntryKind.REJECTED: ("cross", "bad", _decided("Rejected")),
+    EntryKind.ASKED: ("question", "warn", _quoted("{by} asks")),
+    EntryKind.ANSWERED: ("pen", "ok", _quoted("{by} answers")),
+    EntryKind.STEP_EXPIRED: ("lapse", "warn", _told("Nobody decided in time")),
+    EntryKind.WITHDRAWN: ("back", "", _told("Withdrawn by {by}")),
+    EntryKind.CANCELLED: ("cross", "bad", _told("Cancelled, nothing was provisioned")),
+    EntryKind.STARTED: ("calendar", "ok", _started),
+    EntryKind.CALLED: ("plug", "ok", _called),
+    EntryKind.CALL_FAILED: ("alert", "warn", _told("An attempt failed")),
+    EntryKind.FAILED: ("alert", "bad", _told("Provisioning failed")),
+    EntryKind.PRESENT: ("eye", "ok", _present),
+    EntryKind.OWNER_CHANGED: ("arrow", "", _told("Another owner answers for it")),
+    EntryKind.REMINDED: ("clock", "", _reminded),
+    EntryKind.ENDED: ("end", "", _ended),
+    EntryKind.REMOVAL_CALLED: ("leave", "warn", _removal_called),
+    EntryKind.REMOVAL_FAILED: ("alert", "bad", _told("Removal not verified")),
+    EntryKind.REMOVED: ("seal", "ok", _removed),
+}
+
+UNPROVEN = frozenset({EntryKind.ENDED, EntryKind.REMOVAL_CALLED, EntryKind.REMOVAL_FAILED, EntryKind.CALL_FAILED})
+"""After these nothing is proven until the next record."""
+
+
+def trust(chain: Chain) -> Point | None:
+    """Whether the records can be trusted, from how many of them the tree seals."""
+    total = len(chain.events)
+    if not total:
+        return None
+    if chain.sealed == total:
+        text = f"All {total} records are sealed in the signed tree. None can be altered or taken out unseen."
+        return Point("seal", text, "Sealed", "ok")
+    text = f"{chain.sealed} of {total} records are sealed. The others follow within seconds."
+    return Point("clock", text, "Not all sealed yet", "note")

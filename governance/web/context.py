@@ -1,0 +1,107 @@
+"""What every page shows around itself: who is here, where one can go, how the log stands."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from governance.approvals.permissions import inbox
+from governance.audit import permissions as audit
+from governance.audit.queries import Seal, lag, latest_checkpoint
+from governance.core.actor import Actor
+from governance.identities.states import Kind
+from governance.web.accounts.personas import Persona, personas
+from governance.web.shapes import Who
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One way to go."""
+
+    label: str
+    url: str
+    current: bool
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The colophon's words on the log."""
+
+    size: int
+    sealed_at: Any
+    root: str
+    state: str
+    lag_seconds: int
+
+
+def portal(request: HttpRequest) -> dict[str, "Portal"]:
+    """The context processor."""
+    return {"portal": Portal(request)}
+
+
+class Portal:
+    """Read only as far as a template asks: a fragment shows none of it."""
+
+    def __init__(self, request: Any) -> None:
+        self._path = request.path
+        self._actor: Actor | None = getattr(request, "actor", None)
+        self._now = getattr(request, "now", None) or timezone.now()
+
+    organisation = settings.ORGANISATION_NAME
+
+    @property
+    def demo_mode(self) -> bool:
+        """Whether personas can sign in."""
+        return bool(settings.DEMO_MODE)
+
+    @cached_property
+    def actor(self) -> Who | None:
+        """Who has signed in, with their roles in the portal."""
+        if self._actor is None:
+            return None
+        roles = ", ".join(sorted(self._actor.roles)).capitalize()
+        return Who(self._actor.label, Kind.PERSON, None, roles or None)
+
+    @cached_property
+    def nav(self) -> list[NavItem]:
+        """What exists and the actor may see."""
+        if self._actor is None:
+            return []
+        items = [
+            self._item("Home", "home"),
+            self._item("Requests", "request-list"),
+            self._item("Approvals", "approval-list", inbox(self._actor).count()),
+            self._item("Grants", "grant-list"),
+        ]
+        if self._actor.has(*audit.READERS):
+            items.append(self._item("Audit events", "event-list"))
+        return items
+
+    def _item(self, label: str, name: str, count: int | None = None) -> NavItem:
+        url = reverse(name)
+        return NavItem(label, url, self._path == url or (url != "/" and self._path.startswith(url)), count)
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint | None:
+        """How the log stands; None before anything is sealed."""
+        seal = latest_checkpoint()
+        if seal is None:
+            return None
+        behind = int(lag(self._now).age.total_seconds())
+        return Checkpoint(seal.size, seal.sealed_at, seal.root, _log_state(seal), behind)
+
+    @cached_property
+    def personas(self) -> list[Persona]:
+        """Who can walk in with one click, in demo mode alone."""
+        return personas()
+
+
+def _log_state(seal: Seal) -> str:
+    if seal.ok is None:
+        return "unsealed"
+    return "verified" if seal.ok else "failed"

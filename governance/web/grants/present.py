@@ -1,0 +1,168 @@
+"""Grants as their pages show them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.forms import Form
+from django.urls import reverse
+
+from governance.evidence.entries import Chain, EntryKind
+from governance.grants.models import Grant
+from governance.grants.states import NOT_STARTED, STANDING, UNPROVEN, GrantState
+from governance.identities.models import Identity
+from governance.identities.queries import owners_of
+from governance.identities.states import OwnerRole
+from governance.requests.models import RequestItem
+from governance.templatetags.leasehold import duration
+from governance.web import present
+from governance.web.shapes import Act, Banner, Named, Point, Who
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the list."""
+
+    url: str
+    entitlement: str
+    system: str
+    holder: Who
+    purpose: str
+    owner: str
+    starts_at: datetime | None
+    ends_at: datetime
+    state: str
+    note: str = ""
+
+
+def row(grant: Grant, now: datetime) -> Row:
+    """One grant of a list; needs its names."""
+    return Row(
+        url=reverse("grant-detail", args=[grant.pk]),
+        entitlement=grant.entitlement.name,
+        system=grant.entitlement.system.name,
+        holder=present.who(grant.identity),
+        purpose=str(grant.purpose),
+        owner=grant.accountable_owner.name,
+        starts_at=None if grant.state in NOT_STARTED else grant.starts_at,
+        ends_at=grant.ends_at,
+        state=present.shown_state(grant, now),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One grant in full."""
+
+    pk: UUID
+    ref: str
+    entitlement: str
+    system: str
+    risk: str
+    sentence: str
+    state: str
+    holder: Who
+    purpose: Named
+    owner: str
+    backup_owner: str
+    basis: str
+    request_url: str | None
+    approved_by: str
+    term: timedelta
+    starts_at: datetime | None
+    ends_at: datetime
+    account: str
+    note: str = ""
+
+
+def detail(grant: Grant, chain: Chain, now: datetime) -> Detail:
+    """One grant in full."""
+    started = grant.state not in NOT_STARTED
+    item = RequestItem.objects.filter(pk=grant.source_id).select_related("request").first()
+    return Detail(
+        pk=grant.pk,
+        ref=str(grant),
+        entitlement=grant.entitlement.name,
+        system=grant.entitlement.system.name,
+        risk=grant.entitlement.risk,
+        sentence=_sentence(grant, now),
+        state=present.shown_state(grant, now),
+        holder=present.who(grant.identity),
+        purpose=present.purpose(grant.purpose),
+        owner=grant.accountable_owner.name,
+        backup_owner=present.any_of([one.name for one in _backups(grant, now)]),
+        basis=f"Request {item.request}" if item else grant.get_basis_display(),
+        request_url=reverse("request-detail", args=[item.request_id]) if item else None,
+        approved_by=present.all_of(_deciders(chain)),
+        term=grant.ends_at - grant.starts_at if started else grant.term or grant.ends_at - now,
+        starts_at=grant.starts_at if started else None,
+        ends_at=grant.ends_at,
+        account=grant.assignment.account.login if grant.assignment else "",
+    )
+
+
+def _backups(grant: Grant, now: datetime) -> Sequence[Identity]:
+    return owners_of("purpose", grant.purpose_id, now, role=OwnerRole.BACKUP_OWNER)
+
+
+def _deciders(chain: Chain) -> list[str]:
+    decided = [entry.decision for entry in chain.entries if entry.kind == EntryKind.APPROVED]
+    return [decision.decider.name if decision and decision.decider else "policy" for decision in decided]
+
+
+def _sentence(grant: Grant, now: datetime) -> str:
+    """The lease in a sentence, in the tense that fits."""
+    purpose, holder = grant.purpose.name, grant.identity.name
+    if grant.state == GrantState.CANCELLED:
+        return f"Approved for {holder} for {purpose}, and cancelled before it began."
+    if grant.state in NOT_STARTED:
+        return f"Approved for {holder} for {purpose}. It begins once it is activated."
+    verb = "Leased" if grant.state in STANDING and grant.ends_at > now else "Was leased"
+    period = f"{present.at_minute(grant.starts_at)} to {present.at_minute(grant.ends_at)}"
+    return f"{verb} to {holder} for {purpose}, {period}."
+
+
+def banner(grant: Grant, now: datetime) -> Banner | None:
+    """The one condition of the grant that somebody should know of."""
+    shown = present.shown_state(grant, now)
+    if shown == "ended" or grant.state in UNPROVEN:
+        age = duration(now - grant.ends_at)
+        failed = grant.state == GrantState.REVOCATION_FAILED
+        said = grant.state_reason if failed and grant.state_reason else "Every decision at the moment of use says no."
+        return Banner("bad" if failed else "warn", "Ended, but removal is not verified", f"Since {age}. {said}")
+    if grant.state == GrantState.PROVISIONING_FAILED:
+        return Banner("bad", "Approved, but it could not be provisioned", grant.state_reason)
+    if grant.state == GrantState.CANCELLED:
+        return Banner("bad", "Nothing was provisioned", grant.state_reason)
+    return None
+
+
+def next_points(grant: Grant, now: datetime) -> list[Point]:
+    """What happens next, if nobody does anything."""
+    match present.shown_state(grant, now):
+        case GrantState.APPROVED | GrantState.SCHEDULED:
+            return [Point("scale", "Policy is asked again. If it still holds, the term begins.")]
+        case GrantState.PROVISIONING | GrantState.PROVISIONING_FAILED:
+            return [Point("eye", "The system is read back. Only then is the grant active."), _end(grant)]
+        case GrantState.ACTIVE | GrantState.SUSPENDED:
+            return [_end(grant), Point("seal", "Then the access is removed, and its absence verified.")]
+        case "ended" | GrantState.REVOKING | GrantState.REVOCATION_FAILED:
+            return [Point("leave", "The removal is tried until the access is verified absent. It never gives up.")]
+    return []
+
+
+def _end(grant: Grant) -> Point:
+    return Point("end", f"It ends by itself on {present.at_minute(grant.ends_at)}.")
+
+
+def ending(grant: Grant, verb: str, form: Form) -> Act:
+    """The form that ends a grant early, and what it does."""
+    holder, system = grant.identity.name, grant.entitlement.system.name
+    gone = f"The access is removed from {system}, and its absence is verified."
+    back = reverse("grant-detail", args=[grant.pk])
+    if verb == "revoke":
+        text = f"You end the lease of {holder} now. {gone}"
+        return Act("revoke", "Revoke", f"Revoke {grant}", text, reverse("grant-revoke", args=[grant.pk]), back, form, "danger")
+    text = f"The lease of {holder} ends now. {gone} A new request is needed to hold it again."
+    return Act("hand-back", "Hand back", f"Hand back {grant}", text, reverse("grant-hand-back", args=[grant.pk]), back, form)

@@ -1,0 +1,10 @@
+from django.urls import path
+
+from governance.web.grants import views
+
+urlpatterns = [
+    path("", views.GrantList.as_view(), name="grant-list"),
+    path("<uuid:pk>/", views.GrantPage.as_view(), name="grant-detail"),
+    path("<uuid:pk>/hand-back", views.HandBack.as_view(), name="grant-hand-back"),
+    path("<uuid:pk>/revoke", views.Revoke.as_view(), name="grant-revoke"),
+]

@@ -1,0 +1,122 @@
+"""Grants: the list, one with its chain of custody, and its early end."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from governance.core.errors import Denied
+from governance.evidence.queries import chain_of_grant
+from governance.grants import actions, permissions
+from governance.grants.filters import GrantFilter
+from governance.grants.models import Grant
+from governance.web import bases, chains
+from governance.web.grants import forms, present
+from governance.web.paging import Keyset
+from governance.web.shapes import Act
+
+
+class GrantList(bases.ListPage):
+    """Grants that the actor holds, owns, answers for or oversees."""
+
+    template_name = "grants/list.html"
+    filters = GrantFilter
+    keyset = Keyset(("number",))
+    empty = "No grant is yours to see. What you request and is approved appears here, with its end."
+
+    def visible(self) -> "QuerySet[Grant]":
+        """From the permissions of grants."""
+        return permissions.visible(self.actor, self.now).with_names()
+
+    def rows(self, found: Sequence[Grant]) -> list[present.Row]:
+        """As lines."""
+        return [present.row(grant, self.now) for grant in found]
+
+    def context(self) -> dict[str, Any]:
+        """What the list is of."""
+        if self.actor.has(*permissions.SEES_ALL):
+            return {"lede": "Every lease there is or was, and whether its end is verified."}
+        return {"lede": "Leases that you hold or answer for, and whether their end is verified."}
+
+
+class GrantPage(bases.DetailPage):
+    """One grant with its chain of custody."""
+
+    template_name = "grants/detail.html"
+
+    def visible(self) -> "QuerySet[Grant]":
+        """From the permissions of grants."""
+        return permissions.visible(self.actor, self.now).with_names().select_related("assignment__account")
+
+    def context(self, found: Grant) -> dict[str, Any]:
+        """The lease, its chain, whether that can be trusted, and what comes next."""
+        chain = chain_of_grant(found)
+        return {
+            "grant": present.detail(found, chain, self.now),
+            "banner": present.banner(found, self.now),
+            "chain": chains.links(chain),
+            "trust": chains.trust(chain),
+            "next_points": present.next_points(found, self.now),
+            "hand_back_form": forms.EndForm(prefix="hand-back"),
+            "revoke_form": forms.RevokeForm(prefix="revoke"),
+        }
+
+    def _endings(self, grant: Grant) -> Iterator[Act]:
+        for verb, form_class in forms.BY_VERB.items():
+            if permissions.can(self.actor, verb, grant, self.now):
+                yield present.ending(grant, verb, form_class(auto_id=f"{verb}_%s"))
+
+
+class EndPage(bases.FormPage):
+    """Ending a grant early, on a page of its own where there is no script to open a dialog."""
+
+    template_name = "grants/end.html"
+    verb: ClassVar[str]
+    done: ClassVar[str]
+
+    @abstractmethod
+    def end(self, **asked: Any) -> Grant:
+        """Call the action that ends it."""
+
+    def act(self, form: forms.EndForm) -> HttpResponse:
+        """End it and go back to it."""
+        reason = form.cleaned_data["reason"].strip()
+        grant = self.end(grant_id=self.kwargs["pk"], actor=self.actor, reason=reason, now=self.now)
+        messages.success(self.request, self.done.format(grant))
+        return redirect("grant-detail", pk=grant.pk)
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form, for those who may send it."""
+        visible = permissions.visible(self.actor, self.now).with_names()
+        grant = bases.found(visible, self.kwargs["pk"])
+        if refusal := permissions.refusal(self.actor, self.verb, grant, self.now):
+            raise Denied(refusal)
+        return self.draw({"ending": present.ending(grant, self.verb, form), "ref": str(grant)}, status=status)
+
+
+class HandBack(EndPage):
+    """Giving one's own access back."""
+
+    form_class = forms.HandBackForm
+    verb = "hand_back"
+    done = "{} is handed back. Its removal is verified next."
+
+    def end(self, **asked: Any) -> Grant:
+        """End it as its holder."""
+        return actions.hand_back(**asked)
+
+
+class Revoke(EndPage):
+    """Ending somebody's access."""
+
+    form_class = forms.RevokeForm
+    verb = "revoke"
+    done = "{} is revoked. Its removal is verified next."
+
+    def end(self, **asked: Any) -> Grant:
+        """End it as an owner, manager or security."""
+        return actions.revoke(**asked)

@@ -1,0 +1,147 @@
+"""Words and shapes that more than one area shows."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from governance.approvals.models import ApprovalStep
+from governance.approvals.states import StepState
+from governance.catalog.states import Risk
+from governance.core.actor import Actor
+from governance.grants.models import Grant
+from governance.grants.states import STANDING
+from governance.identities.models import Identity
+from governance.identities.states import Kind
+from governance.policy.models import PolicyDecision
+from governance.policy.states import OutcomeKind
+from governance.purposes.models import Purpose
+from governance.web.shapes import Named, Policy, Reason, Step, Who
+
+NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+BUILT_IN = "built-in"
+
+
+def who(identity: Identity, two: str | None = None) -> Who:
+    """An identity as a line shows it."""
+    return Who(identity.name, identity.kind, None, two)
+
+
+def kind_name(identity: Identity) -> str:
+    """The identity and what kind it is: "svc-sync, service account"."""
+    return f"{identity.name}, {Kind(identity.kind).label}"
+
+
+def number(count: int) -> str:
+    """A small number as a word that begins a sentence, a larger one in figures."""
+    return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: "1 grant", "3 grants"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def any_of(names: Sequence[str]) -> str:
+    """A choice of names: "Ines Okafor or Yusuf Demir"."""
+    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def all_of(names: Sequence[str]) -> str:
+    """A list of names: "Post journals and Read audit export"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
+def on_day(moment: datetime) -> str:
+    """The day in UTC: "9 Nov 2026"."""
+    at = moment.astimezone(UTC)
+    return f"{at.day} {at:%b %Y}"
+
+
+def at_minute(moment: datetime) -> str:
+    """Day and minute in UTC: "9 Nov 2026 16:40"."""
+    return f"{on_day(moment)} {moment.astimezone(UTC):%H:%M}"
+
+
+def heaviest(risks: Iterable[str]) -> str:
+    """The highest of the risks."""
+    order = list(Risk)
+    return max(risks, key=lambda risk: order.index(Risk(risk)))
+
+
+def purpose(row: Purpose) -> Named:
+    """A purpose with its reference and how long it holds."""
+    if row.ends_at:
+        return Named(row.name, f"{row.reference}, ends {on_day(row.ends_at)}")
+    until = f", review due {on_day(row.review_at)}" if row.review_at else ""
+    return Named(row.name, f"{row.reference}{until}")
+
+
+def shown_state(grant: Grant, now: datetime) -> str:
+    """The grant's state as a page says it: *ended* from the end on, whether or not a worker has run (rule 4)."""
+    return "ended" if grant.state in STANDING and grant.ends_at <= now else grant.state
+
+
+def policy(decision: PolicyDecision) -> Policy:
+    """A recorded decision in words."""
+    tone, words = policy_words(decision.allowed, [step["kind"] for step in decision.steps])
+    return Policy(tone, words, [recorded_reason(said) for said in decision.reasons])
+
+
+def policy_words(allowed: bool, steps: Sequence[str]) -> tuple[str, str]:  # noqa: FBT001 - read with its values
+    """Tone and words of a verdict with so many steps."""
+    if not allowed:
+        return "bad", "Denied"
+    if not steps:
+        return "ok", "Allowed, nobody has to decide"
+    return "ok", f"Allowed with {number(len(steps)).lower()} approval{'' if len(steps) == 1 else 's'}"
+
+
+REASON_MARKS: Mapping[str, tuple[str, str]] = {
+    OutcomeKind.DENY: ("bad", "cross"),
+    OutcomeKind.REQUIRE_STEPS: ("note", "pen"),
+    OutcomeKind.ALLOW_WITHOUT_HUMAN: ("ok", "check"),
+    OutcomeKind.CAP_LEASE: ("", "clock"),
+}
+
+
+def recorded_reason(said: Mapping[str, Any]) -> Reason:
+    """A reason as a decision keeps it."""
+    return reason(said["outcome"], said["text"], said["rule"], said["version"])
+
+
+def reason(outcome: str, text: str, rule: str, version: int) -> Reason:
+    """A reason with the mark of what follows from it; the domain's own rules have no number."""
+    tone, icon = REASON_MARKS[outcome]
+    named = "" if rule == BUILT_IN else rule
+    return Reason(tone, icon, text, named, version if named else None)
+
+
+def step(row: ApprovalStep, actor: Actor) -> Step:
+    """A stage of a route; needs `approvers` and `decisions` prefetched, each with its identity."""
+    return Step(row.state, row.get_kind_display(), _asked(row, actor), _when(row), _note(row))
+
+
+def _asked(row: ApprovalStep, actor: Actor) -> str:
+    decided = [d.decider.name for d in row.decisions.all() if d.decider and d.verdict != "return"]
+    if decided:
+        return all_of(decided)
+    asked = [a.identity for a in row.approvers.all() if a.ends_at is None]
+    names = ["you" if one.pk in actor.identity_ids else one.name for one in asked]
+    if not names and row.state == StepState.OPEN:
+        return "nobody is eligible"
+    return any_of(sorted(names, key=lambda name: (name != "you", name)))
+
+
+def _when(row: ApprovalStep) -> str:
+    if row.closed_at:
+        return at_minute(row.closed_at)
+    return f"due {at_minute(row.due_at)}" if row.due_at else ""
+
+
+def _note(row: ApprovalStep) -> str:
+    if row.state_reason:
+        return row.state_reason
+    asked = [a for a in row.approvers.all() if a.ends_at is None]
+    if asked and asked[0].fallback:
+        return f"{asked[0].via}, because nobody else is eligible"
+    return row.target_label

@@ -1,0 +1,130 @@
+"""What templates take: plain values in the shapes that several pages share. No row, no queryset."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.forms import Form
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """An identity as a line shows it."""
+
+    name: str
+    kind: str
+    url: str | None = None
+    two: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name with a second line."""
+
+    name: str
+    two: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage of an approval route: who is asked or has decided, and when."""
+
+    state: str
+    role: str
+    who: str
+    end: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What one rule said, in its words."""
+
+    tone: str
+    icon: str
+    text: str
+    rule: str = ""
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What policy said in all."""
+
+    tone: str
+    words: str
+    reasons: Sequence[Reason]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The audit event behind a record of a chain, and facts worth opening it for."""
+
+    ref: str
+    hash: str
+    sequence: int
+    url: str
+    facts: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One observation in a ledger of them."""
+
+    place: str
+    at: datetime
+    tone: str
+    icon: str
+    words: str
+    took: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One record of a chain of custody. `now` marks its open end, `unproven` what follows it as not proven yet."""
+
+    at: datetime
+    icon: str
+    tone: str
+    title: str
+    text: str = ""
+    quote: str = ""
+    gap: str = ""
+    now: bool = False
+    open: bool = False
+    unproven: bool = False
+    record: Evidence | None = None
+    observations: Sequence[Look] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """One stated condition of a page."""
+
+    tone: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A line with an icon."""
+
+    icon: str
+    text: str
+    title: str = ""
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that can be done to the thing on a page: in a dialog, or on a page of its own without script."""
+
+    id: str
+    verb: str
+    title: str
+    text: str
+    url: str
+    back: str
+    form: Form
+    tone: str = "primary"

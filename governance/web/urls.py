@@ -1,0 +1,12 @@
+"""The addresses of all pages, area by area."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("governance.web.home.urls")),
+    path("requests/", include("governance.web.requests.urls")),
+    path("approvals/", include("governance.web.approvals.urls")),
+    path("grants/", include("governance.web.grants.urls")),
+    path("events/", include("governance.web.audit.urls")),
+    path("demo/", include("governance.web.accounts.urls")),
+]
