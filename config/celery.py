@@ -15,6 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 PACKAGES_WITH_TASKS = [
     "config",
     "governance.approvals",
+    "governance.audit",
     "governance.grants",
     "governance.lifecycle",
     "governance.provisioning",
@@ -36,6 +37,9 @@ TIMETABLE = [
     Beat("grants.remind", timedelta(minutes=5), "holders and owners learn of an end before it comes"),
     Beat("approvals.expire_due", timedelta(minutes=1), "rule 15: a timeout never means yes"),
     Beat("lifecycle.end_due", timedelta(minutes=1), "rule 8: an identity's end ends its access within a minute"),
+    Beat("audit.seal", timedelta(seconds=5), "an event can be changed unseen only until it is sealed"),
+    Beat("audit.check", timedelta(minutes=1), "the colophon says whether the log is what was sealed"),
+    Beat("audit.ensure_partitions", timedelta(hours=12), "each month's events have a partition before it begins"),
     Beat("provisioning.sweep", timedelta(seconds=5), "retries are due, wake-ups got lost, a worker died at its task"),
 ]
 

@@ -19,6 +19,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from redis import Redis
 
+from governance.wiring import readiness_warnings
+
 HEARTBEAT_KEY = "heartbeat"
 HEARTBEAT_FRESH_SECONDS = 30
 
@@ -35,7 +37,10 @@ def live(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 if every check passes, 503 otherwise; the body says which, in words without detail."""
+    """200 if every check passes, 503 otherwise; the body says which, in words without detail.
+
+    Warnings are what somebody has to put right through the pages, which must therefore be served.
+    """
     checks: dict[str, Callable[[], str | None]] = {
         "database": _database,
         "migrations": _migrations,
@@ -45,7 +50,8 @@ def ready(request: HttpRequest) -> HttpResponse:
     }
     results = {name: _outcome(name, check) for name, check in checks.items()}
     passed = all(outcome == "ok" for outcome in results.values())
-    body = {"status": "ready" if passed else "not ready", "checks": results}
+    warnings = {name: _outcome(name, check) for name, check in readiness_warnings().items()}
+    body = {"status": "ready" if passed else "not ready", "checks": results, "warnings": warnings}
     return JsonResponse(body, status=200 if passed else 503)
 
 

@@ -1,8 +1,13 @@
 """The switchboard: every upward call, connected on one screen."""
 
+from collections.abc import Callable, Mapping
+
+from django.utils import timezone
+
 from governance.audit import moves as audit
 from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment
+from governance.identities.queries import governance_is_staffed
 from governance.requests.models import RequestItem
 from governance.requests.moves import ItemSubject
 
@@ -12,3 +17,12 @@ def connect() -> None:
     events.connect(audit.append)
     subjects.connect_provable(GrantsOfAssignment())
     subjects.connect_decidable(RequestItem.NOUN, ItemSubject())
+
+
+def readiness_warnings() -> Mapping[str, Callable[[], str | None]]:
+    """What readiness says of the organisation: each answers what is wrong in words, or None."""
+    return {"governance team": _governance_team}
+
+
+def _governance_team() -> str | None:
+    return None if governance_is_staffed(timezone.now()) else "fewer than two active members (rule 16)"
