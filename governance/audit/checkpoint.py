@@ -100,6 +100,12 @@ class Signer:
     name: str
     seed: bytes
 
+    def __post_init__(self) -> None:
+        """Raise BadNote for a name that a signature line can't hold."""
+        if not self.name or "+" in self.name or any(character.isspace() for character in self.name):
+            msg = f"{self.name!r} can't name a log: it may have neither spaces nor a plus sign"
+            raise BadNote(msg)
+
     @property
     def verifier(self) -> Verifier:
         """The public half."""

@@ -106,6 +106,11 @@ def saying(events: "QuerySet[AuditEvent]", text: str) -> "QuerySet[AuditEvent]":
     ).filter(Q(said_reason__icontains=text) | Q(said_subject__icontains=text) | Q(said_actor__icontains=text))
 
 
+def sealed_among(sequences: Collection[int]) -> frozenset[int]:
+    """Those of the sequences that the tree holds already; one query."""
+    return frozenset(AuditLeaf.objects.filter(sequence__in=sequences).values_list("sequence", flat=True))
+
+
 def latest_checkpoint() -> Seal | None:
     """What the colophon says of the log; None while nothing is sealed. One query."""
     check = AuditCheck.objects.order_by("-at", "-id")

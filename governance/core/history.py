@@ -88,7 +88,7 @@ class History(HistoricalRecords):
 
     def create_historical_record(self, instance: models.Model, history_type: str, using: str | None = None) -> None:
         """Write the row from the instance's stamp. Raises Unstamped when there is none, or on deletion."""
-        stamp = instance.__dict__.pop("_stamp", None)
+        stamp = instance.__dict__.get("_stamp")
         if not isinstance(stamp, Stamp) or history_type == "-":
             msg = f"{instance._meta.label}: governed rows change through governance.core.moves and are never deleted"
             raise Unstamped(msg)

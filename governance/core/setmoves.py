@@ -162,30 +162,22 @@ class _Plan:
         ]
 
     def _lines(self, known: Mapping[str, Any], actor: Actor, why: str, now: datetime) -> _Sql:
-        facts = self._facts(known)
+        action = f"{self.model.NOUN}.{self.changes['state']}"
         return _join(
             "",
             [
-                _Sql("lines AS (SELECT id, audit_line("),
-                _Sql(
-                    "%s, %s::uuid, %s, %s, %s, %s::timestamptz, ",
-                    (f"{self.model.NOUN}.{self.changes['state']}", *_by(actor), now),
-                ),
-                facts,
+                _Sql("lines AS (SELECT id, audit_line(%s, %s::uuid, %s, %s, %s, ", (action, *_by(actor))),
+                _Sql("%s::timestamptz, ", (now,)),
+                self._facts(known),
                 _Sql(", %s, id, %s, due_label) AS line FROM moved)", (why, self.model.NOUN)),
             ],
         )
 
     def _facts(self, known: Mapping[str, Any]) -> _Sql:
-        """The facts as one canonical JSON object: keys ordered as RFC 8785 wants them, values rendered here or there."""
+        """The facts as one canonical JSON object: keys in the order of RFC 8785, values rendered here or there."""
         told = {name: self._told(name, value) for name, value in self.changes.items() if name != "state"}
         told["from"] = _json("due_from", models.TextField())
-        for name, value in self.facts.items():
-            told[name] = (
-                _json(_quote(f"due_fact_{name}"), known[f"due_fact_{name}"].output_field)
-                if _is_sql(value)
-                else _constant(value)
-            )
+        told |= {name: self._fact(name, value, known) for name, value in self.facts.items()}
         pairs = [
             _join(" || ", [_Sql("%s", (f"{_canonical(key)}:",)), told[key]])
             for key in sorted(told, key=lambda key: key.encode("utf-16-be"))
@@ -195,6 +187,10 @@ class _Plan:
     def _told(self, name: str, value: Any) -> _Sql:
         field = _field(self.model, name)
         return _json(_quote(field.column), field) if _is_sql(value) else _constant(value)
+
+    def _fact(self, name: str, value: Any, known: Mapping[str, Any]) -> _Sql:
+        column = f"due_fact_{name}"
+        return _json(_quote(column), known[column].output_field) if _is_sql(value) else _constant(value)
 
 
 _RECORDED = _Sql(

@@ -47,7 +47,7 @@ class GrantFilter(django_filters.FilterSet):
         return grants.filter(state__in=GROUPS.get(state, {state}))
 
 
-def numbered(word: str, prefix: str) -> Q:
-    """The condition that a word is the row's reference, such as G-19862."""
+def numbered(word: str, prefix: str, reach: str = "") -> Q:
+    """The condition that a word is the reference of a row, such as G-19862, reached by a lookup prefix."""
     digits = word.upper().removeprefix(prefix)
-    return Q(number=int(digits)) if digits.isdecimal() and len(digits) < 18 else Q(pk__in=[])  # noqa: PLR2004 - bigint
+    return Q(**{f"{reach}number": int(digits)}) if digits.isdecimal() and len(digits) < 18 else Q(pk__in=[])  # noqa: PLR2004 - bigint

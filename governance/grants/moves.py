@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from governance.access.models import Assignment
+from governance.access.queries import last_seen
 from governance.access.states import Observation
 from governance.catalog.models import Entitlement
 from governance.core.actor import Actor
@@ -26,7 +27,9 @@ from governance.identities.models import Identity
 from governance.notifications.moves import Notice, notify
 from governance.policy.models import PolicyDecision
 from governance.provisioning import moves as provisioning
+from governance.provisioning.models import ProvisioningTask
 from governance.purposes.models import Purpose
+from governance.purposes.states import PurposeState
 
 ACTIVATION_WINDOW = timedelta(days=7)
 """How long an approved grant may wait for its activation before its term would have to be asked for again."""
@@ -58,7 +61,8 @@ def latest_possible_end(lease: Lease, now: datetime) -> datetime:
 
 
 def approve(lease: Lease, *, basis: Basis, actor: Actor, why: str, now: datetime) -> Grant:
-    """Make the grant that was said yes to, and wake the worker that activates it. Raises Conflict (rule 6)."""
+    """Make the grant that was said yes to, and wake the worker that activates it. Raises Conflict (rules 1, 6)."""
+    refuse_unfounded(lease, now)
     kind, pk = lease.source
     grant = Grant(
         identity=lease.identity,
@@ -80,6 +84,16 @@ def approve(lease: Lease, *, basis: Basis, actor: Actor, why: str, now: datetime
     create(grant, actor=actor, why=why, now=now)
     after_commit("grants.activate", grant.pk)
     return grant
+
+
+def refuse_unfounded(lease: Lease, now: datetime) -> None:
+    """Raise Conflict when what the lease is to rest on has ended while it waited for its yes (rule 1)."""
+    if lease.purpose.state != PurposeState.ACTIVE:
+        msg = f"{lease.purpose} is {lease.purpose.get_state_display().lower()}: nothing new rests on it."
+        raise Conflict(msg, code="rule_01_purpose")
+    end = latest_possible_end(lease, now)
+    if end <= now:
+        raise Conflict(f"The lease would have ended {end:%d %b %Y %H:%M} UTC.", code="rule_01_end")
 
 
 def overlapping(grant: Grant) -> Grant | None:
@@ -128,6 +142,7 @@ def start(
         ends_at=min(end for end in ends if end is not None),
     )
     drive([assignment], actor=actor, why=f"{grant} started", now=now)
+    _rest_on_others(locked_all(_unproven(assignment)), actor=actor, now=now)
     after_commit("grants.expire", at=grant.ends_at)
     return grant
 
@@ -136,8 +151,7 @@ def drive(assignments: Collection[Assignment], *, actor: Actor, why: str, now: d
     """Recompute `wanted` from the grants live now and have it brought about. Answers which are wanted."""
     live = Grant.objects.live(now).filter(assignment__in=[assignment.pk for assignment in assignments])
     wanted = frozenset(live.values_list("assignment", flat=True))
-    for assignment in assignments:
-        provisioning.want(assignment, assignment.pk in wanted, actor=actor, why=why, now=now)
+    provisioning.want_many(assignments, wanted, actor=actor, why=why, now=now)
     return wanted
 
 
@@ -156,10 +170,22 @@ def end(
     """
     move_many(grants, GrantState.REVOKING, actor=actor, why=why, now=now, each=_shortened(now), state_reason=why)
     wanted = drive(assignments, actor=actor, why=why, now=now)
-    supported = [grant for grant in grants if grant.assignment_id in wanted]
-    support = _support(wanted, now)
+    _rest_on_others([grant for grant in grants if grant.assignment_id in wanted], actor=actor, now=now)
+    unwanted = [assignment for assignment in assignments if assignment.pk not in wanted]
+    _rest_on_proof(grants, unwanted, actor=actor, why=why, now=now)
+
+
+def _unproven(assignment: Assignment) -> "QuerySet[Grant]":
+    return Grant.objects.unproven().filter(assignment=assignment)
+
+
+def _rest_on_others(grants: Sequence[Grant], *, actor: Actor, now: datetime) -> None:
+    """Revoke ended grants whose access other live grants support, and name those."""
+    support = _support({grant.assignment_id for grant in grants}, now)
+    failed = [grant for grant in grants if grant.state == GrantState.REVOCATION_FAILED]
+    move_many(failed, GrantState.REVOKING, actor=actor, why="Leased again meanwhile", now=now)
     move_many(
-        supported,
+        grants,
         GrantState.REVOKED,
         actor=actor,
         why="The access stands on another live grant",
@@ -168,11 +194,31 @@ def end(
     )
 
 
+def _rest_on_proof(
+    grants: Sequence[Grant], unwanted: Sequence[Assignment], *, actor: Actor, why: str, now: datetime
+) -> None:
+    """See to ended grants whose access was removed before their end was recorded: no task is open to prove it.
+
+    The look that showed it absent, with nothing wanted since, proves these ends too. Without one it is looked again.
+    """
+    ids = [assignment.pk for assignment in unwanted]
+    busy = set(ProvisioningTask.objects.open().filter(assignment__in=ids).values_list("assignment", flat=True))
+    idle = {assignment.pk: assignment for assignment in unwanted if assignment.pk not in busy}
+    looks = last_seen(idle.keys())
+    for assignment in idle.values():
+        look = looks.get(assignment.pk)
+        if look and look.observation == Observation.ABSENT and look.generation == assignment.generation:
+            proven = [grant for grant in grants if grant.assignment_id == assignment.pk]
+            move_many(proven, GrantState.REVOKED, actor=actor, why=f"Seen absent at {look.at:%H:%M:%S} UTC", now=now)
+        else:
+            provisioning.again(assignment, actor=actor, why=why, now=now)
+
+
 def _shortened(now: datetime) -> "Callable[[Grant], dict[str, datetime]]":
     return lambda grant: {"ends_at": min(grant.ends_at, max(now, grant.starts_at + timedelta(microseconds=1)))}
 
 
-def _support(assignment_ids: Collection[UUID], now: datetime) -> Mapping[UUID | None, str]:
+def _support(assignment_ids: Collection[UUID | None], now: datetime) -> Mapping[UUID | None, str]:
     """The live grants that each assignment stands on, named."""
     named: dict[UUID | None, list[str]] = defaultdict(list)
     for grant in Grant.objects.live(now).filter(assignment__in=assignment_ids).order_by("number"):

@@ -25,6 +25,7 @@ from governance.policy.cel import ConditionError, checked
 from governance.policy.consequences import Consequence, ConsequenceError, read, written
 from governance.policy.facts import EXAMPLE, flat
 from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
+from governance.policy.queries import in_force_from
 from governance.policy.rules import sayable
 from governance.policy.starter import StarterRule
 from governance.policy.states import Phase, VersionState
@@ -119,7 +120,7 @@ def publish(
 ) -> PolicyRuleVersion:
     """Put a held draft in force from a moment on, and retire the version before it at that moment.
 
-    Raises Invalid for a moment that has passed, Conflict when another version is to take effect later, IllegalMove.
+    Raises Invalid for a moment that has passed, Conflict while another version waits to take effect later, IllegalMove.
     """
     if effective_from < now:
         raise Invalid({"effective_from": "A rule can't take effect in the past."})
@@ -129,26 +130,21 @@ def publish(
 
 
 def _make_way(rule: PolicyRule, moment: datetime, *, actor: Actor, why: str, now: datetime) -> None:
-    for earlier in locked_all(rule.versions.filter(state=VersionState.PUBLISHED).select_related("rule")):
-        if earlier.effective_from is not None and earlier.effective_from >= moment:
-            raise Conflict(f"{earlier} takes effect at {plain(earlier.effective_from)}; retire it first.")
-        _retire(earlier, moment, actor=actor, why=why, now=now)
+    for other in locked_all(in_force_from(moment).filter(rule=rule)):
+        if other.effective_from is not None and other.effective_from >= moment:
+            raise Conflict(f"{other} takes effect at {plain(other.effective_from)}; retire it first.")
+        _end(other, moment, actor=actor, why=why, now=now)
 
 
 def retire(version: PolicyRuleVersion, *, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
-    """End a held, published version now; one that has not taken effect yet never will. Raises IllegalMove."""
+    """End a held version now; one that has not taken effect yet never will. Raises IllegalMove if it has ended."""
     start = version.effective_from
-    return _retire(version, max(now, start) if start else now, actor=actor, why=why, now=now)
+    return _end(version, max(now, start) if start else now, actor=actor, why=why, now=now)
 
 
-def _retire(
-    version: PolicyRuleVersion,
-    moment: datetime,
-    *,
-    actor: Actor,
-    why: str,
-    now: datetime,
-) -> PolicyRuleVersion:
+def _end(version: PolicyRuleVersion, moment: datetime, *, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
+    if version.effective_until is not None and version.effective_until > moment:  # its successor waits for that moment
+        return amend(version, "shortened", actor=actor, why=why, now=now, effective_until=moment)
     return move(version, VersionState.RETIRED, actor=actor, why=why, now=now, effective_until=moment)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from governance.access.models import Assignment, PresencePeriod
 from governance.catalog.models import Entitlement, System
@@ -56,11 +56,17 @@ def decide_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mappin
     return {pk: evaluate(rules, facts) for pk, facts in gather_many(asking, entitlements).items()}
 
 
+def in_force_from(moment: datetime) -> "QuerySet[PolicyRuleVersion]":
+    """The published versions that are in force at some time from the moment on, whether or not they have an end."""
+    unended = Q(effective_until__isnull=True) | (
+        Q(effective_until__gt=moment) & Q(effective_until__gt=F("effective_from"))
+    )
+    return PolicyRuleVersion.objects.exclude(state=VersionState.DRAFT).filter(unended).select_related("rule")
+
+
 def versions_in_force(moment: datetime) -> "QuerySet[PolicyRuleVersion]":
-    """The published versions in force at the moment, also those that have been retired since; at most one per rule."""
-    unended = Q(effective_until__isnull=True) | Q(effective_until__gt=moment)
-    published = PolicyRuleVersion.objects.exclude(state=VersionState.DRAFT)
-    return published.filter(unended, effective_from__lte=moment).select_related("rule")
+    """The versions in force at the moment, also those that have been retired since; at most one per rule."""
+    return in_force_from(moment).filter(effective_from__lte=moment)
 
 
 def rules_in_force(moment: datetime) -> tuple[RuleData, ...]:

@@ -181,7 +181,7 @@ def _too_late(
 
 def _hasten(successors: list[ProvisioningTask], assignment: Assignment, now: datetime) -> None:
     """Let those go on that have been waiting for an older claim."""
-    free = free_at(assignment.pk, now)
+    free = free_at([assignment.pk], now).get(assignment.pk, now)
     for successor in successors:
         if successor.state == TaskState.QUEUED and successor.next_attempt_at > free:
             successor.assignment = assignment

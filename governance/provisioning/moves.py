@@ -5,13 +5,14 @@ is for one generation. A worker that is still calling for an older one can't be 
 until that worker's claim has run out, or until it has reported; a late report changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from governance.access.models import Assignment
 from governance.core.actor import Actor
 from governance.core.locking import locked_all
-from governance.core.moves import amend, create, move_many
+from governance.core.moves import amend_many, create_many, move_many
 from governance.core.wake import after_commit
 from governance.provisioning.models import ProvisioningTask
 from governance.provisioning.queries import free_at
@@ -33,9 +34,19 @@ def want(
 
     Raises LockError unless the assignment is held.
     """
-    if assignment.wanted == wanted:
-        return None
-    return _drive(assignment, wanted=wanted, actor=actor, why=why, now=now)
+    return next(iter(want_many([assignment], {assignment.pk} if wanted else (), actor=actor, why=why, now=now)), None)
+
+
+def want_many(
+    assignments: Collection[Assignment], wanted: Collection[UUID], *, actor: Actor, why: str, now: datetime
+) -> list[ProvisioningTask]:
+    """Say of up to some hundreds of assignments whether each is to stand: those whose ids are `wanted`, no others.
+
+    Queues a task for each whose level changes, and returns these; a constant number of statements. Raises LockError
+    unless all are held. Call it once for all: tasks are locked in their order, which is not the assignments'.
+    """
+    changing = [assignment for assignment in assignments if assignment.wanted != (assignment.pk in wanted)]
+    return _drive(changing, frozenset(wanted), actor=actor, why=why, now=now)
 
 
 def again(assignment: Assignment, *, actor: Actor, why: str, now: datetime) -> ProvisioningTask:
@@ -43,28 +54,43 @@ def again(assignment: Assignment, *, actor: Actor, why: str, now: datetime) -> P
 
     Raises LockError unless the assignment is held.
     """
-    return _drive(assignment, wanted=assignment.wanted, actor=actor, why=why, now=now)
+    wanted = frozenset({assignment.pk} if assignment.wanted else ())
+    return _drive([assignment], wanted, actor=actor, why=why, now=now)[0]
 
 
-def _drive(assignment: Assignment, *, wanted: bool, actor: Actor, why: str, now: datetime) -> ProvisioningTask:
-    generation = assignment.generation + 1
-    verb = "wanted" if wanted else "unwanted"
-    amend(assignment, verb, actor=actor, why=why, now=now, wanted=wanted, generation=generation)
-    supersede(_open_tasks(assignment), actor=actor, why=f"Generation {generation} takes its place", now=now)
-    task = ProvisioningTask(
+def _drive(
+    assignments: Sequence[Assignment], wanted: frozenset[UUID], *, actor: Actor, why: str, now: datetime
+) -> list[ProvisioningTask]:
+    """Raise the generation of each, close what was to be done for the older one, queue what is to be done now."""
+    for verb, level in (("wanted", True), ("unwanted", False)):
+        rows = [assignment for assignment in assignments if (assignment.pk in wanted) == level]
+        amend_many(rows, verb, actor=actor, why=why, now=now, each=_next_generation, wanted=level)
+    supersede(_open_tasks(assignments), actor=actor, why="A newer generation takes its place", now=now)
+    free = free_at([assignment.pk for assignment in assignments], now)
+    tasks = [_task(assignment, free.get(assignment.pk, now), now) for assignment in assignments]
+    create_many(tasks, actor=actor, why=why, now=now)
+    for task in tasks:
+        after_commit(RUN, task.pk)
+    return tasks
+
+
+def _next_generation(assignment: Assignment) -> dict[str, int]:
+    return {"generation": assignment.generation + 1}
+
+
+def _task(assignment: Assignment, due: datetime, now: datetime) -> ProvisioningTask:
+    return ProvisioningTask(
         assignment=assignment,
-        operation=Operation.GRANT if wanted else Operation.REVOKE,
-        generation=generation,
-        next_attempt_at=free_at(assignment.pk, now),
+        operation=Operation.GRANT if assignment.wanted else Operation.REVOKE,
+        generation=assignment.generation,
+        next_attempt_at=due,
         created_at=now,
     )
-    create(task, actor=actor, why=why, now=now)
-    after_commit(RUN, task.pk)
-    return task
 
 
-def _open_tasks(assignment: Assignment) -> list[ProvisioningTask]:
-    return locked_all(ProvisioningTask.objects.open().filter(assignment=assignment.pk))
+def _open_tasks(assignments: Sequence[Assignment]) -> list[ProvisioningTask]:
+    """Those of all assignments, locked at once: taken one assignment after the other they would not ascend."""
+    return locked_all(ProvisioningTask.objects.open().filter(assignment__in=[one.pk for one in assignments]))
 
 
 def supersede(tasks: Sequence[ProvisioningTask], *, actor: Actor, why: str, now: datetime) -> None:

@@ -1,5 +1,6 @@
 """Which tasks are due, and whether a worker may turn to them."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -25,11 +26,10 @@ def next_due_id(system_id: UUID, now: datetime) -> UUID | None:
     return rows.order_by("next_attempt_at", "pk").values_list("pk", flat=True).first()
 
 
-def free_at(assignment_id: UUID, now: datetime) -> datetime:
-    """From when on nobody can be calling for an earlier task of the assignment."""
-    claims = ProvisioningTask.objects.claimed(now).filter(assignment=assignment_id)
-    latest: datetime | None = claims.aggregate(latest=Max("claimed_until"))["latest"]
-    return latest or now
+def free_at(assignment_ids: Collection[UUID], now: datetime) -> Mapping[UUID, datetime]:
+    """From when on nobody can be calling for an earlier task, for those assignments where that is later than now."""
+    claims = ProvisioningTask.objects.claimed(now).filter(assignment__in=assignment_ids).order_by()
+    return dict(claims.values_list("assignment").annotate(latest=Max("claimed_until")))
 
 
 def has_room(system_id: UUID, now: datetime) -> bool:

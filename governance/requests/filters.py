@@ -27,19 +27,23 @@ class RequestFilter(django_filters.FilterSet):
 
     def filter_words(self, requests: "QuerySet[AccessRequest]", _name: str, words: str) -> "QuerySet[AccessRequest]":
         """Those in which every word occurs: reference, entitlement, system, holder or purpose."""
-        for word in words.split():
-            items = RequestItem.objects.filter(
-                Q(entitlement__name__icontains=word) | Q(entitlement__system__name__icontains=word)
-            )
-            requests = requests.filter(
-                Q(pk__in=items.values("request"))
-                | Q(beneficiary__name__icontains=word)
-                | Q(purpose__name__icontains=word)
-                | Q(purpose__reference__icontains=word)
-                | numbered(word, "R-")
-            )
-        return requests
+        return requests.filter(pk__in=matching_items(words).values("request"))
 
     def filter_state(self, requests: "QuerySet[AccessRequest]", _name: str, state: str) -> "QuerySet[AccessRequest]":
         """Those in the state, or all that still wait."""
         return requests.filter(state__in=OPEN_REQUESTS if state == "open" else {state})
+
+
+def matching_items(words: str) -> "QuerySet[RequestItem]":
+    """Items in which every word occurs: reference, entitlement, system, holder or purpose."""
+    items = RequestItem.objects.all()
+    for word in words.split():
+        items = items.filter(
+            Q(entitlement__name__icontains=word)
+            | Q(entitlement__system__name__icontains=word)
+            | Q(request__beneficiary__name__icontains=word)
+            | Q(request__purpose__name__icontains=word)
+            | Q(request__purpose__reference__icontains=word)
+            | numbered(word, "R-", "request__")
+        )
+    return items

@@ -93,3 +93,10 @@ def _about(target_kind: str, target: Governed, step: StepSpec) -> StepPlan:
     return StepPlan(
         kind=step.kind, required=step.required, target_kind=target_kind, target_id=target.pk, target_label=str(target)
     )
+
+
+def questions_for(identity_ids: Collection[UUID]) -> "QuerySet[Question]":
+    """Questions of approvers that wait for an answer of one of the identities, with their route."""
+    items = RequestItem.objects.filter(request__requester__in=identity_ids).values("pk")
+    waiting = Question.objects.filter(answered_at__isnull=True).select_related("step__route")
+    return waiting.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id__in=items)

@@ -6,13 +6,13 @@ Whoever forgets to say what is visible gets no page at all: the classes can't be
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import django_filters
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.http.response import HttpResponseRedirectBase
@@ -26,6 +26,8 @@ from governance.web.actor import PortalRequest
 from governance.web.paging import Keyset
 
 UNPROCESSABLE = 422
+READS: Final[tuple[str, ...]] = ("get", "head", "options")
+SENDS: Final[tuple[str, ...]] = ("post", "options")
 
 
 class Page(View):
@@ -62,7 +64,7 @@ class Page(View):
 class ListPage(Page, ABC):
     """A list of what the actor may see, filtered and page by page."""
 
-    http_method_names = ("get", "head", "options")
+    http_method_names = READS
     keyset: ClassVar[Keyset]
     filters: ClassVar[type[django_filters.FilterSet]]
     empty: ClassVar[str]
@@ -97,7 +99,7 @@ class ListPage(Page, ABC):
 class DetailPage(Page, ABC):
     """One thing that the actor may see."""
 
-    http_method_names = ("get", "head", "options")
+    http_method_names = READS
 
     @abstractmethod
     def visible(self) -> "QuerySet[Any]":
@@ -115,7 +117,7 @@ class DetailPage(Page, ABC):
 class FormPage(Page, ABC):
     """A form on a page of its own: shown, checked, sent on to one action."""
 
-    http_method_names = ("get", "head", "post", "options")
+    http_method_names: Sequence[str] = (*READS, "post")
     form_class: ClassVar[type[Form]]
 
     @abstractmethod
@@ -148,7 +150,7 @@ class FormPage(Page, ABC):
 class ActionPage(FormPage, ABC):
     """A form that stands on the page of something else: it is only ever sent."""
 
-    http_method_names = ("post", "options")
+    http_method_names = SENDS
 
 
 def found(visible: "QuerySet[Any]", pk: Any) -> Any:

@@ -134,7 +134,7 @@ def _told(title: str) -> Callable[[Entry], Words]:
     return lambda entry: (title.format(by=entry.by), entry.why, "")
 
 
-def _started(entry: Entry) -> Words:
+def _started(_entry: Entry) -> Words:
     return "Lease started", "The term runs from here. The system is asked for the access.", ""
 
 

@@ -79,15 +79,16 @@ class Keyset:
         if len(parts) != len(self.columns):
             raise NotFound
         try:
-            return [
-                model._meta.get_field(column).to_python(part) for column, part in zip(self.columns, parts, strict=True)
-            ]
+            return [_field(model, column).to_python(part) for column, part in zip(self.columns, parts, strict=True)]
         except ValidationError:
             raise NotFound from None
 
     def _place(self, row: M) -> str:
-        fields = (row._meta.get_field(column) for column in self.columns)
-        return SEPARATOR.join(field.value_to_string(row) for field in fields)
+        return SEPARATOR.join(_field(type(row), column).value_to_string(row) for column in self.columns)
+
+
+def _field(model: type[Model], column: str) -> Any:
+    return model._meta.get_field(column)
 
 
 def _address(query: QueryDict, name: str, place: str) -> str:

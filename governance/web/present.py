@@ -1,7 +1,7 @@
 """Words and shapes that more than one area shows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from governance.approvals.models import ApprovalStep
@@ -15,6 +15,7 @@ from governance.identities.states import Kind
 from governance.policy.models import PolicyDecision
 from governance.policy.states import OutcomeKind
 from governance.purposes.models import Purpose
+from governance.templatetags.leasehold import duration
 from governance.web.shapes import Named, Policy, Reason, Step, Who
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
@@ -145,3 +146,11 @@ def _note(row: ApprovalStep) -> str:
     if asked and asked[0].fallback:
         return f"{asked[0].via}, because nobody else is eligible"
     return row.target_label
+
+
+def soon(moment: datetime, now: datetime) -> str:
+    """When something ends, as people say it: "in 7 h", "in 3 days", "on 12 Dec 2026"."""
+    left = moment - now
+    if left < timedelta(days=1):
+        return f"in {duration(left)}"
+    return f"in {left.days} days" if left < timedelta(days=14) and left.days > 1 else f"on {on_day(moment)}"

@@ -33,23 +33,33 @@ const copy = async (button) => {
   }
 };
 
-// Browsers without invoker commands or popovers.
-const invoke = (button) => {
-  const dialog = document.getElementById(button.getAttribute("commandfor"));
-  if (button.getAttribute("command") === "close") dialog?.close();
-  else dialog?.showModal();
+// What a link would do on a page of its own, done in a dialog on this one.
+const openDialog = (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const dialog = document.getElementById(event.target.closest("a[data-dialog]")?.dataset.dialog);
+  if (!dialog) return;
+  event.preventDefault();
+  dialog.showModal();
 };
-const hasCommands = "commandForElement" in HTMLButtonElement.prototype;
+const closeDialog = (event) => {
+  const dialog = event.target.closest("[data-close]")?.closest("dialog");
+  if (!dialog) return;
+  event.preventDefault();
+  dialog.close();
+};
+
+// Browsers without popovers.
 const hasPopover = "popover" in HTMLElement.prototype;
 if (!hasPopover) all("[popover]").forEach((panel) => { panel.hidden = true; });
 
 document.addEventListener("click", (event) => {
+  openDialog(event);
+  closeDialog(event);
   const button = event.target.closest("button");
   if (!button) return;
   if (button.matches("[data-theme-toggle]")) toggleTheme();
   if (button.matches("[data-copy]")) copy(button);
   if (button.matches("[data-open-all]")) all("details.record").forEach((record) => { record.open = true; });
-  if (button.matches("[commandfor]") && !hasCommands) invoke(button);
   if (button.matches("[popovertarget]") && !hasPopover) {
     const panel = document.getElementById(button.getAttribute("popovertarget"));
     panel.hidden = !panel.hidden;

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+import rfc8785
+
 from governance.audit.models import AuditEvent
 from governance.core.history import history_model
 
@@ -15,6 +17,7 @@ def events_of(subject_id: UUID) -> list[dict[str, Any]]:
 
 def _told(event: AuditEvent) -> dict[str, Any]:
     content = dict(event.content or {})
+    assert event.body.line == rfc8785.dumps(content).decode()
     assert content.pop("id") == str(event.id)
     assert len(str(content.pop("salt"))) == 32
     columns = ("at", "action", "subject_kind", "subject_id", "actor_kind", "actor_id")

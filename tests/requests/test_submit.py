@@ -5,12 +5,11 @@ from django.utils import timezone
 
 from governance.approvals.actions import decide
 from governance.approvals.states import Verdict
-from governance.core.errors import Invalid, NotFound
 from governance.grants.actions import activate, expire_due
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.requests.states import RequestState
-from tests.builders import Organisation, actor, draft, step_ids
+from tests.builders import Organisation, actor, step_ids
 
 pytestmark = pytest.mark.django_db
 

@@ -163,6 +163,10 @@ def ending(grant: Grant, verb: str, form: Form) -> Act:
     back = reverse("grant-detail", args=[grant.pk])
     if verb == "revoke":
         text = f"You end the lease of {holder} now. {gone}"
-        return Act("revoke", "Revoke", f"Revoke {grant}", text, reverse("grant-revoke", args=[grant.pk]), back, form, "danger")
+        return Act(
+            "revoke", "Revoke", f"Revoke {grant}", text, reverse("grant-revoke", args=[grant.pk]), back, form, "danger"
+        )
     text = f"The lease of {holder} ends now. {gone} A new request is needed to hold it again."
-    return Act("hand-back", "Hand back", f"Hand back {grant}", text, reverse("grant-hand-back", args=[grant.pk]), back, form)
+    return Act(
+        "hand-back", "Hand back", f"Hand back {grant}", text, reverse("grant-hand-back", args=[grant.pk]), back, form
+    )

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.db.models import QuerySet
+from django.forms import Form
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
@@ -61,8 +62,7 @@ class GrantPage(bases.DetailPage):
             "chain": chains.links(chain),
             "trust": chains.trust(chain),
             "next_points": present.next_points(found, self.now),
-            "hand_back_form": forms.EndForm(prefix="hand-back"),
-            "revoke_form": forms.RevokeForm(prefix="revoke"),
+            "endings": list(self._endings(found)),
         }
 
     def _endings(self, grant: Grant) -> Iterator[Act]:
@@ -82,7 +82,7 @@ class EndPage(bases.FormPage):
     def end(self, **asked: Any) -> Grant:
         """Call the action that ends it."""
 
-    def act(self, form: forms.EndForm) -> HttpResponse:
+    def act(self, form: Form) -> HttpResponse:
         """End it and go back to it."""
         reason = form.cleaned_data["reason"].strip()
         grant = self.end(grant_id=self.kwargs["pk"], actor=self.actor, reason=reason, now=self.now)

@@ -1,0 +1,217 @@
+"""Approval steps as the inbox and the open request show them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.urls import reverse
+
+from governance.approvals import permissions
+from governance.approvals.models import ApprovalStep
+from governance.approvals.states import StepState
+from governance.catalog.states import Risk
+from governance.core.actor import Actor
+from governance.evidence.queries import routes_of
+from governance.grants.models import Grant
+from governance.grants.states import NOT_STARTED
+from governance.requests.models import RequestItem
+from governance.web import present
+from governance.web.requests.present import asked_term
+from governance.web.shapes import Named, Point, Policy, Step, Who
+
+HIGH = frozenset({Risk.HIGH, Risk.CRITICAL})
+MOST_HELD = 50
+
+Items = Mapping[UUID, RequestItem]
+
+
+def items_of(steps: Iterable[ApprovalStep]) -> Items:
+    """What each step is about, by the id of its subject; one query."""
+    ids = [step.route.subject_id for step in steps if step.route.subject_kind == RequestItem.NOUN]
+    related = (
+        "entitlement__system",
+        "policy_decision",
+        "request__requester",
+        "request__beneficiary",
+        "request__purpose",
+    )
+    return {item.pk: item for item in RequestItem.objects.filter(pk__in=ids).select_related(*related)}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the inbox."""
+
+    url: str
+    holder: Who
+    entitlement: str
+    system: str
+    term: timedelta
+    purpose: str
+    risk: str
+    asked_at: datetime
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines that are due at about the same time."""
+
+    label: str
+    rows: Sequence[Row]
+
+
+def groups(steps: Sequence[ApprovalStep], items: Items, now: datetime, current: UUID | None) -> list[Group]:
+    """The inbox by when each decision is due, soonest first."""
+    found: dict[str, list[Row]] = {}
+    for step in steps:
+        found.setdefault(_due(step, now), []).append(_row(step, items[step.route.subject_id], current))
+    return [Group(label, rows) for label, rows in found.items()]
+
+
+def _due(step: ApprovalStep, now: datetime) -> str:
+    left = (step.due_at or now) - now
+    if left <= timedelta():
+        return "Overdue"
+    if step.due_at and step.due_at.date() == now.date():
+        return "Due today"
+    return "This week" if left < timedelta(days=7) else "Later"
+
+
+def _row(step: ApprovalStep, item: RequestItem, current: UUID | None) -> Row:
+    request, entitlement = item.request, item.entitlement
+    return Row(
+        url=reverse("approval-detail", args=[step.pk]),
+        holder=present.who(request.beneficiary),
+        entitlement=entitlement.name,
+        system=entitlement.system.name,
+        term=asked_term(request),
+        purpose=request.purpose.reference,
+        risk=entitlement.risk,
+        asked_at=request.submitted_at,
+        current=step.pk == current,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What would be leased."""
+
+    entitlement: str
+    system: str
+    risk: str
+    allows: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One request as its approver weighs it."""
+
+    pk: UUID
+    ref: str
+    request_url: str
+    asked_at: datetime
+    due_at: datetime | None
+    due_tone: str
+    asker: str
+    asker_holds: bool
+    holder: Who
+    items: Sequence[Item]
+    term: timedelta
+    ends_at: datetime | None
+    cap: timedelta
+    purpose: Named
+    justification: str
+    policy: Policy
+    assurance: str
+    steps: Sequence[Step]
+    risk: str
+    points: Sequence[Point]
+    holdings: Sequence[str]
+    decidable: bool
+    closed: str
+    high_risk: bool
+    reason_hint: str
+    signed_in: str
+
+
+def is_high(step: ApprovalStep, items: Items) -> bool:
+    """Whether an approval needs a reason and a tick."""
+    return items[step.route.subject_id].entitlement.risk in HIGH
+
+
+def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Detail:
+    """One open request, with what the actor may do to it."""
+    item = items[step.route.subject_id]
+    request, entitlement = item.request, item.entitlement
+    decidable = permissions.can(actor, "approve", step, now)
+    high = is_high(step, items)
+    held = list(_held(item, now))
+    return Detail(
+        pk=step.pk,
+        ref=str(request),
+        request_url=reverse("request-detail", args=[request.pk]),
+        asked_at=request.submitted_at,
+        due_at=step.due_at if step.state == StepState.OPEN else None,
+        due_tone="bad" if step.due_at and step.due_at < now else "warn",
+        asker=request.requester.name,
+        asker_holds=request.requester_id == request.beneficiary_id,
+        holder=present.who(request.beneficiary),
+        items=[Item(entitlement.name, entitlement.system.name, entitlement.risk, entitlement.description)],
+        term=asked_term(request),
+        ends_at=request.wanted_until,
+        cap=item.policy_decision.latest_end - item.policy_decision.at,
+        purpose=present.purpose(request.purpose),
+        justification=request.justification,
+        policy=present.policy(item.policy_decision),
+        assurance=f"{request.requester.name} at assurance level {request.assurance}",
+        steps=[present.step(row, actor) for row in routes_of([item.pk])[item.pk]],
+        risk=entitlement.risk,
+        points=_points(item, held),
+        holdings=[f"{grant.entitlement}, to {present.on_day(grant.ends_at)}" for grant in held if grant.ends_at > now],
+        decidable=decidable,
+        closed="" if decidable else _closed(step),
+        high_risk=high,
+        reason_hint="Kept with the grant; required at high risk."
+        if high
+        else "Kept with the grant; required to reject or ask.",
+        signed_in=f"Signed in at assurance level {actor.assurance}",
+    )
+
+
+def _closed(step: ApprovalStep) -> str:
+    if step.state == StepState.OPEN:
+        return "You see this step, and others are asked to decide it."
+    return permissions.already(step)
+
+
+def _held(item: RequestItem, now: datetime) -> Iterable[Grant]:
+    """What the holder has, and had of the same entitlement; newest first."""
+    request = item.request
+    grants = Grant.objects.filter(identity=request.beneficiary).exclude(state__in=NOT_STARTED)
+    same = grants.filter(entitlement=item.entitlement_id)
+    rows = (grants.live(now) | same).select_related("entitlement__system", "purpose")
+    return rows.order_by("-number")[:MOST_HELD]
+
+
+def _points(item: RequestItem, held: Sequence[Grant]) -> list[Point]:
+    """What is worth weighing, from the facts that the decision rests on."""
+    request, entitlement = item.request, item.entitlement
+    points = [_before(item, held)]
+    if entitlement.privileged:
+        points.append(Point("alert", "It can change what others rely on.", "Privileged.", "warn"))
+    if request.beneficiary.is_machine:
+        text = f"It acts unattended, in {request.beneficiary.get_environment_display().lower()}."
+        points.append(Point("info", text, "A machine identity.", "note"))
+    system = entitlement.system
+    text = f"{system.get_risk_display()} risk tier."
+    points.append(Point("info", text, f"{system.name} is {system.get_environment_display().lower()}.", "note"))
+    return points
+
+
+def _before(item: RequestItem, held: Sequence[Grant]) -> Point:
+    same = next((grant for grant in held if grant.entitlement_id == item.entitlement_id), None)
+    if same is None:
+        return Point("eye", "No earlier lease of this is on record.", "New to the holder.", "warn")
+    return Point("check", f"{same}, for {same.purpose}: {same.get_state_display().lower()}.", "Held before.", "ok")

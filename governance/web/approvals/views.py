@@ -1,0 +1,156 @@
+"""Approvals: what waits for the actor, one of them in full, and the three decisions."""
+
+from functools import cached_property
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.cache import patch_vary_headers
+
+from governance.approvals import actions, permissions
+from governance.approvals.models import ApprovalStep
+from governance.approvals.states import Verdict
+from governance.core.errors import Conflict
+from governance.requests.filters import matching_items
+from governance.requests.models import RequestItem
+from governance.web import bases
+from governance.web.approvals import forms, present
+from governance.web.paging import Keyset
+from governance.web.present import counted, number
+
+
+class _Inbox(bases.Page):
+    """The two panes: what waits on the left, one request on the right."""
+
+    template_name = "approvals/index.html"
+    keyset = Keyset(("due_at", "id"), descending=False)
+
+    def panes(self, step: ApprovalStep | None, form: forms.DecisionForm | None = None) -> dict[str, Any]:
+        """The inbox with a step opened in it."""
+        words = self.request.GET.get("q", "").strip()
+        part = self.keyset.slice(self._waiting(words), self.request.GET)
+        items = present.items_of(part.rows)
+        return {
+            "q": words,
+            "summary": self._summary(),
+            "groups": present.groups(part.rows, items, self.now, step.pk if step else None),
+            "page": part.page,
+            "empty": "Nothing matches." if words else "Nothing waits for you.",
+            "opened": step is not None,
+            **(self.opened(step, form) if step else {"detail": None}),
+        }
+
+    def _waiting(self, words: str) -> "QuerySet[ApprovalStep]":
+        waiting = permissions.inbox(self.actor).filter(route__subject_kind=RequestItem.NOUN).select_related("route")
+        return waiting.filter(route__subject_id__in=matching_items(words).values("pk")) if words else waiting
+
+    def _summary(self) -> str:
+        waiting = permissions.inbox(self.actor).count()
+        if not waiting:
+            return "Nothing waits for you."
+        verb = "waits" if waiting == 1 else "wait"
+        noun = counted(waiting, "request").partition(" ")[2]
+        return f"{number(waiting)} {noun} {verb} for you. The soonest is first."
+
+    def opened(self, step: ApprovalStep, form: forms.DecisionForm | None) -> dict[str, Any]:
+        """One step in full, with the form to decide it."""
+        items = present.items_of([step])
+        form = form or forms.DecisionForm(high_risk=present.is_high(step, items))
+        return {"detail": present.detail(step, items, self.actor, self.now), "form": form, "opened": True}
+
+    def step(self, pk: UUID) -> ApprovalStep:
+        """A step that the actor may see. Raises NotFound."""
+        found: ApprovalStep = bases.found(permissions.visible(self.actor).select_related("route"), pk)
+        return found
+
+
+class ApprovalList(_Inbox):
+    """What waits for the actor."""
+
+    http_method_names = bases.READS
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The inbox, with nothing opened."""
+        return self.draw(self.panes(None))
+
+
+class ApprovalPage(_Inbox):
+    """One step: in its inbox, or alone where htmx asks for it."""
+
+    http_method_names = bases.READS
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """The whole page or the part, which caches must tell apart."""
+        step = self.step(pk)
+        if self.request.htmx:  # type: ignore[attr-defined]  # set by django-htmx
+            context = {"now": self.now, **self.opened(step, None)}
+            response = render(request, "approvals/_detail.html", context)
+        else:
+            response = self.draw(self.panes(step))
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+
+class _Decide(_Inbox, bases.ActionPage):
+    """One decision on one step."""
+
+    verdict: ClassVar[Verdict]
+    done: ClassVar[str]
+
+    @cached_property
+    def _high_risk(self) -> bool:
+        step = self.step(self.kwargs["pk"])
+        return present.is_high(step, present.items_of([step]))
+
+    def form(self, data: Any = None) -> forms.DecisionForm:
+        """As strict as the risk of what is asked for."""
+        form_class: Any = self.form_class
+        form: forms.DecisionForm = form_class(data, high_risk=self._high_risk)
+        return form
+
+    def act(self, form: forms.DecisionForm) -> HttpResponse:
+        """Record the decision and go back to the inbox."""
+        actions.decide(
+            step_id=self.kwargs["pk"],
+            verdict=self.verdict,
+            reason=form.cleaned_data["reason"],
+            actor=self.actor,
+            now=self.now,
+        )
+        messages.success(self.request, self.done)
+        return redirect("approval-list")
+
+    def show(self, form: forms.DecisionForm, *, status: int = 200) -> HttpResponse:
+        """The request again, with what is wrong beside the fields."""
+        return self.draw(self.panes(self.step(self.kwargs["pk"]), form), status=status)
+
+    def conflict(self, _refusal: Conflict) -> HttpResponse:
+        """The request as it stands now: who decided first, and when."""
+        return self.draw(self.panes(self.step(self.kwargs["pk"])), status=409)
+
+
+class Approve(_Decide):
+    """Yes."""
+
+    form_class = forms.DecisionForm
+    verdict = Verdict.APPROVE
+    done = "Your approval is on record."
+
+
+class Reject(_Decide):
+    """No."""
+
+    form_class = forms.RefusalForm
+    verdict = Verdict.REJECT
+    done = "Your rejection is on record. The requester reads your reason."
+
+
+class Return(_Decide):
+    """Not yet: a question."""
+
+    form_class = forms.RefusalForm
+    verdict = Verdict.RETURN
+    done = "Your question is asked. The step waits for the answer."

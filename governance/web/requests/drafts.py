@@ -1,0 +1,245 @@
+"""The form of a request with what it would lead to: choices, catalog, and the draft lease beside it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from governance.approvals.states import StepState
+from governance.catalog.models import Entitlement
+from governance.core.actor import Actor
+from governance.policy.states import StepKind
+from governance.policy.verdicts import Verdict
+from governance.purposes.models import Purpose
+from governance.requests import actions, queries
+from governance.requests.actions import Proposal
+from governance.web import present
+from governance.web.requests.forms import ME, OWNED, UNTIL, RequestForm, seconds, terms
+from governance.web.shapes import Reason, Step
+
+MOST_SHOWN = 30
+"""Entitlements in the list before one has to search, and purposes to choose from."""
+
+STILL_OPEN = {
+    "identity": "for whom",
+    "entitlements": "what access",
+    "purpose": "the purpose",
+    "justification": "why",
+    "term": "how long",
+    "until": "until when",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One radio button."""
+
+    value: str
+    label: str
+    two: str = ""
+    ref: str = ""
+    checked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One line of the catalog."""
+
+    id: str
+    name: str
+    allows: str
+    system: str
+    risk: str
+    longest: timedelta
+    checked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The lines shown, and a word on those that are not."""
+
+    rows: Sequence[Offer]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An entitlement of the draft."""
+
+    name: str
+    system: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The draft lease: what it would say, what policy says of it, and who would decide."""
+
+    holder: str | None = None
+    items: Sequence[Item] = ()
+    purpose: str | None = None
+    asked: timedelta | None = None
+    ends_at: datetime | None = None
+    cap: timedelta | None = None
+    cap_why: str = ""
+    tone: str = "note"
+    headline: str = ""
+    headline_more: str = ""
+    steps: Sequence[Step] = ()
+    reasons: Sequence[Reason] = ()
+    wrong: Sequence[str] = field(default_factory=tuple)
+
+
+def beneficiaries(form: RequestForm, actor: Actor) -> list[Choice]:
+    """For whom one may ask."""
+    said, owned = form.said("beneficiary"), form.owned.count()
+    choices = [Choice(ME, "Me", actor.label, checked=said != OWNED)]
+    if owned:
+        two = present.counted(owned, "machine identity").replace("identitys", "identities")
+        choices.append(Choice(OWNED, "An identity I own", two, checked=said == OWNED))
+    return choices
+
+
+def term_choices(form: RequestForm, now: datetime) -> list[Choice]:
+    """For how long."""
+    said = form.said("term")
+    choices = [
+        Choice(seconds(term), label, _to(now, term), checked=said == seconds(term)) for label, term in terms().items()
+    ]
+    return [*choices, Choice(UNTIL, "A date", "you name it", checked=said == UNTIL)]
+
+
+def _to(now: datetime, term: timedelta) -> str:
+    end = now + term
+    return f"to {end:%H:%M}" if end.date() == now.date() else f"to {end.day} {end:%b}"
+
+
+def purposes(form: RequestForm, now: datetime) -> list[Choice]:
+    """The purposes that may justify all that is ticked; the one that is chosen, whether or not it may."""
+    said = form.said("purpose")
+    fitting = queries.purposes_for([entitlement.pk for entitlement in form.chosen()], now)
+    shown = list(fitting[:MOST_SHOWN])
+    if said and said not in {str(row.pk) for row in shown}:
+        shown = [row for row in form.choice("purpose").queryset if str(row.pk) == said] + shown
+    return [_purpose(row, checked=str(row.pk) == said) for row in shown]
+
+
+def _purpose(row: Purpose, *, checked: bool) -> Choice:
+    until = f"Ends {present.on_day(row.ends_at)}." if row.ends_at else ""
+    review = f"Review due {present.on_day(row.review_at)}." if row.review_at and not row.ends_at else ""
+    return Choice(str(row.pk), row.name, until or review, row.reference, checked)
+
+
+def fitting(form: RequestForm) -> str:
+    """What the purposes shown fit: the ticked entitlements, as the form sends them back."""
+    return ",".join(sorted(str(entitlement.pk) for entitlement in form.chosen()))
+
+
+def catalog(form: RequestForm, words: str) -> Catalog:
+    """What matches the words, and first of all what is ticked whatever the words: a search drops no choice."""
+    chosen = form.chosen()
+    ids = {entitlement.pk for entitlement in chosen}
+    matching = form.catalog(words).exclude(pk__in=ids)
+    found = list(matching[: MOST_SHOWN + 1])
+    rows = [*(_offer(row, checked=True) for row in chosen), *(_offer(row, checked=False) for row in found[:MOST_SHOWN])]
+    more = len(found) > MOST_SHOWN
+    return Catalog(rows, f"The first {MOST_SHOWN} are shown. Search to narrow them down." if more else "")
+
+
+def _offer(row: Entitlement, *, checked: bool) -> Offer:
+    system = row.system.name
+    return Offer(str(row.pk), row.name, row.description, system, row.risk, row.longest_lease, checked)
+
+
+def lease(form: RequestForm, actor: Actor, now: datetime) -> Lease:
+    """The draft as far as the form goes; asked of policy once it is whole. Stores nothing."""
+    if not form.is_bound:
+        return Lease()
+    if not form.is_valid():
+        return _unfinished(form)
+    draft = form.draft()
+    proposal = actions.preview(draft=draft, actor=actor, now=now)
+    return _judged(proposal, actions.refusals(proposal, now), now)
+
+
+def _unfinished(form: RequestForm) -> Lease:
+    missing = [words for name, words in STILL_OPEN.items() if name in form.errors and not form.said(name)]
+    wrong = [text for name, errors in form.errors.items() if form.data.get(name) for text in map(str, errors)]
+    headline = f"Still open: {', '.join(missing)}." if missing else ""
+    given: Mapping[str, Any] = form.cleaned_data
+    purpose = given.get("purpose")
+    return Lease(
+        holder=form.holder.name if form.holder else None,
+        items=_items(form.chosen()),
+        purpose=purpose.name if purpose else None,
+        headline=headline,
+        wrong=wrong,
+    )
+
+
+def _items(entitlements: Iterable[Entitlement]) -> list[Item]:
+    return [Item(row.name, row.system.name) for row in entitlements]
+
+
+def _judged(proposal: Proposal, refusals: Mapping[str, str], now: datetime) -> Lease:
+    verdicts = [verdict for _, verdict in proposal.verdicts]
+    tightest = min(verdicts, key=lambda verdict: verdict.latest_end)
+    draft = proposal.draft
+    denied = bool(refusals) or not all(verdict.allowed for verdict in verdicts)
+    said = _headline(verdicts, len(refusals), denied=denied)
+    return Lease(
+        holder=proposal.beneficiary.name,
+        items=_items(entitlement for entitlement, _ in proposal.verdicts),
+        purpose=proposal.purpose.name,
+        asked=draft.term or (draft.until or now) - now,
+        ends_at=draft.until,
+        cap=tightest.latest_end - now,
+        cap_why=tightest.binding.text,
+        tone="bad" if denied else "ok",
+        headline=said[0],
+        headline_more=said[1],
+        steps=[] if denied else _steps(proposal),
+        reasons=_reasons(verdicts),
+        wrong=list(refusals.values()),
+    )
+
+
+def _headline(verdicts: Sequence[Verdict], refusals: int, *, denied: bool) -> tuple[str, str]:
+    if refusals:
+        return "This can't be sent as it stands.", "What is in the way is said below."
+    if denied:
+        return "Policy denies this.", "Why is said below."
+    steps = max(len(verdict.steps) for verdict in verdicts)
+    if not steps:
+        return "Policy allows this.", "Nobody has to decide."
+    return "Policy allows this", f"with {present.number(steps).lower()} approval{'' if steps == 1 else 's'}."
+
+
+def _steps(proposal: Proposal) -> list[Step]:
+    """Who would be asked, item by item."""
+    return [
+        _step(StepKind(spec.kind), entitlement, proposal, named=len(proposal.verdicts) > 1)
+        for entitlement, verdict in proposal.verdicts
+        for spec in verdict.steps
+    ]
+
+
+def _step(kind: StepKind, entitlement: Entitlement, proposal: Proposal, *, named: bool) -> Step:
+    about = {
+        StepKind.MANAGER: proposal.beneficiary.name,
+        StepKind.IDENTITY_OWNER: proposal.beneficiary.name,
+        StepKind.PURPOSE_OWNER: proposal.purpose.name,
+        StepKind.ENTITLEMENT_OWNER: entitlement.name,
+        StepKind.SYSTEM_OWNER: entitlement.system.name,
+    }
+    of = f"of {about[kind]}" if kind in about else ""
+    return Step(StepState.WAITING, kind.label, of, note=f"for {entitlement.name}" if named else "")
+
+
+def _reasons(verdicts: Sequence[Verdict]) -> list[Reason]:
+    """What each rule said, once."""
+    said = (
+        present.reason(reason.outcome, reason.text, reason.rule_key, reason.version)
+        for verdict in verdicts
+        for reason in verdict.reasons
+    )
+    return list(dict.fromkeys(said))

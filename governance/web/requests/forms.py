@@ -1,0 +1,186 @@
+"""The forms of requests. They check what was sent and save nothing."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django import forms
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from governance.catalog.models import Entitlement
+from governance.core.actor import Actor
+from governance.identities.models import Identity
+from governance.identities.states import Kind
+from governance.purposes.models import Purpose
+from governance.requests import queries
+from governance.requests.rules import SHORTEST_JUSTIFICATION, Draft
+
+ME, OWNED, UNTIL = "me", "owned", "until"
+TERMS: Mapping[str, timedelta] = {
+    "2 hours": timedelta(hours=2),
+    "1 day": timedelta(days=1),
+    "14 days": timedelta(days=14),
+    "30 days": timedelta(days=30),
+}
+SHORT = {"1 minute": timedelta(minutes=1)}
+"""Offered in demo mode, where somebody wants to see an end come."""
+
+SAY_WHY = "Say why it is needed, in a sentence: approvers read this first."
+
+
+def terms() -> dict[str, timedelta]:
+    """The lengths on offer by their labels."""
+    return {**(SHORT if settings.DEMO_MODE else {}), **TERMS}
+
+
+def seconds(term: timedelta) -> str:
+    """A length as the form sends it."""
+    return str(int(term.total_seconds()))
+
+
+class IdentityField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    """An identity with its kind."""
+
+    def label_from_instance(self, identity: Any) -> str:
+        """As the select shows it."""
+        return f"{identity.name} ({Kind(identity.kind).label})"
+
+
+class RequestForm(forms.Form):
+    """For whom, what, what for, and how long."""
+
+    token = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    beneficiary = forms.ChoiceField(
+        choices=[(ME, "Me"), (OWNED, "An identity I own")],
+        initial=ME,
+        error_messages={"required": "Say for whom.", "invalid_choice": "You ask for yourself, or for what you own."},
+    )
+    identity = IdentityField(
+        queryset=Identity.objects.none(),
+        required=False,
+        empty_label="Choose one",
+        error_messages={"invalid_choice": "You may ask for active machine identities that you own, and no others."},
+    )
+    entitlements = forms.ModelMultipleChoiceField(
+        queryset=Entitlement.objects.none(),
+        error_messages={
+            "required": "Choose at least one entitlement.",
+            "invalid_choice": "This entitlement is not in the catalog for whom you ask.",
+            "invalid_pk_value": "This entitlement is not in the catalog for whom you ask.",
+        },
+    )
+    purpose = forms.ModelChoiceField(
+        queryset=Purpose.objects.none(),
+        error_messages={
+            "required": "Choose the purpose that this access serves.",
+            "invalid_choice": "Access rests on an active purpose, and this is none.",
+        },
+    )
+    justification = forms.CharField(
+        min_length=SHORTEST_JUSTIFICATION,
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": SAY_WHY, "min_length": SAY_WHY},
+    )
+    term = forms.ChoiceField(
+        error_messages={"required": "Say for how long, or until when.", "invalid_choice": "Choose one of the terms."},
+    )
+    until = forms.DateTimeField(
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"invalid": "Give a day and a time, such as 2027-06-30 18:00."},
+    )
+
+    def __init__(self, data: Any, *, actor: Actor, now: datetime) -> None:
+        super().__init__(data)
+        self._actor = actor
+        self._now = now
+        self.owned = queries.beneficiaries(actor, now).exclude(pk__in=actor.identity_ids)
+        self.choice("identity").queryset = self.owned
+        self.choice("purpose").queryset = Purpose.objects.active(now)
+        self.holder = self._holder()
+        self.choice("entitlements").queryset = self.catalog("")
+        offered = [(seconds(term), label) for label, term in terms().items()]
+        self.fields["term"].choices = [*offered, (UNTIL, "A date")]  # type: ignore[attr-defined]
+
+    def choice(self, name: str) -> Any:
+        """A field that is chosen from rows."""
+        return self.fields[name]
+
+    def _holder(self) -> Identity | None:
+        """Who is to hold the access, as far as the form says; oneself until it says otherwise."""
+        asked_for = as_id(self.said("identity")) if self.said("beneficiary") == OWNED else self._actor.identity_id
+        return queries.beneficiaries(self._actor, self._now).filter(pk__in=[asked_for] if asked_for else []).first()
+
+    def said(self, name: str) -> str:
+        """What was sent for a field, or what it begins with."""
+        value = self.data.get(name) if self.is_bound else self.get_initial_for_field(self.fields[name], name)
+        return str(value or "")
+
+    def catalog(self, words: str) -> "QuerySet[Entitlement]":
+        """What the holder could be leased."""
+        return queries.catalog_for(self.holder, words) if self.holder else Entitlement.objects.none()
+
+    def chosen(self) -> "list[Entitlement]":
+        """The entitlements that are ticked, those alone that the catalog has for the holder."""
+        sent = self.data.getlist("entitlements") if isinstance(self.data, QueryDict) else []
+        ids = [pk for pk in map(as_id, sent) if pk]
+        return list(self.catalog("").filter(pk__in=ids)) if ids else []
+
+    def clean(self) -> dict[str, Any]:
+        """What only two fields together can say."""
+        given = self.cleaned_data
+        if given.get("beneficiary") == OWNED and not given.get("identity") and "identity" not in self.errors:
+            self.add_error("identity", "Choose the identity that you ask for.")
+        if given.get("term") == UNTIL and not given.get("until") and "until" not in self.errors:
+            self.add_error("until", "Give the day and time of the end.")
+        return given
+
+    def draft(self) -> Draft:
+        """The request that a valid form states."""
+        given = self.cleaned_data
+        holder: UUID | None = given["identity"].pk if given["beneficiary"] == OWNED else self._actor.identity_id
+        until = given["until"] if given["term"] == UNTIL else None
+        return Draft(
+            beneficiary_id=holder,  # type: ignore[arg-type]  # an actor with a page has an identity
+            entitlement_ids=tuple(entitlement.pk for entitlement in given["entitlements"]),
+            purpose_id=given["purpose"].pk,
+            justification=given["justification"],
+            term=None if until else timedelta(seconds=int(given["term"])),
+            until=until.astimezone(UTC) if until else None,
+            form_token=given["token"],
+        )
+
+
+def as_id(text: Any) -> UUID | None:
+    """A key that was sent, or None for what is no key."""
+    try:
+        return UUID(str(text))
+    except ValueError:
+        return None
+
+
+class AnswerForm(forms.Form):
+    """The answer to an approver's question."""
+
+    question = forms.UUIDField(widget=forms.HiddenInput)
+    answer = forms.CharField(
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Write an answer: the approver waits for it."},
+    )
+
+
+class WithdrawForm(forms.Form):
+    """Why a request is taken back, if the requester wants to say."""
+
+    reason = forms.CharField(
+        label="Reason",
+        max_length=2000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Optional. Kept with the request.",
+    )

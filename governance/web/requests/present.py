@@ -1,0 +1,224 @@
+"""Access requests as their pages show them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.forms import Form
+from django.urls import reverse
+
+from governance.approvals.models import ApprovalStep, Question
+from governance.approvals.states import StepState
+from governance.core.actor import Actor
+from governance.evidence.queries import routes_of
+from governance.grants.models import Grant
+from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.states import OPEN_REQUESTS, RequestState
+from governance.templatetags.leasehold import duration
+from governance.web import present
+from governance.web.shapes import Act, Named, Policy, Reason, Step, Who
+
+Routes = Mapping[UUID, Sequence[ApprovalStep]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the list."""
+
+    title: str
+    ref: str
+    url: str
+    holder: Who
+    asker: str
+    purpose: str
+    risk: str
+    asked_at: datetime
+    state: str
+    note: str
+
+
+def rows(requests: Sequence[AccessRequest], actor: Actor) -> list[Row]:
+    """Requests of a list, with how far each has come; needs their names."""
+    routes = routes_of([item.pk for request in requests for item in request.items.all()])
+    return [_row(request, routes, actor) for request in requests]
+
+
+def _row(request: AccessRequest, routes: Routes, actor: Actor) -> Row:
+    items = request.items.all()
+    return Row(
+        title=title(items),
+        ref=str(request),
+        url=reverse("request-detail", args=[request.pk]),
+        holder=present.who(request.beneficiary),
+        asker="you" if request.requester_id in actor.identity_ids else request.requester.name,
+        purpose=str(request.purpose),
+        risk=present.heaviest(item.entitlement.risk for item in items),
+        asked_at=request.submitted_at,
+        state=request.state,
+        note=note(request, routes, actor),
+    )
+
+
+def title(items: Collection[RequestItem]) -> str:
+    """What is asked for: "Read claims on Claims DB, and 2 more"."""
+    first = next(iter(items))
+    more = f", and {len(items) - 1} more" if len(items) > 1 else ""
+    return f"{first.entitlement}{more}"
+
+
+def note(request: AccessRequest, routes: Routes, actor: Actor) -> str:
+    """How far an open request has come, or what became of the items of a decided one."""
+    items = request.items.all()
+    if request.state == RequestState.DECIDED:
+        return _outcomes(items)
+    if request.state not in OPEN_REQUESTS:
+        return ""
+    waiting = [step for item in items for step in routes.get(item.pk, ()) if step.state == StepState.OPEN]
+    if not waiting:
+        return ""
+    step = waiting[0]
+    place = f"step {step.position} of {len(routes[step.route.subject_id])}"
+    asked = present.step(step, actor).who
+    return f"{place}, with {asked}"
+
+
+def _outcomes(items: Collection[RequestItem]) -> str:
+    """What became of each item, counted: "2 approved, 1 rejected"."""
+    if len(items) == 1:
+        return "".join(item.get_state_display() for item in items)
+    words = [item.get_state_display().lower() for item in items]
+    return ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entitlement of a request, and what became of it."""
+
+    entitlement: str
+    system: str
+    risk: str
+    term: timedelta
+    granted_term: timedelta | None
+    state: str
+    reason: str
+    grant_url: str
+    grant_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that waits for its answer."""
+
+    pk: UUID
+    who: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One request in full."""
+
+    pk: UUID
+    ref: str
+    title: str
+    sentence: str
+    state: str
+    note: str
+    question: Asked | None
+    items: Sequence[Item]
+    steps: Sequence[Step]
+    asker: Who
+    holder: Who
+    purpose: Named
+    justification: str
+    asked_at: datetime
+    ends_at: datetime | None
+    policy: Policy
+
+
+def detail(request: AccessRequest, question: Question | None, actor: Actor) -> Detail:
+    """One request, with its route and what became of its items."""
+    items = list(request.items.all())
+    routes = routes_of([item.pk for item in items])
+    grants = {grant.source_id: grant for grant in Grant.objects.filter(source_id__in=[item.pk for item in items])}
+    return Detail(
+        pk=request.pk,
+        ref=str(request),
+        title=title(items),
+        sentence=_sentence(request),
+        state=request.state,
+        note=note(request, routes, actor) if request.state in OPEN_REQUESTS else "",
+        question=Asked(question.pk, question.asked_by.name, question.question) if question else None,
+        items=[_item(item, grants.get(item.pk), request) for item in items],
+        steps=[_step(step, item, actor, many=len(items) > 1) for item in items for step in routes.get(item.pk, ())],
+        asker=present.who(request.requester),
+        holder=present.who(request.beneficiary),
+        purpose=present.purpose(request.purpose),
+        justification=request.justification,
+        asked_at=request.submitted_at,
+        ends_at=request.wanted_until,
+        policy=_policy(items),
+    )
+
+
+def _sentence(request: AccessRequest) -> str:
+    if request.wanted_until:
+        length = f"until {present.at_minute(request.wanted_until)}"
+    else:
+        length = f"for {duration(request.term)}"
+    if request.requester_id == request.beneficiary_id:
+        return f"{request.requester} asks to hold it {length}."
+    return f"{request.requester} asks that {request.beneficiary} may hold it {length}."
+
+
+def asked_term(request: AccessRequest) -> timedelta:
+    """How long the lease is to be."""
+    return request.term or (request.wanted_until or request.submitted_at) - request.submitted_at
+
+
+def _item(item: RequestItem, grant: Grant | None, request: AccessRequest) -> Item:
+    term, cap = asked_term(request), item.policy_decision.cap
+    return Item(
+        entitlement=item.entitlement.name,
+        system=item.entitlement.system.name,
+        risk=item.entitlement.risk,
+        term=term,
+        granted_term=cap if item.policy_decision.allowed and cap < term else None,
+        state=item.state,
+        reason=item.state_reason,
+        grant_url=reverse("grant-detail", args=[grant.pk]) if grant else "",
+        grant_ref=str(grant) if grant else "",
+    )
+
+
+def _step(step: ApprovalStep, item: RequestItem, actor: Actor, *, many: bool) -> Step:
+    drawn = present.step(step, actor)
+    if not many:
+        return drawn
+    return Step(drawn.state, f"{item.entitlement.name}: {drawn.role}", drawn.who, drawn.end, drawn.note)
+
+
+def _policy(items: Sequence[RequestItem]) -> Policy:
+    """What policy said of all items, each reason once."""
+    said = [present.policy(item.policy_decision) for item in items]
+    reasons: dict[Reason, None] = dict.fromkeys(reason for policy in said for reason in policy.reasons)
+    denied = [policy for policy in said if policy.tone == "bad"]
+    if denied and len(said) > 1:
+        return Policy("bad", f"Denied for {len(denied)} of {len(said)}", list(reasons))
+    words = " ".join(dict.fromkeys(policy.words for policy in said))
+    return Policy(said[0].tone, words, list(reasons))
+
+
+def withdrawal(request: AccessRequest, form: Form) -> Act:
+    """The form that takes a request back, and what that does."""
+    return Act(
+        id="withdraw",
+        verb="Withdraw",
+        title=f"Withdraw {request}",
+        text="Nobody is asked any more, and nothing is granted. The request stays on record.",
+        url=reverse("request-withdraw", args=[request.pk]),
+        back=reverse("request-detail", args=[request.pk]),
+        form=form,
+        tone="danger",
+    )

@@ -1,0 +1,195 @@
+"""Access requests: asking, the list, one request, withdrawing it and answering a question about it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from governance.core.errors import Denied
+from governance.evidence.queries import chain_of_request
+from governance.requests import actions, permissions, queries
+from governance.requests.filters import RequestFilter
+from governance.requests.models import AccessRequest
+from governance.web import bases, chains
+from governance.web.paging import Keyset
+from governance.web.requests import drafts, present
+from governance.web.requests.forms import AnswerForm, RequestForm, WithdrawForm
+
+
+class RequestNew(bases.FormPage):
+    """Asking for access. `step` says which button was pressed; only `send` files anything."""
+
+    template_name = "requests/new.html"
+    form_class = RequestForm
+
+    def form(self, data: Any = None) -> RequestForm:
+        """The form with what this actor may choose."""
+        return RequestForm(data, actor=self.actor, now=self.now)
+
+    def post(self, request: HttpRequest, **where: Any) -> HttpResponse:
+        """File the request, or draw the page again with what was searched for or is to be checked."""
+        if request.POST.get("step") in {"search", "preview"}:
+            return self.show(self.form(request.POST), checking=True)
+        return super().post(request, **where)
+
+    def act(self, form: RequestForm) -> HttpResponse:
+        """File it and go to it."""
+        filed = actions.submit(draft=form.draft(), actor=self.actor, now=self.now)
+        messages.success(self.request, f"{filed} is filed.")
+        return redirect("request-detail", pk=filed.pk)
+
+    def show(self, form: RequestForm, *, status: int = 200, checking: bool = False) -> HttpResponse:
+        """The four clauses and the draft. A search shows no errors: the form is not finished yet."""
+        words = self.request.POST.get("q", "")
+        context = {
+            "q": words,
+            "beneficiaries": drafts.beneficiaries(form, self.actor),
+            "catalog": drafts.catalog(form, words),
+            "purposes": drafts.purposes(form, self.now),
+            "fitting": drafts.fitting(form),
+            "terms": drafts.term_choices(form, self.now),
+            "draft": drafts.lease(form, self.actor, self.now),
+        }
+        return self.draw({**context, "form": _without_errors(form) if checking else form}, status=status)
+
+
+def _without_errors(form: RequestForm) -> RequestForm:
+    form.errors.clear()
+    return form
+
+
+class RequestPreview(bases.Page):
+    """The draft lease of a form that is being written, as a fragment. Nothing is stored."""
+
+    http_method_names = bases.SENDS
+    template_name = "requests/_preview.html"
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """The draft, and the purposes that fit once other access is ticked."""
+        form = RequestForm(request.POST, actor=self.actor, now=self.now)
+        fitting = drafts.fitting(form)
+        fresh = fitting != request.POST.get("fitting", "")
+        context = {
+            "draft": drafts.lease(form, self.actor, self.now),
+            "purposes": drafts.purposes(form, self.now) if fresh else [],
+            "fitting": fitting,
+            "fresh": fresh,
+        }
+        return self.draw({**context, "form": _without_errors(form)})
+
+
+class RequestCatalog(bases.Page):
+    """What matches a search of the catalog, as a fragment."""
+
+    http_method_names = bases.READS
+    template_name = "requests/_catalog.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The lines for the form so far, which stands in the address."""
+        form = RequestForm(request.GET, actor=self.actor, now=self.now)
+        return self.draw({"catalog": drafts.catalog(form, request.GET.get("q", ""))})
+
+
+class RequestList(bases.ListPage):
+    """Requests by, for or waiting on the actor; all of them for those who oversee."""
+
+    template_name = "requests/list.html"
+    filters = RequestFilter
+    keyset = Keyset(("number",))
+    empty = "No request yet. Yours appear here once they are sent."
+
+    def visible(self) -> "QuerySet[AccessRequest]":
+        """From the permissions of requests."""
+        return permissions.visible(self.actor, self.now).with_names()
+
+    def rows(self, found: Sequence[AccessRequest]) -> list[present.Row]:
+        """As lines."""
+        return present.rows(found, self.actor)
+
+    def context(self) -> dict[str, Any]:
+        """What the list is of."""
+        if self.actor.has(*permissions.SEES_ALL):
+            return {"lede": "Every request there is or was."}
+        return {"lede": "Yours, those for identities that you own, and those you are asked to decide."}
+
+
+class _Shown(bases.Page):
+    """What the pages about one request share."""
+
+    template_name = "requests/detail.html"
+
+    def visible(self) -> "QuerySet[AccessRequest]":
+        """From the permissions of requests."""
+        items = ("items__entitlement__system", "items__policy_decision")
+        return permissions.visible(self.actor, self.now).with_names().prefetch_related(*items)
+
+    def shown(self, request: AccessRequest, answer_form: AnswerForm | None = None) -> dict[str, Any]:
+        """The request with its route, its chain, and what the actor may do to it."""
+        question = queries.open_questions(request).select_related("asked_by").order_by("asked_at").first()
+        may_answer = question is not None and permissions.can(self.actor, "answer", request)
+        may_withdraw = permissions.can(self.actor, "withdraw", request)
+        form = answer_form or AnswerForm(initial={"question": question.pk if question else None})
+        return {
+            "access_request": present.detail(request, question, self.actor),
+            "answer_form": form if may_answer else None,
+            "acts": [present.withdrawal(request, WithdrawForm(auto_id="withdraw_%s"))] if may_withdraw else [],
+            "chain": chains.links(chain_of_request(request)),
+        }
+
+
+class RequestPage(_Shown, bases.DetailPage):
+    """One request with its route and what happened."""
+
+    def context(self, found: AccessRequest) -> dict[str, Any]:
+        """All that the page shows."""
+        return self.shown(found)
+
+
+class RequestAnswer(_Shown, bases.ActionPage):
+    """Answering an approver's question."""
+
+    form_class = AnswerForm
+
+    def act(self, form: AnswerForm) -> HttpResponse:
+        """Send the answer; the step goes on."""
+        given = form.cleaned_data
+        request = actions.answer(
+            request_id=self.kwargs["pk"],
+            question_id=given["question"],
+            text=given["answer"],
+            actor=self.actor,
+            now=self.now,
+        )
+        messages.success(self.request, "Your answer is on record. The step goes on.")
+        return redirect("request-detail", pk=request.pk)
+
+    def show(self, form: AnswerForm, *, status: int = 200) -> HttpResponse:
+        """The request's page, with what is wrong beside the answer."""
+        request = bases.found(self.visible(), self.kwargs["pk"])
+        if not permissions.can(self.actor, "answer", request):
+            raise Denied(f"Only the requester may answer {request}, and only while it waits.")
+        return self.draw(self.shown(request, form), status=status)
+
+
+class RequestWithdraw(bases.FormPage):
+    """Taking a request back."""
+
+    template_name = "requests/withdraw.html"
+    form_class = WithdrawForm
+
+    def act(self, form: WithdrawForm) -> HttpResponse:
+        """Withdraw it and go back to it."""
+        reason = form.cleaned_data["reason"]
+        request = actions.withdraw(request_id=self.kwargs["pk"], actor=self.actor, reason=reason, now=self.now)
+        messages.success(self.request, f"{request} is withdrawn.")
+        return redirect("request-detail", pk=request.pk)
+
+    def show(self, form: WithdrawForm, *, status: int = 200) -> HttpResponse:
+        """The form, for those who may send it."""
+        request = bases.found(permissions.visible(self.actor, self.now), self.kwargs["pk"])
+        if not permissions.can(self.actor, "withdraw", request):
+            raise Denied(f"Only the requester may withdraw {request}, and only while it waits.")
+        return self.draw({"ending": present.withdrawal(request, form), "ref": str(request)}, status=status)
