@@ -36,7 +36,7 @@ test: $(VENV)/.installed-dev ## All tests, on servers of their own; REQUIRE_ALL=
 test-15: export DATABASE_URL = $(TEST_DATABASE_URL_15)
 test-15:
 ifneq ($(TEST_DATABASE_URL_15),)
-	$(PYTEST) $(TESTS) -m "not long" tests/migrations tests/rules
+	$(PYTEST) -m "not long" tests/migrations tests/rules
 else
 	@echo "Not run on PostgreSQL 15: TEST_DATABASE_URL_15 does not name one."
 	@test "$(REQUIRE_ALL)" != 1
@@ -53,6 +53,7 @@ shots: $(VENV)/.installed-dev ## Make the pictures in docs/ anew, from a running
 check: lint types contracts templates ## Everything that can be checked without running the portal
 	$(BIN)/deptry .
 	$(BIN)/python -m config.reference --check
+	$(STAND_INS) DJANGO_SETTINGS_MODULE=config.settings_test $(BIN)/python -m governance.policy.reference --check
 	$(STAND_INS) DJANGO_SETTINGS_MODULE=config.settings_test $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 lint: $(VENV)/.installed-dev ## Style and common mistakes (ruff)

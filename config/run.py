@@ -21,6 +21,7 @@ from config.safety import require_safe
 
 READY_SECONDS = 60
 SECRETS = [env.SECRET_KEY.name, env.AUDIT_SIGNING_KEY.name]
+DEMONSTRATION = {"DEMO_MODE": "true", "LOG_FORMAT": "console", env.ORGANISATION_NAME.name: "Harbour Mutual"}
 PASSWORDS = ["DATABASE_PASSWORD", "TARGET_PASSWORD", "CACHE_PASSWORD"]
 
 Environ = dict[str, str]
@@ -74,7 +75,7 @@ def _with_servers(supervisor: Supervisor, environ: Environ) -> Environ:
     """Start the servers that `environ` doesn't name, and name them in it, with the secrets kept beside their data."""
     place = supervisor.place
     kept = keys.kept(place.data / "secrets.json", [*SECRETS, *PASSWORDS])
-    defaults = {"DEMO_MODE": "true", "LOG_FORMAT": "console", **{name: kept[name] for name in SECRETS}}
+    defaults = {**DEMONSTRATION, **{name: kept[name] for name in SECRETS}}
     servers: dict[str, Postgres | Valkey] = {
         env.REDIS_URL.name: Valkey(place, kept["CACHE_PASSWORD"]),
         env.DATABASE_URL.name: Postgres(place, "database", "leasehold", "leasehold", kept["DATABASE_PASSWORD"]),

@@ -7,18 +7,31 @@ from uuid import UUID, uuid4
 
 from django.utils import timezone
 
-from governance.access.models import Account
+from governance.access import moves as access
+from governance.access.models import Account, Assignment
+from governance.access.moves import Look
+from governance.access.states import Observation
+from governance.approvals import actions as approvals
 from governance.approvals.models import ApprovalStep
+from governance.approvals.states import Verdict
 from governance.catalog.models import Entitlement, System
 from governance.catalog.states import Risk
 from governance.core.actor import Actor, ActorKind, Role
-from governance.core.locking import locked_all, unit_of_work
+from governance.core.locking import locked, locked_all, unit_of_work
 from governance.core.models import Recorded
 from governance.core.moves import create
+from governance.core.subjects import provable
+from governance.grants import actions as grants
+from governance.grants.models import Grant
+from governance.grants.queries import PORTAL_SYSTEM
+from governance.grants.states import Basis, GrantState
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
 from governance.identities.states import Environment, Kind, OwnerRole, Status
 from governance.policy import moves as policy
-from governance.policy.models import PolicyRule
+from governance.policy.models import PolicyDecision, PolicyRule
+from governance.policy.queries import Asking, decide
+from governance.policy.states import Phase
+from governance.policy.verdicts import Verdict as PolicyVerdict
 from governance.purposes.models import Justification, Purpose
 from governance.purposes.states import PurposeState
 from governance.requests import actions as requests
@@ -220,3 +233,73 @@ def step_ids(request: AccessRequest) -> list[UUID]:
     items = request.items.values("pk")
     steps = ApprovalStep.objects.filter(route__subject_id__in=items).order_by("route", "position")
     return list(steps.values_list("pk", flat=True))
+
+
+def approve_all(request: AccessRequest, *, now: datetime | None = None) -> None:
+    """Have every step of the request approved by the first of those whom it asks."""
+    while step := ApprovalStep.objects.open().filter(route__subject_id__in=request.items.values("pk")).first():
+        asked = step.approvers.filter(ends_at__isnull=True).select_related("identity").order_by("identity__name")[0]
+        approvals.decide(
+            step_id=step.pk, verdict=Verdict.APPROVE, reason="Fits.", actor=actor(asked.identity), now=now or timezone.now()
+        )
+
+
+@unit_of_work()
+def see(grant: Grant, observation: Observation = Observation.PRESENT, *, now: datetime | None = None) -> None:
+    """One look at what a grant rests on, as a worker would record it."""
+    moment = now or timezone.now()
+    assignment = locked(Assignment.objects.with_names(), grant.assignment_id or uuid4())
+    look = Look(observation, moment, "test", "a test", "0" * 64, "as the test has it")
+    access.record_look(assignment, look, actor=BUILDER, why="Looked", now=moment)
+    provable().lock(assignment.pk)
+    provable().on_observed(
+        assignment.pk, observation, wanted=assignment.wanted, detail=look.detail, actor=BUILDER, now=moment
+    )
+
+
+def live_grant(request: AccessRequest, *, now: datetime | None = None) -> Grant:
+    """The request's first grant, approved, activated and verified present."""
+    approve_all(request, now=now)
+    pending = Grant.objects.get(source_id=request.items.values("pk")[:1])
+    grant = grants.activate(grant_id=pending.pk, now=now or timezone.now())
+    see(grant, now=now)
+    return Grant.objects.get(pk=grant.pk)
+
+
+def portal_role(holder: Identity, role: Role) -> Grant:
+    """One of the portal's own roles, leased to somebody and verified present (rule 17)."""
+    portal = System.objects.filter(key=PORTAL_SYSTEM).first() or system(holder, key=PORTAL_SYSTEM, name="Leasehold")
+    what = Entitlement.objects.filter(system=portal, key=role).first() or entitlement(portal, holder, key=role)
+    why = purpose(holder, what, name="Running the portal")
+    at = Account.objects.filter(system=portal, identity=holder).first()
+    at = at or keep(Account(system=portal, native_id=str(holder.user_id), login=holder.name, identity=holder))
+    standing = keep(Assignment(account=at, entitlement=what, wanted=True))
+    now = timezone.now()
+    asking = Asking(identity=holder, purpose=why, requester=holder, term=timedelta(days=7), assurance=2, now=now)
+    decision = _recorded(decide(asking, what), what)
+    return keep(
+        Grant(
+            identity=holder,
+            entitlement=what,
+            purpose=why,
+            accountable_owner=holder,
+            requester=holder,
+            assignment=standing,
+            state=GrantState.ACTIVE,
+            basis=Basis.ADOPTION,
+            source_kind=what.NOUN,
+            source_id=what.pk,
+            policy_decision=decision,
+            activation_decision=decision,
+            starts_at=now - timedelta(hours=1),
+            ends_at=now + timedelta(days=7),
+            created_at=now,
+        )
+    )
+
+
+@unit_of_work()
+def _recorded(verdict: PolicyVerdict, what: Entitlement) -> PolicyDecision:
+    return policy.record_decision(
+        verdict, phase=Phase.SUBMISSION, subject_kind=what.NOUN, subject_id=what.pk, actor=BUILDER
+    )

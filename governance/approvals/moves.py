@@ -100,7 +100,7 @@ def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
         return
     StepApprover.objects.filter(pk__in=[current[pk].pk for pk in gone]).update(ends_at=now)
     StepApprover.objects.bulk_create(
-        StepApprover(step=step, identity_id=pk, via=chosen[pk].via, fallback=chosen[pk].fallback, starts_at=now)
+        StepApprover(step=step, identity_id=pk, via=chosen[pk].via[:200], fallback=chosen[pk].fallback, starts_at=now)
         for pk in fresh
     )
     facts = {"asked": sorted(map(str, chosen)), "via": sorted({asked.via for asked in chosen.values()})}

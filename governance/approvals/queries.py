@@ -4,13 +4,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision
+from django.db.models import Q, QuerySet
+
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, StepApprover
 from governance.approvals.rules import Asked, Candidates, choose
 from governance.approvals.states import Verdict
+from governance.audit.models import AuditEvent
 from governance.core.subjects import decidable
-from governance.identities.models import Identity
+from governance.identities.models import Identity, Ownership, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
 from governance.identities.states import OwnerRole, Status
+from governance.policy.models import PolicyRuleVersion
 from governance.policy.states import StepKind
 
 
@@ -20,10 +24,28 @@ def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
 
 
 def excluded(route: ApprovalRoute, now: datetime) -> frozenset[UUID]:
-    """Identities that may not decide: the parties to the subject, and whoever approved an earlier step."""
+    """Identities that may not decide: parties to the subject, who approved an earlier step, who changed the route."""
     parties = decidable(route.subject_kind).parties(route.subject_id, now)
     earlier = Decision.objects.filter(step__route=route, verdict=Verdict.APPROVE, decider__isnull=False)
-    return same_human([*parties, *earlier.values_list("decider", flat=True)])
+    return same_human([*parties, *earlier.values_list("decider", flat=True), *_changers(route)])
+
+
+def _changers(route: ApprovalRoute) -> "QuerySet[AuditEvent, UUID]":
+    """Who has changed, since the route opened, whom it asks or the policy it rests on (rule 2); read from the log."""
+    steps = route.steps.all()
+    targets = [*steps.values_list("target_kind", "target_id"), (Identity.NOUN, route.beneficiary_id)]
+    owned = Ownership.objects.filter(subject_id__in={pk for _, pk in targets})
+    teams = Q(team__in=owned.values("team")) | Q(team__key__in=[GOVERNANCE_TEAM, SECURITY_TEAM])
+    asked = StepApprover.objects.filter(step__in=steps)
+    subjects = {
+        *(pk for kind, pk in targets if kind == Identity.NOUN),
+        *asked.values_list("identity", flat=True),
+        *owned.values_list("pk", flat=True),
+        *TeamMembership.objects.filter(teams).values_list("pk", flat=True),
+    }
+    changes = AuditEvent.objects.filter(at__gte=route.opened_at, actor_id__isnull=False)
+    policy = Q(action__startswith=f"{PolicyRuleVersion.NOUN}.")
+    return changes.filter(Q(subject_id__in=subjects) | policy).values_list("actor_id", flat=True)
 
 
 def _chain(step: ApprovalStep, now: datetime) -> list[Candidates]:

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef
 
 from governance.approvals.states import StepState
+from governance.identities.states import Status
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -25,6 +26,11 @@ class StepQuerySet(models.QuerySet[M]):
     def _asked(self, identity_ids: Collection[UUID]) -> models.QuerySet[models.Model]:
         asked = apps.get_model("governance", "StepApprover")
         return asked._base_manager.filter(step=OuterRef("pk"), identity__in=identity_ids)
+
+    def forsaken(self) -> "StepQuerySet":
+        """Open steps that ask somebody who may not act any more, or nobody at all."""
+        asked = self.model.approvers.rel.related_model.objects.filter(step=OuterRef("pk"), ends_at__isnull=True)
+        return self.open().filter(Exists(asked.exclude(identity__state=Status.ACTIVE)) | ~Exists(asked))
 
     def open(self) -> Self:
         """Steps that wait for a decision."""

@@ -9,10 +9,28 @@ from governance.approvals.models import ApprovalStep
 BATCH = 200
 
 
+@shared_task(name="approvals.expire")
+def expire(step_id: str) -> None:
+    """Close one step that nobody answered in time."""
+    actions.expire(step_id=UUID(step_id), now=timezone.now())
+
+
 @shared_task(name="approvals.expire_due")
 def expire_due() -> None:
-    """Close the steps that nobody answered in time."""
-    now = timezone.now()
-    due = ApprovalStep.objects.open().filter(due_at__lte=now).order_by("due_at").values_list("pk", flat=True)
-    for pk in due[:BATCH]:
-        actions.expire(step_id=UUID(str(pk)), now=now)
+    """Find the steps that nobody answered in time."""
+    due = ApprovalStep.objects.open().filter(due_at__lte=timezone.now()).order_by("due_at")
+    for pk in due.values_list("pk", flat=True)[:BATCH]:
+        expire.delay(str(pk))
+
+
+@shared_task(name="approvals.ask_again")
+def ask_again(step_id: str) -> None:
+    """Ask those who are to answer one step now."""
+    actions.ask_again(step_id=UUID(step_id), now=timezone.now())
+
+
+@shared_task(name="approvals.ask_again_due")
+def ask_again_due() -> None:
+    """Find the steps that ask nobody, or somebody who has left while the step was being opened (rule 16)."""
+    for pk in ApprovalStep.objects.forsaken().order_by("due_at").values_list("pk", flat=True)[:BATCH]:
+        ask_again.delay(str(pk))

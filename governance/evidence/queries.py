@@ -160,7 +160,7 @@ class _Told:
             kind = EntryKind.REMOVAL_CALLED
         return Entry(
             kind=kind,
-            at=event.at,
+            at=_called_at(task, event.at) if kind in CALLS else event.at,
             by=said["actor"]["label"] if said else "",
             why=said["reason"] if said else "",
             event=event,
@@ -178,11 +178,19 @@ class _Told:
         return fitting[-1] if fitting else None
 
 
+CALLS = frozenset({EntryKind.CALLED, EntryKind.REMOVAL_CALLED})
+
 SHOWN: Mapping[EntryKind, Collection[str]] = {
     EntryKind.PRESENT: {Observation.PRESENT},
     EntryKind.REMOVED: {Observation.ABSENT, Observation.OTHER_PATH},
     EntryKind.REMOVAL_FAILED: {Observation.PRESENT, Observation.OTHER_PATH, Observation.UNKNOWN},
 }
+
+
+def _called_at(task: ProvisioningTask | None, recorded: datetime) -> datetime:
+    """When the system was called: the outcome is recorded later, together with what was read back."""
+    calls = [attempt.called_at for attempt in task.attempts.all() if attempt.called_at] if task else []
+    return max((call for call in calls if call <= recorded), default=recorded)
 
 
 def _facts(event: AuditEvent) -> Mapping[str, Any]:

@@ -3,14 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from governance.access.models import Account, Assignment
+from governance.access.moves import hold_assignment
 from governance.core.actor import Actor
-from governance.core.errors import NotFound
-from governance.core.locking import locked, locked_all, unit_of_work
-from governance.core.moves import create
+from governance.core.errors import Invalid, NotFound
+from governance.core.locking import locked_all, unit_of_work
 from governance.grants import moves, permissions, rules
 from governance.grants.models import Grant
-from governance.grants.states import WAITING
+from governance.grants.states import UNPROVEN, WAITING
 from governance.identities.models import Identity
 from governance.policy import moves as policy
 from governance.policy.queries import Asking, decide
@@ -23,28 +25,27 @@ EXPIRY = Actor.system("expiry")
 
 @unit_of_work()
 def hand_back(*, grant_id: UUID, actor: Actor, reason: str, now: datetime) -> Grant:
-    """End a grant early at its holder's wish. Raises NotFound, Denied, IllegalMove."""
+    """End a grant early at its holder's wish, also one that has not begun. Raises NotFound, Denied."""
     return _end_early("hand_back", grant_id, actor, reason or "Handed back", now)
 
 
 @unit_of_work()
 def revoke(*, grant_id: UUID, actor: Actor, reason: str, now: datetime) -> Grant:
-    """End a grant early as an owner, the holder's manager or security. Raises NotFound, Denied, IllegalMove."""
+    """End a grant early as an owner, the holder's manager or security. Raises Invalid, NotFound, Denied."""
+    if not reason.strip():
+        raise Invalid({"reason": "Say why: the holder reads it."})
     return _end_early("revoke", grant_id, actor, reason, now)
 
 
 def _end_early(verb: str, grant_id: UUID, actor: Actor, reason: str, now: datetime) -> Grant:
-    assignment = _lock_assignment_of(grant_id)
+    # Whoever activates a grant holds its identity: from here on it has an assignment, or will not get one meanwhile.
+    locked_all(Identity.objects.filter(grants=grant_id))
+    assignments = locked_all(Assignment.objects.with_names().filter(grants=grant_id))
     grant = permissions.lock(actor, verb, grant_id, now)
-    if assignment is None:
-        raise NotFound
-    moves.end([grant], [assignment], actor=actor, why=reason, now=now)
+    if grant.state in WAITING:
+        return moves.cancel(grant, actor=actor, why=reason, now=now)
+    moves.end([grant], assignments, actor=actor, why=reason, now=now)
     return grant
-
-
-def _lock_assignment_of(grant_id: UUID) -> Assignment | None:
-    held = Grant.objects.filter(pk=grant_id).values("assignment")
-    return next(iter(locked_all(Assignment.objects.with_names().filter(pk__in=held))), None)
 
 
 @unit_of_work()
@@ -71,11 +72,13 @@ def activate(*, grant_id: UUID, now: datetime) -> Grant:
     hint = Grant.objects.filter(pk=grant_id).first()
     if hint is None:
         raise NotFound
+    if hint.state not in WAITING:
+        return hint
     locked_all(Purpose.objects.filter(pk=hint.purpose_id), share=True)
     locked_all(Identity.objects.filter(pk__in={hint.identity_id, hint.accountable_owner_id}))
     account = _account_for(hint)
     assignment = _assignment_for(account, hint, now) if account else None
-    grant = locked(Grant.objects.with_names().select_related("policy_decision"), grant_id)
+    grant = _with_what_it_replaces(grant_id, assignment)
     if grant.state not in WAITING:
         return grant
     if assignment is None:
@@ -89,13 +92,15 @@ def _account_for(grant: Grant) -> Account | None:
 
 
 def _assignment_for(account: Account, grant: Grant, now: datetime) -> Assignment:
-    """The held assignment of the account, made where there is none: under the identity's lock, so only once."""
-    pair = Assignment.objects.with_names().filter(account=account, entitlement=grant.entitlement_id)
-    found = locked_all(pair)
-    if found:
-        return found[0]
-    assignment = Assignment(account=account, entitlement=grant.entitlement)
-    return create(assignment, actor=ACTIVATION, why=f"{grant} is activated", now=now)
+    why = f"{grant} is activated"
+    return hold_assignment(account, grant.entitlement, actor=ACTIVATION, why=why, now=now)
+
+
+def _with_what_it_replaces(grant_id: UUID, assignment: Assignment | None) -> Grant:
+    """The grant, held together with those that ended on its assignment and are not proven gone: it takes their place."""
+    ended = Q(assignment=assignment, state__in=UNPROVEN) if assignment else Q()
+    rows = Grant.objects.with_names().select_related("policy_decision").filter(Q(pk=grant_id) | ended)
+    return next(grant for grant in locked_all(rows) if grant.pk == grant_id)
 
 
 def _activate(grant: Grant, assignment: Assignment, now: datetime) -> Grant:
@@ -103,7 +108,8 @@ def _activate(grant: Grant, assignment: Assignment, now: datetime) -> Grant:
     decision = policy.record_decision(
         verdict, phase=Phase.ACTIVATION, subject_kind=Grant.NOUN, subject_id=grant.pk, actor=ACTIVATION
     )
-    why = rules.refusal_at_activation(verdict, grant.policy_decision.steps, grant.accountable_owner.state)
+    approved = grant.policy_decision.steps
+    why = rules.refusal_at_activation(verdict, approved, grant.accountable_owner.state, grant.ends_at)
     if why is not None:
         return moves.cancel(grant, actor=ACTIVATION, why=why, now=now)
     return moves.start(grant, assignment, decision, latest_end=verdict.latest_end, actor=ACTIVATION, now=now)

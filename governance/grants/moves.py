@@ -128,7 +128,10 @@ def start(
     actor: Actor,
     now: datetime,
 ) -> Grant:
-    """Begin the term and drive the assignment to stand. The end moves earlier to what still holds (rule 3)."""
+    """Begin the term and drive the assignment to stand. The end moves earlier to what still holds (rule 3).
+
+    Where the access stands already for another lease, it is looked at again: this one is not active unproven.
+    """
     ends = [grant.ends_at, latest_end, now + grant.term if grant.term else None]
     move(
         grant,
@@ -141,7 +144,10 @@ def start(
         starts_at=now,
         ends_at=min(end for end in ends if end is not None),
     )
-    drive([assignment], actor=actor, why=f"{grant} started", now=now)
+    why = f"{grant} started"
+    drive([assignment], actor=actor, why=why, now=now)
+    for settled in _settled([assignment]):
+        provisioning.again(settled, actor=actor, why=why, now=now)
     _rest_on_others(locked_all(_unproven(assignment)), actor=actor, now=now)
     after_commit("grants.expire", at=grant.ends_at)
     return grant
@@ -201,17 +207,22 @@ def _rest_on_proof(
 
     The look that showed it absent, with nothing wanted since, proves these ends too. Without one it is looked again.
     """
-    ids = [assignment.pk for assignment in unwanted]
-    busy = set(ProvisioningTask.objects.open().filter(assignment__in=ids).values_list("assignment", flat=True))
-    idle = {assignment.pk: assignment for assignment in unwanted if assignment.pk not in busy}
-    looks = last_seen(idle.keys())
-    for assignment in idle.values():
+    settled = _settled(unwanted)
+    looks = last_seen([assignment.pk for assignment in settled])
+    for assignment in settled:
         look = looks.get(assignment.pk)
         if look and look.observation == Observation.ABSENT and look.generation == assignment.generation:
             proven = [grant for grant in grants if grant.assignment_id == assignment.pk]
             move_many(proven, GrantState.REVOKED, actor=actor, why=f"Seen absent at {look.at:%H:%M:%S} UTC", now=now)
         else:
             provisioning.again(assignment, actor=actor, why=why, now=now)
+
+
+def _settled(assignments: Sequence[Assignment]) -> list[Assignment]:
+    """Those that no open task drives or proves."""
+    ids = [assignment.pk for assignment in assignments]
+    busy = set(ProvisioningTask.objects.open().filter(assignment__in=ids).values_list("assignment", flat=True))
+    return [assignment for assignment in assignments if assignment.pk not in busy]
 
 
 def _shortened(now: datetime) -> "Callable[[Grant], dict[str, datetime]]":

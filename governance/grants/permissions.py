@@ -11,7 +11,7 @@ from governance.core.errors import Denied, NotFound
 from governance.core.locking import locked
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
-from governance.grants.states import STANDING
+from governance.grants.states import STANDING, WAITING
 from governance.identities.models import Identity
 from governance.identities.queries import owned_ids
 
@@ -42,8 +42,8 @@ def refusal(actor: Actor, verb: str, grant: Grant, now: datetime) -> str | None:
     """Why the actor may not do this to a grant they can see, in words, or None when they may."""
     if verb not in _RULES:
         return f"Nobody may {verb} a grant."
-    if grant.state not in STANDING:
-        return f"{grant} has ended or was never started."
+    if grant.state not in STANDING | WAITING:
+        return f"{grant} has ended already."
     return _RULES[verb](actor, grant, now)
 
 

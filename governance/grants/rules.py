@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from governance.identities.states import Status
@@ -14,12 +14,15 @@ def refusal_at_activation(
     verdict: Verdict,
     approved_steps: Sequence[Mapping[str, Any]],
     owner_state: str,
+    latest_end: datetime,
 ) -> str | None:
     """Why the lease may not begin with the facts of this moment, in words, or None when it may (rules 1, 3).
 
     `approved_steps` are those the submission's decision asked for, in its JSON form: a step that policy asks for
-    only now was approved by nobody.
+    only now was approved by nobody. `latest_end` is the end that the grant has carried so far.
     """
+    if latest_end <= verdict.facts.now:
+        return f"The time to begin it passed on {latest_end:%d %b %Y %H:%M} UTC."
     if verdict.denials:
         return " ".join(reason.text for reason in verdict.denials)
     if owner_state != Status.ACTIVE:

@@ -22,17 +22,17 @@ def activate(grant_id: str) -> None:
 
 @shared_task(name="grants.activate_due")
 def activate_due() -> None:
-    """Find the approved grants that no wake-up reached."""
+    """Wake a worker for each approved grant that no wake-up reached: one that can't be activated stops no other."""
     now = timezone.now()
     waiting = Grant.objects.filter(state__in=WAITING, starts_at__lte=now)
     for pk in waiting.order_by("starts_at").values_list("pk", flat=True)[:BATCH]:
-        actions.activate(grant_id=pk, now=timezone.now())
+        activate.delay(str(pk))
 
 
 @shared_task(name="grants.expire")
 def expire() -> None:
     """End what is due, batch by batch."""
-    while actions.expire_due(now=timezone.now(), limit=BATCH) == BATCH:
+    while actions.expire_due(now=timezone.now(), limit=BATCH) >= BATCH:
         pass
 
 

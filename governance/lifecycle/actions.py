@@ -27,21 +27,34 @@ from governance.requests.states import OPEN_REQUESTS, ItemState
 def end_identity(*, identity_id: UUID, actor: Actor, reason: str, now: datetime) -> Identity:
     """A leaver, or a machine identity retired: access ends, what they own passes on, open decisions move (rule 8).
 
-    Locks in the one order: identity, ownerships, assignments, grants, requests, routes, steps. Raises NotFound,
-    Denied, IllegalMove, and Conflict when nobody is left to take over.
+    Locks in the one order: purposes, identities, ownerships, assignments, grants, requests, routes, steps. Raises
+    NotFound, Denied, IllegalMove, and Conflict when nobody is left to take over.
     """
-    identity = permissions.lock(actor, identity_id)
+    permissions.require(actor)
+    identity, heirs = succession.lock(identity_id, now)
+    _end(identity, heirs, actor=actor, reason=reason, now=now)
+    return identity
+
+
+@unit_of_work()
+def end_if_due(*, identity_id: UUID, actor: Actor, now: datetime) -> None:
+    """End an identity whose last day has passed. Safe to run twice, or late: an end that was put off counts."""
+    identity, heirs = succession.lock(identity_id, now)
+    if identity.state != Status.ENDED and identity.ends_at is not None and identity.ends_at <= now:
+        _end(identity, heirs, actor=actor, reason="The identity came to its end", now=now)
+
+
+def _end(identity: Identity, heirs: succession.Heirs, *, actor: Actor, reason: str, now: datetime) -> None:
     move(identity, Status.ENDED, actor=actor, why=reason, now=now, ends_at=min(now, identity.ends_at or now))
-    succession.hand_over_things(identity, actor=actor, why=reason, now=now)
+    succession.hand_over_things(identity, heirs, actor=actor, why=reason, now=now)
     _leave_teams(identity, actor=actor, why=reason, now=now)
     _close_sign_in(identity)
     _lock_leases(identity)
     _lock_waiting(identity)
-    succession.repoint_grants(identity, actor=actor, why=reason, now=now)
+    succession.repoint_grants(identity, heirs, actor=actor, why=reason, now=now)
     _end_access(identity, actor=actor, why=reason, now=now)
     _close_requests(identity, actor=actor, why=reason, now=now)
     _move_decisions(identity, why=reason, now=now)
-    return identity
 
 
 def _leave_teams(identity: Identity, *, actor: Actor, why: str, now: datetime) -> None:

@@ -1,3 +1,5 @@
+from uuid import UUID
+
 from celery import shared_task
 from django.utils import timezone
 
@@ -10,10 +12,15 @@ BATCH = 100
 LIFECYCLE = Actor.system("lifecycle")
 
 
+@shared_task(name="lifecycle.end")
+def end(identity_id: str) -> None:
+    """End one identity whose last day has passed."""
+    actions.end_if_due(identity_id=UUID(identity_id), actor=LIFECYCLE, now=timezone.now())
+
+
 @shared_task(name="lifecycle.end_due")
 def end_due() -> None:
-    """End the identities whose last day has passed."""
-    now = timezone.now()
-    due = Identity.objects.filter(ends_at__lte=now).exclude(state=Status.ENDED).order_by("ends_at")
+    """Find the identities whose last day has passed: one that nobody can take over from stops no other."""
+    due = Identity.objects.filter(ends_at__lte=timezone.now()).exclude(state=Status.ENDED).order_by("ends_at")
     for pk in due.values_list("pk", flat=True)[:BATCH]:
-        actions.end_identity(identity_id=pk, actor=LIFECYCLE, reason="The identity came to its end", now=now)
+        end.delay(str(pk))

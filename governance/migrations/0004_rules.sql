@@ -25,35 +25,61 @@ $$;
 CREATE TRIGGER published_version_is_kept BEFORE UPDATE ON governance_policyruleversion
     FOR EACH ROW EXECUTE FUNCTION keep_published_policy_version();
 
-
-
 -- What was seen and what was decided is never changed either.
 SELECT make_append_only('governance_verification', 'verifications', 'rule 13');
 SELECT make_append_only('governance_decision', 'decisions', 'rule 18');
+
+-- Nor is what rows were before: their history.
+SELECT make_append_only(oid::regclass, 'versions of governed rows', 'rule 18')
+FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r' AND relname ~ '^governance_historical';
 
 -- A lease ------------------------------------------------------------------------------------------------------------
 
 CREATE FUNCTION keep_lease() RETURNS trigger
 LANGUAGE plpgsql AS $$
+DECLARE
+    why text;
 BEGIN
-    IF NEW.ends_at > OLD.ends_at THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'restrict_violation',
-            MESSAGE = 'the end of a grant only moves earlier; a renewal is a new grant (rule 1)',
-            DETAIL = format('UPDATE of grant G-%s was refused.', OLD.number);
-    END IF;
-    IF (NEW.identity_id, NEW.entitlement_id, NEW.purpose_id, NEW.basis, NEW.number)
-       IS DISTINCT FROM (OLD.identity_id, OLD.entitlement_id, OLD.purpose_id, OLD.basis, OLD.number) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'restrict_violation',
-            MESSAGE = 'whom, what and what for a grant leases never changes (rule 1)',
-            DETAIL = format('UPDATE of grant G-%s was refused.', OLD.number);
-    END IF;
-    RETURN NEW;
+    CASE
+        WHEN NEW.ends_at > OLD.ends_at THEN
+            why := 'the end of a grant only moves earlier; a renewal is a new grant (rule 1)';
+        WHEN (NEW.identity_id, NEW.entitlement_id, NEW.purpose_id, NEW.basis, NEW.number, NEW.requester_id,
+              NEW.source_kind, NEW.source_id, NEW.policy_decision_id)
+             IS DISTINCT FROM
+             (OLD.identity_id, OLD.entitlement_id, OLD.purpose_id, OLD.basis, OLD.number, OLD.requester_id,
+              OLD.source_kind, OLD.source_id, OLD.policy_decision_id) THEN
+            why := 'whom, what and what for a grant leases never changes (rule 1)';
+        WHEN OLD.state NOT IN ('approved', 'scheduled') AND NEW.starts_at <> OLD.starts_at THEN
+            why := 'the start of a grant that has begun never changes (rule 1)';
+        WHEN OLD.state IN ('revoked', 'cancelled') AND NEW.state <> OLD.state
+             OR OLD.state IN ('revoking', 'revocation_failed')
+                AND NEW.state NOT IN ('revoking', 'revocation_failed', 'revoked') THEN
+            why := 'a grant that has ended never begins again; a renewal is a new grant (rule 1)';
+        ELSE
+            RETURN NEW;
+    END CASE;
+    RAISE EXCEPTION USING
+        ERRCODE = 'restrict_violation', MESSAGE = why, DETAIL = format('UPDATE of grant G-%s was refused.', OLD.number);
 END
 $$;
 CREATE TRIGGER lease_is_kept BEFORE UPDATE ON governance_grant
     FOR EACH ROW EXECUTE FUNCTION keep_lease();
+
+ALTER TABLE governance_grant ADD CONSTRAINT rule_03_nothing_starts_without_a_decision
+    CHECK (state IN ('approved', 'scheduled', 'cancelled') OR activation_decision_id IS NOT NULL);
+
+-- Checked when the transaction commits, so that whatever ends a purpose or an owner can end or re-point its grants
+-- in the same one. The rows that are read are held by the locks that the moves demand.
+CREATE FUNCTION unfounded(lease governance_grant) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT lease.state IN ('approved', 'scheduled', 'provisioning', 'provisioning_failed', 'active', 'suspended') AND (
+        purpose.state <> 'active' OR owner.state = 'ended' OR holder.state = 'ended'
+        OR lease.ends_at > least(purpose.ends_at, purpose.review_at, holder.ends_at))
+    FROM governance_purpose AS purpose, governance_identity AS owner, governance_identity AS holder
+    WHERE purpose.id = lease.purpose_id AND owner.id = lease.accountable_owner_id AND holder.id = lease.identity_id
+$$;
+COMMENT ON FUNCTION unfounded(governance_grant) IS
+    'Whether a grant that has not ended lacks an active purpose, an owner or a holder, or outlasts what it rests on';
 
 CREATE FUNCTION refuse_unfounded(grants bigint[], why text) RETURNS void
 LANGUAGE plpgsql AS $$
@@ -67,18 +93,19 @@ BEGIN
 END
 $$;
 
--- Checked when the transaction commits, so that whatever ends a purpose or an owner can end or re-point its grants
--- in the same one. The rows that are read are held by the locks that the moves demand.
 CREATE FUNCTION check_lease_foundation() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM refuse_unfounded(
-        (SELECT array_agg(g.number) FROM governance_grant g
-           JOIN governance_purpose p ON p.id = g.purpose_id
-           JOIN governance_identity o ON o.id = g.accountable_owner_id
-          WHERE g.id = NEW.id AND (p.state <> 'active' OR o.state = 'ended')
-            AND g.state IN ('approved', 'scheduled', 'provisioning', 'provisioning_failed', 'active', 'suspended')),
-        'no grant is made or kept live without an active purpose and an accountable owner');
+        (SELECT array_agg(g.number) FROM governance_grant g WHERE g.id = NEW.id AND unfounded(g)),
+        'a grant rests on an active purpose, an owner and a holder, and outlasts none of them');
+    IF TG_OP = 'INSERT' THEN
+        PERFORM refuse_unfounded(
+            (SELECT array_agg(g.number) FROM governance_grant g
+               JOIN governance_identity o ON o.id = g.accountable_owner_id
+              WHERE g.id = NEW.id AND o.state <> 'active'),
+            'whoever answers for a new grant is active');
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -89,31 +116,27 @@ CREATE FUNCTION check_grants_of_purpose() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM refuse_unfounded(
-        (SELECT array_agg(g.number) FROM governance_grant g
-          WHERE g.purpose_id = NEW.id
-            AND g.state IN ('approved', 'scheduled', 'provisioning', 'provisioning_failed', 'active', 'suspended')),
-        'a purpose stays active while grants rest on it');
+        (SELECT array_agg(g.number) FROM governance_grant g WHERE g.purpose_id = NEW.id AND unfounded(g)),
+        'a purpose stays active while grants rest on it, and as long as they last');
     RETURN NULL;
 END
 $$;
-CREATE CONSTRAINT TRIGGER rule_01_purpose_ends_with_its_grants AFTER UPDATE OF state ON governance_purpose
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state <> 'active' AND OLD.state = 'active')
-    EXECUTE FUNCTION check_grants_of_purpose();
+CREATE CONSTRAINT TRIGGER rule_01_purpose_ends_with_its_grants
+    AFTER UPDATE OF state, ends_at, review_at ON governance_purpose
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_grants_of_purpose();
 
 CREATE FUNCTION check_grants_of_identity() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM refuse_unfounded(
         (SELECT array_agg(g.number) FROM governance_grant g
-          WHERE (g.accountable_owner_id = NEW.id OR g.identity_id = NEW.id)
-            AND g.state IN ('approved', 'scheduled', 'provisioning', 'provisioning_failed', 'active', 'suspended')),
+          WHERE (g.accountable_owner_id = NEW.id OR g.identity_id = NEW.id) AND unfounded(g)),
         'an identity ends with the grants it holds, and others answer for those it answered for');
     RETURN NULL;
 END
 $$;
-CREATE CONSTRAINT TRIGGER rule_01_identity_ends_with_its_grants AFTER UPDATE OF state ON governance_identity
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'ended' AND OLD.state <> 'ended')
-    EXECUTE FUNCTION check_grants_of_identity();
+CREATE CONSTRAINT TRIGGER rule_01_identity_ends_with_its_grants AFTER UPDATE OF state, ends_at ON governance_identity
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_grants_of_identity();
 
 -- Nothing governed is deleted (rule 18) --------------------------------------------------------------------------------
 

@@ -5,6 +5,9 @@ from uuid import UUID
 
 from governance.notifications.models import Notification
 
+TITLE = 300
+"""Characters that a title keeps: names of people and entitlements may be longer together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -23,7 +26,7 @@ def notify(notices: Iterable[Notice], *, now: datetime) -> None:
         [
             Notification(
                 recipient_id=notice.recipient_id,
-                title=notice.title,
+                title=notice.title[:TITLE],
                 body=notice.body,
                 subject_kind=notice.subject[0],
                 subject_id=notice.subject[1],

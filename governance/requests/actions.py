@@ -34,10 +34,11 @@ def submit(*, draft: Draft, actor: Actor, now: datetime) -> AccessRequest:
     What breaks the domain's own rules is refused beside the field; what a policy rule denies is recorded as denied.
     The same form sent twice is one request. Raises NotFound for what the actor may not ask for, Invalid.
     """
-    twin = AccessRequest.objects.filter(form_token=draft.form_token, requester__in=actor.identity_ids).first()
+    _lock_people(draft, actor)
+    twin = AccessRequest.objects.filter(form_token=draft.form_token).first()
     if twin is not None:
-        return twin
-    proposal = _locked_proposal(draft, actor, now)
+        return _own(twin, actor)
+    proposal = _proposal(draft, actor, now)
     found = dict(problems(draft, now)) or _refusals(proposal, now)
     if found:
         raise Invalid(found)
@@ -65,11 +66,16 @@ class Proposal:
     verdicts: Sequence[tuple[Entitlement, Verdict]]
 
 
-def _locked_proposal(draft: Draft, actor: Actor, now: datetime) -> Proposal:
+def _lock_people(draft: Draft, actor: Actor) -> None:
     """Hold purpose and identities first, so that what is read of them still holds when the request is filed."""
     locked_all(Purpose.objects.filter(pk=draft.purpose_id), share=True)
     locked_all(Identity.objects.filter(pk__in={draft.beneficiary_id, *actor.identity_ids}))
-    return _proposal(draft, actor, now)
+
+
+def _own(twin: AccessRequest, actor: Actor) -> AccessRequest:
+    if twin.requester_id not in actor.identity_ids:
+        raise Invalid({"form_token": "This form has been sent by somebody else. Open it anew."})
+    return twin
 
 
 def _proposal(draft: Draft, actor: Actor, now: datetime) -> Proposal:

@@ -91,7 +91,11 @@ def plan(step: StepSpec, beneficiary: Identity, entitlement: Entitlement, purpos
 
 def _about(target_kind: str, target: Governed, step: StepSpec) -> StepPlan:
     return StepPlan(
-        kind=step.kind, required=step.required, target_kind=target_kind, target_id=target.pk, target_label=str(target)
+        kind=step.kind,
+        required=step.required,
+        target_kind=target_kind,
+        target_id=target.pk,
+        target_label=str(target)[:300],
     )
 
 

@@ -45,8 +45,8 @@ def problems(draft: Draft, now: datetime) -> Mapping[str, str]:
 
 def beyond_cap(draft: Draft, cap: timedelta, latest_end: datetime, now: datetime) -> str | None:
     """Why the term asked for is longer than policy allows, or None when it is not."""
-    end = draft.until or now + (draft.term or timedelta())
-    if end > latest_end:
+    term = draft.until - now if draft.until else draft.term or timedelta()
+    if term > latest_end - now:
         return f"The longest end allowed is {latest_end:%d %b %Y %H:%M} UTC."
     if draft.term is not None and draft.term > cap:
         return f"The longest lease allowed is {cap}."

@@ -15,8 +15,11 @@ from governance.grants.queries import portal_roles
 from governance.identities.models import Identity
 from governance.identities.queries import same_human
 
-ASSURANCE = {"password": 1, "persona": 1}
+ASSURANCE = {"password": 1}
 """The assurance level that each way of signing in gives; a way that is not listed gives none."""
+
+PERSONA = "signed_in_as_persona"
+"""The session's mark of a demonstration's sign-in, which stands for one with a password."""
 
 OPEN_TO_ALL = frozenset({"account_logout", "health_live", "health_ready"})
 """What somebody who has signed in may still do without an active identity."""
@@ -49,7 +52,9 @@ def actor_of(user_id: UUID, assurance: int, now: datetime) -> Actor | None:
 
 def session_assurance(request: HttpRequest) -> int:
     """The session's strength as an authenticator assurance level, by the strongest way it was signed in."""
-    records = get_authentication_records(request)
+    if request.session.get(PERSONA):
+        return ASSURANCE["password"]
+    records = get_authentication_records(request, request.user)
     return max((ASSURANCE.get(record["method"], 0) for record in records), default=0)
 
 

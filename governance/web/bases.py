@@ -15,7 +15,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.http.response import HttpResponseRedirectBase
 from django.shortcuts import render
 from django.views import View
 from django_htmx.http import HttpResponseClientRedirect
@@ -168,8 +167,8 @@ def blame(form: Form, refusal: Invalid) -> None:
 
 
 def _to_sign_in(request: Any) -> HttpResponseBase:
-    """To the sign-in page and back; a fragment would otherwise be filled with it."""
-    if not request.htmx:
-        return redirect_to_login(request.get_full_path())
-    back: HttpResponseRedirectBase = redirect_to_login(request.htmx.current_url_abs_path or "/")
-    return HttpResponseClientRedirect(back.url)
+    """To the sign-in page and back; a fragment would otherwise be filled with it, and a form sent by following a link."""
+    if request.htmx:
+        page = redirect_to_login(request.htmx.current_url_abs_path or "/")
+        return HttpResponseClientRedirect(page["Location"])
+    return redirect_to_login(request.get_full_path() if request.method in {"GET", "HEAD"} else "/")

@@ -8,5 +8,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("approvals/", include("governance.web.approvals.urls")),
     path("grants/", include("governance.web.grants.urls")),
     path("events/", include("governance.web.audit.urls")),
-    path("demo/", include("governance.web.accounts.urls")),
+    path("accounts/", include("governance.web.accounts.urls")),
 ]

@@ -33,10 +33,9 @@ const copy = async (button) => {
   }
 };
 
-// What a link would do on a page of its own, done in a dialog on this one.
+// What a button would open as a page of its own, opened as a dialog on this one.
 const openDialog = (event) => {
-  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-  const dialog = document.getElementById(event.target.closest("a[data-dialog]")?.dataset.dialog);
+  const dialog = document.getElementById(event.target.closest("[data-dialog]")?.dataset.dialog);
   if (!dialog) return;
   event.preventDefault();
   dialog.showModal();

@@ -9,7 +9,12 @@ from config.paths import ROOT
 from tests.architecture import source
 
 UNRECORDED = {"update", "bulk_create", "bulk_update", "_raw_delete"}
-ALLOWED = ("governance/core/", "governance/management/")  # the one door, and data for demonstrations
+ALLOWED = (
+    "governance/core/",  # the one door
+    "governance/management/",  # data for demonstrations
+    "governance/approvals/moves.py",  # who is asked for a step follows from owners and teams, and is an event of the step
+    "governance/notifications/moves.py",  # a message is not governed
+)
 
 
 def unrecorded_writes(tree: ast.Module) -> Iterator[str]:

@@ -16,7 +16,7 @@ def events_of(subject_id: UUID) -> list[dict[str, Any]]:
 
 
 def _told(event: AuditEvent) -> dict[str, Any]:
-    content = dict(event.content or {})
+    content: dict[str, Any] = dict(event.content or {})
     assert event.body.line == rfc8785.dumps(content).decode()
     assert content.pop("id") == str(event.id)
     assert len(str(content.pop("salt"))) == 32

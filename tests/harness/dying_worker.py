@@ -39,7 +39,7 @@ def main() -> None:
     task_id, point = sys.argv[1:]
     match point:
         case "claim":
-            actions.perform = _die  # type: ignore[assignment]
+            actions.perform = _die  # type: ignore[assignment, attr-defined]
         case "call":
             PostgresConnector.ensure_present = _dying_after(PostgresConnector.ensure_present)  # type: ignore[method-assign]
             PostgresConnector.ensure_absent = _dying_after(PostgresConnector.ensure_absent)  # type: ignore[method-assign]

@@ -40,7 +40,7 @@ class Governed:
 
     def run(self, statement: str, *names: str) -> list[tuple[Any, ...]]:
         """Run a statement with `{}` for each name. Returns the rows, if it has any."""
-        composed = sql.SQL(statement).format(*map(sql.Identifier, names))  # type: ignore[arg-type]
+        composed = sql.SQL(statement).format(*map(sql.Identifier, names))
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             cursor = connection.execute(composed)
             return cursor.fetchall() if cursor.description else []

@@ -112,6 +112,11 @@ class TestEvaluate:
         told = [reason.rule_key for reason in evaluate(rules, EXAMPLE).reasons if not reason.built_in]
         assert told == ["POL-04", "POL-03", "POL-02", "POL-01"]
 
+    def test_tells_reasons_of_equal_weight_by_their_keys(self) -> None:
+        alike = [rule(key, steps=["manager"]) for key in ("POL-02", "POL-01", "POL-03")]
+        told = [reason.rule_key for reason in evaluate(alike, EXAMPLE).reasons if not reason.built_in]
+        assert told == ["POL-01", "POL-02", "POL-03"]
+
     def test_says_all_that_is_wrong_at_once(self) -> None:
         wrong = facts(identity__status="suspended", purpose__state="retired")
         assert len(evaluate([rule("POL-01", deny=True)], wrong).denials) == 3

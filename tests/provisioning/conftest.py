@@ -15,7 +15,7 @@ __all__ = ["_governed_server", "governed"]
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> "Told":
     """What rests on assignments, in the place of leases."""
-    from tests.provisioning.things import Told
+    from tests.provisioning.things import Told  # noqa: PLC0415
 
     told = Told()
     monkeypatch.setattr("governance.core.subjects._provable", told)
@@ -25,7 +25,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> "Told":
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch, told: "Told") -> "Scripted":
     """A system in memory, reached by every task."""
-    from tests.provisioning.things import Scripted
+    from tests.provisioning.things import Scripted  # noqa: PLC0415
 
     scripted = Scripted()
     monkeypatch.setattr("governance.provisioning.actions.connector_of", lambda system_id: scripted)
@@ -34,6 +34,6 @@ def scripted(monkeypatch: pytest.MonkeyPatch, told: "Told") -> "Scripted":
 
 @pytest.fixture
 def clock() -> "Clock":
-    from tests.provisioning.things import Clock
+    from tests.provisioning.things import Clock  # noqa: PLC0415
 
     return Clock()

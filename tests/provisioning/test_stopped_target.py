@@ -2,7 +2,6 @@ from datetime import timedelta
 
 import pytest
 
-from governance.access.models import Assignment
 from governance.provisioning import actions, rules
 from governance.provisioning.models import ProvisioningTask
 from governance.provisioning.states import TaskState
@@ -52,14 +51,11 @@ class TestATargetThatIsStopped:
     def test_delays_no_other_system(self, governed: Governed, told: Told, clock: Clock) -> None:
         healthy = an_assignment(a_system(*OVER_POSTGRES), governed.login(), governed.role())
         dead = a_system("postgres", {"dsn_env": "TARGET_GOVERNED", "connect_seconds": 1})
-        crowd = [a_task(self.nobody(dead)) for _ in range(10)]
+        crowd = [a_task(an_assignment(dead)) for _ in range(10)]
         single = a_task(healthy)
         due = actions.due(now=clock())
         assert single.pk in due
         assert len(set(due) & {task.pk for task in crowd}) == rules.AT_ONCE
-
-    def nobody(self, system: "object") -> Assignment:
-        return an_assignment(system)  # type: ignore[arg-type]
 
     def drain(self, tasks: list[ProvisioningTask], clock: Clock) -> None:
         for task in tasks:

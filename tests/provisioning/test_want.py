@@ -2,9 +2,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from governance.access.models import Assignment
 from governance.audit.models import AuditEvent
 from governance.core.locking import LockError, locked, locked_all, unit_of_work
-from governance.access.models import Assignment
 from governance.provisioning import actions, moves
 from governance.provisioning.models import ProvisioningTask
 from governance.provisioning.states import Operation, TaskState

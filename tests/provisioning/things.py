@@ -23,7 +23,7 @@ from governance.provisioning.models import ProvisioningTask
 TESTER = Actor.system("test")
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
-BY = {"actor": TESTER, "why": "a test", "now": NOW}
+BY: dict[str, Any] = {"actor": TESTER, "why": "a test", "now": NOW}
 OVER_POSTGRES = ("postgres", {"dsn_env": "TARGET_GOVERNED", "connect_seconds": 1})
 
 

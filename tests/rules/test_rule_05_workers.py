@@ -19,7 +19,8 @@ from governance.provisioning import actions
 from governance.provisioning.calls import perform
 from governance.provisioning.models import ProvisioningTask
 from governance.provisioning.states import AttemptOutcome, TaskState
-from tests.harness.governed import Governed, _governed_server, governed
+from tests.harness.governed import Governed
+from tests.provisioning.conftest import _governed_server, clock, governed, scripted, told
 from tests.provisioning.things import (
     OVER_POSTGRES,
     SECOND,
@@ -32,26 +33,12 @@ from tests.provisioning.things import (
     want,
 )
 
-__all__ = ["_governed_server", "governed"]
+__all__ = ["_governed_server", "clock", "governed", "scripted", "told"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 POINTS = ["claim", "call", "read_back", "record"]
 LONG = timedelta(hours=1)
-
-
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Told:
-    told = Told()
-    monkeypatch.setattr("governance.core.subjects._provable", told)
-    return told
-
-
-@pytest.fixture
-def scripted(monkeypatch: pytest.MonkeyPatch, told: Told) -> Scripted:
-    scripted = Scripted()
-    monkeypatch.setattr(actions, "connector_of", lambda system_id: scripted)
-    return scripted
 
 
 def die_at(point: str, task: ProvisioningTask, governed: Governed) -> None:
@@ -152,7 +139,8 @@ class TestALateReport:
         assert old.claimed_until is None
         assert old.attempts.get().outcome == AttemptOutcome.SUPERSEDED
         assert not Verification.objects.exists()
-        assert told.observed == told.failed == []
+        assert not told.observed
+        assert not told.failed
         newer.refresh_from_db()
         assert newer.next_attempt_at == clock(), "it need not wait for the claim any longer"
         actions.run_task(newer.pk, clock=clock)
@@ -190,7 +178,3 @@ class TestALateReport:
         assert Verification.objects.count() == len(told.observed) == 1
         assert scripted.calls == ["present", "look", "look"]
         assert not ProvisioningTask.objects.open().exists()
-
-    @pytest.fixture
-    def clock(self) -> Clock:
-        return Clock()

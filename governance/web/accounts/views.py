@@ -1,9 +1,7 @@
 """Signing in as a persona, in demo mode alone."""
 
-import time
-from typing import Any, Final
+from typing import Final
 
-from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,6 +10,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from governance.identities.models import Identity
+from governance.web.actor import PERSONA
 
 BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
 
@@ -26,13 +25,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if identity is None or identity.user is None:
         raise Http404
     login(request, identity.user, backend=BACKEND)
-    _note_method(request)
+    request.session[PERSONA] = True
     return redirect(_destination(request))
-
-
-def _note_method(request: Any) -> None:
-    """Keep in the session how it was signed in, as allauth does for its own methods."""
-    request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [{"method": "persona", "at": time.time()}]
 
 
 def _destination(request: HttpRequest) -> str:

@@ -126,7 +126,6 @@ class Detail:
     policy: Policy
     assurance: str
     steps: Sequence[Step]
-    risk: str
     points: Sequence[Point]
     holdings: Sequence[str]
     decidable: bool
@@ -167,7 +166,6 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         policy=present.policy(item.policy_decision),
         assurance=f"{request.requester.name} at assurance level {request.assurance}",
         steps=[present.step(row, actor) for row in routes_of([item.pk])[item.pk]],
-        risk=entitlement.risk,
         points=_points(item, held),
         holdings=[f"{grant.entitlement}, to {present.on_day(grant.ends_at)}" for grant in held if grant.ends_at > now],
         decidable=decidable,

@@ -1,7 +1,7 @@
 """The auditor's filters as a page asks for them."""
 
 import django_filters
-from django.forms import DateTimeField, DateTimeInput, TextInput
+from django.forms import DateTimeField, DateTimeInput, Form, HiddenInput, TextInput
 
 from governance.audit.filters import EventFilter
 from governance.audit.models import AuditEvent
@@ -21,6 +21,12 @@ class MomentFilter(django_filters.DateTimeFilter):
         super().__init__(widget=widget, error_messages={"invalid": "Give a day and a time."}, **options)
 
 
+class EventForm(Form):
+    """The fields in the order in which they are asked; the two that only links fill in are last."""
+
+    field_order = ("q", "action", "actor_kind", "since", "until", "subject", "actor")
+
+
 class EventPageFilter(EventFilter):
     """The same filters, with the few that a page shows first."""
 
@@ -37,8 +43,12 @@ class EventPageFilter(EventFilter):
     actor_kind = django_filters.ChoiceFilter(choices=list(ACTORS.items()), label="By", empty_label="Anybody")
     since = MomentFilter(field_name="at", lookup_expr="gte", label="From")
     until = MomentFilter(field_name="at", lookup_expr="lt", label="Before")
+    subject = django_filters.UUIDFilter(field_name="subject_id", widget=HiddenInput)
+    actor = django_filters.UUIDFilter(field_name="actor_id", widget=HiddenInput)
     text = None
+    subject_kind = None
 
     class Meta:
         model = AuditEvent
+        form = EventForm
         fields: tuple[str, ...] = ()

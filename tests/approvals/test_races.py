@@ -1,0 +1,143 @@
+"""Decisions that meet at the same moment: on one step, with a withdrawal, with somebody's leaving."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from governance.approvals import actions
+from governance.approvals.models import ApprovalStep, Decision, StepApprover
+from governance.approvals.states import StepState
+from governance.audit.models import AuditEvent
+from governance.core.actor import Actor
+from governance.core.errors import Conflict, Denied
+from governance.core.locking import locked_all, unit_of_work
+from governance.core.moves import amend, create
+from governance.grants.models import Grant
+from governance.identities.models import Identity, Ownership
+from governance.identities.states import Status
+from governance.lifecycle.actions import end_identity
+from governance.requests.actions import withdraw
+from governance.requests.models import AccessRequest
+from governance.requests.states import ItemState, RequestState
+from tests.builders import Organisation, actor, person, step_ids, team
+from tests.harness.races import at_once, rounds, seeds, split
+from tests.leases import approve, newcomer, reject
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HR = Actor.system("hr")
+ACTS = ["decision.approve", "identity.ended"]
+
+
+def leaves(who: Identity) -> Identity:
+    return end_identity(identity_id=who.pk, actor=HR, reason="Left", now=timezone.now())
+
+
+def outcome(request: AccessRequest) -> tuple[str, str, int]:
+    request.refresh_from_db()
+    item = request.items.get()
+    return request.state, item.state, Grant.objects.filter(source_id=item.pk).count()
+
+
+APPROVED = (RequestState.DECIDED, ItemState.APPROVED, 1)
+
+
+class TestTwoApproversOfOneStep:
+    @rounds
+    def test_decide_it_once(self, rounds: int) -> None:
+        org = Organisation("security")
+        first, second = person(), person()
+        team("security", first, second)
+        for seed in seeds(rounds):
+            newcomer(org)
+            request = org.submit()
+            step = step_ids(request)[0]
+            done, refused = split(at_once(partial(approve, step, first), partial(approve, step, second), seed=seed))
+            assert len(done) == 1
+            assert [error.code for error in refused if isinstance(error, Conflict)] == ["already_decided"]
+            assert str(done[0].decider) in str(refused[0])
+            assert Decision.objects.filter(step=step).count() == 1
+            assert outcome(request) == APPROVED
+
+    @rounds
+    def test_who_disagree_leave_the_verdict_of_the_first(self, rounds: int) -> None:
+        org = Organisation("security")
+        first, second = person(), person()
+        team("security", first, second)
+        for seed in seeds(rounds):
+            newcomer(org)
+            request = org.submit()
+            step = step_ids(request)[0]
+            done, refused = split(at_once(partial(approve, step, first), partial(reject, step, second), seed=seed))
+            assert len(done) == 1
+            assert [type(error) for error in refused] == [Conflict]
+            said_yes = done[0].decider_id == first.pk
+            assert outcome(request) == (APPROVED if said_yes else (RequestState.DECIDED, ItemState.REJECTED, 0))
+
+
+class TestAnApprovalAgainstAWithdrawal:
+    @rounds
+    def test_leaves_one_of_the_two(self, rounds: int) -> None:
+        org = Organisation("manager")
+        for seed in seeds(rounds):
+            mine = actor(newcomer(org))
+            request = org.submit()
+            now, step = timezone.now(), step_ids(request)[0]
+            take_back = partial(withdraw, request_id=request.pk, actor=mine, reason="", now=now)
+            done, refused = split(at_once(partial(approve, step, org.manager), take_back, seed=seed))
+            assert len(done) == 1
+            assert [type(error) for error in refused] == [Conflict]
+            taken_back = (RequestState.WITHDRAWN, ItemState.WITHDRAWN, 0)
+            assert outcome(request) == (APPROVED if isinstance(done[0], Decision) else taken_back)
+
+
+class TestAnApproverWhoLeaves:
+    @rounds
+    def test_decides_before_or_not_at_all(self, rounds: int) -> None:
+        org = Organisation("manager")
+        for seed in seeds(rounds):
+            org.manager = person("Manager", manager=org.boss)
+            newcomer(org)
+            request = org.submit()
+            step = step_ids(request)[0]
+            decision, left = at_once(partial(approve, step, org.manager), partial(leaves, org.manager), seed=seed)
+            assert isinstance(left, Identity)
+            acts = list(AuditEvent.objects.filter(action__in=ACTS).order_by("sequence").values_list("action", flat=True))
+            if isinstance(decision, Decision):
+                assert outcome(request) == APPROVED
+                assert acts[-2:] == ["decision.approve", "identity.ended"]
+            else:
+                assert isinstance(decision, Denied)
+                assert outcome(request)[2] == 0
+                assert acts[-1] == "identity.ended"
+                approve(step, org.boss)
+
+    @rounds
+    def test_is_waited_for_no_longer_than_until_the_next_sweep(self, rounds: int) -> None:
+        """The second step opens as its approver leaves: whichever commits first, the step ends up asking the heir."""
+        org = Organisation()
+        for seed in seeds(rounds):
+            second = org.owner
+            newcomer(org)
+            steps = step_ids(org.submit())
+            _, refused = split(at_once(partial(approve, steps[0], org.manager), partial(leaves, second), seed=seed))
+            assert not refused
+            for pk in ApprovalStep.objects.forsaken().values_list("pk", flat=True):
+                actions.ask_again(step_id=pk, now=timezone.now())
+            assert ApprovalStep.objects.get(pk=steps[1]).state == StepState.OPEN
+            asked = StepApprover.objects.filter(step=steps[1], ends_at__isnull=True).select_related("identity")
+            assert [row.identity.state for row in asked] == [Status.ACTIVE]
+            org.owner = person("Owner", manager=org.boss)
+            hand_over(asked[0].identity, org.owner)
+
+
+@unit_of_work()
+def hand_over(old: Identity, new: Identity) -> None:
+    """For the next round: what somebody owns is owned by somebody else."""
+    by: dict[str, Any] = {"actor": HR, "why": "A new owner", "now": timezone.now()}
+    for period in locked_all(Ownership.objects.at(by["now"]).filter(identity=old)):
+        amend(period, "ended", **by, ends_at=by["now"])
+        kind, pk, role = period.subject_kind, period.subject_id, period.role
+        create(Ownership(subject_kind=kind, subject_id=pk, role=role, identity=new, starts_at=by["now"]), **by)

@@ -1,0 +1,3 @@
+from tests.harness.memory import memory
+
+__all__ = ["memory"]

@@ -1,0 +1,18 @@
+"""A system that exists in memory alone, for tests of leases: what workers do to it, and what it holds."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.provisioning.things import Scripted
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> "Scripted":
+    """Every system of the test: what leases rest on is told of each attempt, as in the product."""
+    from tests.provisioning.things import Scripted
+
+    scripted = Scripted()
+    monkeypatch.setattr("governance.provisioning.actions.connector_of", lambda system_id: scripted)
+    return scripted

@@ -1,0 +1,96 @@
+"""The way of a lease in an organisation, a stage at a time, through the actions that people and workers use."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from governance.approvals.actions import decide
+from governance.approvals.states import Verdict
+from governance.core.actor import Role
+from governance.grants.actions import activate
+from governance.grants.models import Grant
+from governance.identities.models import Identity
+from governance.provisioning.actions import due, run_task
+from governance.provisioning.models import ProvisioningTask
+from governance.requests.models import AccessRequest
+from tests.builders import Organisation, account, actor, person, step_ids
+
+
+def newcomer(org: Organisation, name: str = "Requester") -> Identity:
+    """Another requester of the organisation, with an account, in the place of the last one."""
+    org.requester = person(name, manager=org.manager)
+    org.account = account(org.requester, org.system)
+    return org.requester
+
+
+def approve(step_id: UUID, by: Identity, *, reason: str = "It is needed", now: datetime | None = None) -> Any:
+    """Approve one step."""
+    now = now or timezone.now()
+    return decide(step_id=step_id, verdict=Verdict.APPROVE, reason=reason, actor=actor(by), now=now)
+
+
+def reject(step_id: UUID, by: Identity, *, reason: str = "It is not needed", now: datetime | None = None) -> Any:
+    """Reject one step."""
+    now = now or timezone.now()
+    return decide(step_id=step_id, verdict=Verdict.REJECT, reason=reason, actor=actor(by), now=now)
+
+
+def decided(request: AccessRequest, *approvers: Identity, now: datetime | None = None) -> AccessRequest:
+    """The request with its steps approved, each by the next approver."""
+    for step_id, approver in zip(step_ids(request), approvers, strict=True):
+        approve(step_id, approver, now=now)
+    request.refresh_from_db()
+    return request
+
+
+def granted(org: Organisation, *, now: datetime | None = None, **fields: Any) -> Grant:
+    """An approved grant of the requester, not activated yet."""
+    request = decided(org.submit(now=now, **fields), org.manager, org.owner, now=now)
+    return Grant.objects.get(source_id=request.items.get().pk)
+
+
+def started(org: Organisation, *, now: datetime | None = None, **fields: Any) -> Grant:
+    """A grant that has been activated and waits to be provisioned."""
+    now = now or timezone.now()
+    return activate(grant_id=granted(org, now=now, **fields).pk, now=now)
+
+
+def work(now: datetime | None = None) -> None:
+    """Let a worker do all that is due."""
+    now = now or timezone.now()
+    for _ in range(100):
+        waiting = due(now=now)
+        if not waiting:
+            return
+        for task_id in waiting:
+            run_task(task_id, clock=lambda: now, chance=lambda: 0.0)
+    raise AssertionError("there is always more to do")
+
+
+def active(org: Organisation, *, now: datetime | None = None, **fields: Any) -> Grant:
+    """A grant that has been verified present; needs a system in memory."""
+    now = now or timezone.now()
+    grant = started(org, now=now, **fields)
+    work(now)
+    return fresh(grant)
+
+
+def fresh(grant: Grant) -> Grant:
+    """The grant as it is now."""
+    return Grant.objects.with_names().get(pk=grant.pk)
+
+
+def open_task(grant: Grant) -> ProvisioningTask:
+    """The one task that drives the grant's assignment."""
+    return ProvisioningTask.objects.open().get(assignment=grant.assignment_id)
+
+
+def security() -> Any:
+    """Somebody of security, signed in."""
+    return actor(person("Watch"), Role.SECURITY)
+
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)

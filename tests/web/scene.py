@@ -1,0 +1,82 @@
+"""One scene in which everybody has a different relation to the same things."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+from django.utils import timezone
+
+from governance.approvals import actions as approvals
+from governance.approvals.models import ApprovalStep, Question
+from governance.approvals.states import Verdict
+from governance.audit.models import AuditEvent
+from governance.core.actor import Role
+from governance.core.locking import unit_of_work
+from governance.grants.models import Grant
+from governance.identities.models import Identity
+from governance.policy.queries import Asking, decide
+from governance.requests import actions as requests
+from governance.requests.actions import Proposal
+from governance.requests.models import AccessRequest
+from tests import builders
+
+RELATIONS = ("holder", "requester", "owner", "approver", "unrelated")
+
+
+class Scene:
+    """A request that waits, one returned with a question, and a grant that is live.
+
+    The requester asks for the holder. The owner answers for system, entitlement and purpose. The approver is the
+    holder's manager, and the only one whom a route asks.
+    """
+
+    def __init__(self) -> None:
+        boss = builders.person("Boss")
+        self.people: dict[str, Identity] = {"approver": builders.person("Approver", manager=boss)}
+        self.people["holder"] = builders.person("Holder", manager=self.people["approver"])
+        for name in ("requester", "owner", "unrelated"):
+            self.people[name] = builders.person(name.title(), manager=boss)
+        builders.team("governance", builders.person("Gwen"), builders.person("Gus"))
+        self.system = builders.system(self.people["owner"])
+        builders.account(self.people["holder"], self.system)
+        builders.rule("manager")
+        self.waiting, self.returned = self._asked(), self._asked()
+        self.grant: Grant = builders.live_grant(self._asked())
+        self.step = self._step(self.waiting)
+        self.question = self._question()
+        self.event = AuditEvent.objects.order_by("sequence")[0]
+
+    def play(self, relation: str, role: Role | None) -> Identity:
+        """The person with the relation, holding the role as well."""
+        person = self.people[relation]
+        if role is not None:
+            builders.portal_role(person, role)
+        return person
+
+    def _asked(self) -> AccessRequest:
+        """The requester asks for the holder, which the forms of today don't offer and the records allow."""
+        owner, holder, requester = (self.people[name] for name in ("owner", "holder", "requester"))
+        what = builders.entitlement(self.system, owner)
+        why = builders.purpose(owner, what)
+        now = timezone.now()
+        draft = builders.draft(holder, what, why, form_token=uuid4(), term=timedelta(days=2))
+        asking = Asking(
+            identity=holder, purpose=why, requester=requester, term=timedelta(days=2), assurance=1, now=now
+        )
+        proposal = Proposal(draft, requester, holder, why, [(what, decide(asking, what))])
+        with unit_of_work():
+            return requests._file(proposal, builders.actor(requester), now)
+
+    def _step(self, request: AccessRequest) -> ApprovalStep:
+        return ApprovalStep.objects.get(pk=builders.step_ids(request)[0])
+
+    def _question(self) -> Question:
+        approvals.decide(
+            step_id=self._step(self.returned).pk,
+            verdict=Verdict.RETURN,
+            reason="Which ones?",
+            actor=builders.actor(self.people["approver"]),
+            now=timezone.now(),
+        )
+        return Question.objects.get()

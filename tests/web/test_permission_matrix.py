@@ -1,0 +1,202 @@
+"""A stranger gets nothing: every address, asked by everybody, against a table that has to name each of them.
+
+A cell is the status of the answer. A column of one figure stands for all five relations; the order of five is
+holder, requester, owner, approver, unrelated. `-` is a method that the address does not take (405).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from governance.core.actor import Role
+from tests.web.scene import RELATIONS, Scene
+
+ROLES = (None, Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
+
+TABLE = """
+route                              | method | anybody | person              | auditor             | security            | administrator
+home                               | GET    | 302     | 200                 | 200                 | 200                 | 200
+request-list                       | GET    | 302     | 200                 | 200                 | 200                 | 200
+request-new                        | GET    | 302     | 200                 | 200                 | 200                 | 200
+request-new                        | POST   | 302     | 422                 | 422                 | 422                 | 422
+request-preview                    | POST   | 302     | 200                 | 200                 | 200                 | 200
+request-catalog                    | GET    | 302     | 200                 | 200                 | 200                 | 200
+request-detail                     | GET    | 302     | 200 200 404 200 404 | 200                 | 200                 | 200
+request-withdraw                   | GET    | 302     | 403 200 404 403 404 | 403 200 403 403 403 | 403 200 403 403 403 | 403 200 403 403 403
+request-withdraw                   | POST   | 302     | 403 302 404 403 404 | 403 302 403 403 403 | 403 302 403 403 403 | 403 302 403 403 403
+request-answer                     | POST   | 302     | 403 302 404 403 404 | 403 302 403 403 403 | 403 302 403 403 403 | 403 302 403 403 403
+approval-list                      | GET    | 302     | 200                 | 200                 | 200                 | 200
+approval-detail                    | GET    | 302     | 404 404 404 200 404 | 200                 | 200                 | 404 404 404 200 404
+approval-approve                   | POST   | 302     | 404 404 404 302 404 | 403 403 403 302 403 | 403 403 403 302 403 | 404 404 404 302 404
+approval-reject                    | POST   | 302     | 404 404 404 302 404 | 403 403 403 302 403 | 403 403 403 302 403 | 404 404 404 302 404
+approval-return                    | POST   | 302     | 404 404 404 302 404 | 403 403 403 302 403 | 403 403 403 302 403 | 404 404 404 302 404
+grant-list                         | GET    | 302     | 200                 | 200                 | 200                 | 200
+grant-detail                       | GET    | 302     | 200 200 200 200 404 | 200                 | 200                 | 200
+grant-hand-back                    | GET    | 302     | 200 403 403 403 404 | 200 403 403 403 403 | 200 403 403 403 403 | 200 403 403 403 403
+grant-hand-back                    | POST   | 302     | 302 403 403 403 404 | 302 403 403 403 403 | 302 403 403 403 403 | 302 403 403 403 403
+grant-revoke                       | GET    | 302     | 403 403 200 200 404 | 403 403 200 200 403 | 200                 | 403 403 200 200 403
+grant-revoke                       | POST   | 302     | 403 403 302 302 404 | 403 403 302 302 403 | 302                 | 403 403 302 302 403
+event-list                         | GET    | 302     | 404                 | 200                 | 200                 | 200
+event-detail                       | GET    | 302     | 404                 | 200                 | 200                 | 200
+event-proof                        | GET    | 302     | 404                 | 404                 | 404                 | 404
+persona-sign-in                    | POST   | 404     | 404                 | 404                 | 404                 | 404
+account_login                      | GET    | 200     | 302                 | 302                 | 302                 | 302
+account_login                      | POST   | 200     | 302                 | 302                 | 302                 | 302
+account_logout                     | GET    | 302     | 200                 | 200                 | 200                 | 200
+account_logout                     | POST   | 302     | 302                 | 302                 | 302                 | 302
+account_inactive                   | GET    | 200     | 200                 | 200                 | 200                 | 200
+account_signup                     | GET    | 200     | 302                 | 302                 | 302                 | 302
+account_signup                     | POST   | 200     | 302                 | 302                 | 302                 | 302
+account_reauthenticate             | GET    | 302     | 200                 | 200                 | 200                 | 200
+account_reauthenticate             | POST   | 302     | 200                 | 200                 | 200                 | 200
+account_change_password            | GET    | 302     | 302                 | 302                 | 302                 | 302
+account_change_password            | POST   | 302     | 302                 | 302                 | 302                 | 302
+account_set_password               | GET    | 302     | 302                 | 302                 | 302                 | 302
+account_set_password               | POST   | 302     | 302                 | 302                 | 302                 | 302
+account_reset_password             | GET    | 200     | 200                 | 200                 | 200                 | 200
+account_reset_password             | POST   | 200     | 200                 | 200                 | 200                 | 200
+account_reset_password_done        | GET    | 200     | 200                 | 200                 | 200                 | 200
+account_reset_password_from_key    | GET    | 200     | 200                 | 200                 | 200                 | 200
+account_reset_password_from_key    | POST   | 200     | 200                 | 200                 | 200                 | 200
+account_reset_password_from_key_done | GET  | 200     | 200                 | 200                 | 200                 | 200
+health_live                        | GET    | 200     | 200                 | 200                 | 200                 | 200
+health_ready                       | GET    | 503     | 503                 | 503                 | 503                 | 503
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What everybody is to get from one address by one method."""
+
+    route: str
+    method: str
+    anybody: int
+    expected: dict[tuple[Role | None, str], int]
+
+
+def rows() -> Iterator[Row]:
+    for line in TABLE.strip().splitlines()[1:]:
+        route, method, anybody, *columns = (cell.strip() for cell in line.split("|"))
+        expected = {
+            (role, relation): status
+            for role, column in zip(ROLES, columns, strict=True)
+            for relation, status in zip(RELATIONS, _five(column), strict=True)
+        }
+        yield Row(route, method, int(anybody), expected)
+
+
+def _five(column: str) -> list[int]:
+    figures = [int(figure) for figure in column.split()]
+    return figures * 5 if len(figures) == 1 else figures
+
+
+def routes(resolver: URLResolver | None = None) -> Iterator[URLPattern]:
+    for entry in (resolver or get_resolver()).url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from routes(entry)
+        else:
+            yield entry
+
+
+def methods(route: URLPattern) -> set[str]:
+    """The methods that an address takes, of those that browsers send."""
+    view: Any = getattr(route.callback, "view_class", None)
+    if view is None:
+        return set(OF_FUNCTIONS[str(route.name)])
+    return {method.upper() for method in ("get", "post") if method in view.http_method_names and hasattr(view, method)}
+
+
+OF_FUNCTIONS = {"health_live": ["GET"], "health_ready": ["GET"], "persona-sign-in": ["POST"]}
+
+
+def where(scene: Scene) -> dict[str, list[Any]]:
+    """What stands in the addresses that name something."""
+    return {
+        "request-detail": [scene.waiting.pk],
+        "request-withdraw": [scene.waiting.pk],
+        "request-answer": [scene.returned.pk],
+        **{f"approval-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
+        **{f"grant-{verb}": [scene.grant.pk] for verb in ("detail", "hand-back", "revoke")},
+        "event-detail": [scene.event.pk],
+        "event-proof": [scene.event.pk],
+        "account_reset_password_from_key": ["1", "set-password"],
+    }
+
+
+def what(scene: Scene) -> dict[str, dict[str, Any]]:
+    """What is sent: enough for whoever may send it."""
+    reason = {"reason": "It is as it should be.", "acknowledged": "on"}
+    return {
+        "request-answer": {"question": scene.question.pk, "answer": "All of them."},
+        **{f"approval-{verb}": reason for verb in ("approve", "reject", "return")},
+        "grant-revoke": reason,
+    }
+
+
+def surprises(scene: Scene, client: Client, column: Callable[[Row], int]) -> dict[str, str]:
+    """The addresses that answer otherwise than the table says; whatever they changed is undone."""
+    client.raise_request_exception = False
+    answers = {row: _status(scene, client, row) for row in rows()}
+    return {
+        f"{row.method} {row.route}": f"{status} instead of {column(row)}"
+        for row, status in answers.items()
+        if status != column(row)
+    }
+
+
+def _status(scene: Scene, client: Client, row: Row) -> int:
+    address = reverse(row.route, args=where(scene).get(row.route, []))
+    session = dict(client.cookies)
+    undone: Any = transaction.atomic()
+    undone._from_testcase = True  # an action's own transaction may begin inside
+    with undone:
+        if row.method == "POST":
+            response = client.post(address, what(scene).get(row.route, {}))
+        else:
+            response = client.get(address)
+        transaction.set_rollback(True)
+    client.cookies.clear()
+    client.cookies.update(session)
+    return response.status_code
+
+
+@pytest.fixture
+def scene(db: None) -> Scene:
+    return Scene()
+
+
+class TestMatrix:
+    def test_has_a_row_for_every_route_and_method_and_no_other(self) -> None:
+        there = {(str(route.name), method) for route in routes() for method in methods(route)}
+        assert {(row.route, row.method) for row in rows()} == there
+
+    def test_gives_strangers_nothing(self, scene: Scene) -> None:
+        assert not surprises(scene, Client(), lambda row: row.anybody)
+
+    @pytest.mark.parametrize("relation", RELATIONS)
+    @pytest.mark.parametrize("role", ROLES, ids=lambda role: role or "person")
+    def test_gives_what_role_and_relation_let_one_see(self, scene: Scene, role: Role | None, relation: str) -> None:
+        person = scene.play(relation, role)
+        client = Client()
+        assert person.user is not None
+        client.force_login(person.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        assert not surprises(scene, client, lambda row: row.expected[role, relation])
+
+
+class TestMethods:
+    def test_that_a_route_does_not_take_are_refused(self, scene: Scene) -> None:
+        client = Client()
+        person = scene.people["unrelated"]
+        assert person.user is not None
+        client.force_login(person.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        for route in routes():
+            for method in {"GET", "POST"} - methods(route):
+                address = reverse(str(route.name), args=where(scene).get(str(route.name), []))
+                assert client.generic(method, address).status_code == 405, route.name
