@@ -94,9 +94,7 @@ def owned(thing: Recorded, owner: Identity, backup: Identity | None = None) -> N
     for role, holder in ((OwnerRole.OWNER, owner), (OwnerRole.BACKUP_OWNER, backup)):
         if holder is not None:
             since = timezone.now() - EPOCH
-            keep(
-                Ownership(subject_kind=thing.NOUN, subject_id=thing.pk, role=role, identity=holder, starts_at=since)
-            )
+            keep(Ownership(subject_kind=thing.NOUN, subject_id=thing.pk, role=role, identity=holder, starts_at=since))
 
 
 def team(key: str, *people: Identity) -> Team:
@@ -240,7 +238,11 @@ def approve_all(request: AccessRequest, *, now: datetime | None = None) -> None:
     while step := ApprovalStep.objects.open().filter(route__subject_id__in=request.items.values("pk")).first():
         asked = step.approvers.filter(ends_at__isnull=True).select_related("identity").order_by("identity__name")[0]
         approvals.decide(
-            step_id=step.pk, verdict=Verdict.APPROVE, reason="Fits.", actor=actor(asked.identity), now=now or timezone.now()
+            step_id=step.pk,
+            verdict=Verdict.APPROVE,
+            reason="Fits.",
+            actor=actor(asked.identity),
+            now=now or timezone.now(),
         )
 
 

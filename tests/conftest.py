@@ -52,6 +52,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[held].close()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What uses the portal comes last: from its first use on, its workers take up whatever other tests queue."""
+    items.sort(key=lambda item: "portal" in getattr(item, "fixturenames", ()))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Under REQUIRE_ALL=1 a test that is skipped has failed."""

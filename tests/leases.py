@@ -8,14 +8,22 @@ from django.utils import timezone
 
 from governance.approvals.actions import decide
 from governance.approvals.states import Verdict
-from governance.core.actor import Role
-from governance.grants.actions import activate
+from governance.core.actor import Actor, Role
+from governance.core.models import Recorded
+from governance.grants.actions import activate, hand_back, revoke
 from governance.grants.models import Grant
-from governance.identities.models import Identity
+from governance.identities.models import Identity, Ownership
+from governance.identities.states import OwnerRole
+from governance.lifecycle.actions import end_identity
 from governance.provisioning.actions import due, run_task
 from governance.provisioning.models import ProvisioningTask
+from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest
-from tests.builders import Organisation, account, actor, person, step_ids
+from tests.builders import Organisation, account, actor, keep, person, step_ids
+
+HR = Actor.system("hr")
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 
 
 def newcomer(org: Organisation, name: str = "Requester") -> Identity:
@@ -45,8 +53,10 @@ def decided(request: AccessRequest, *approvers: Identity, now: datetime | None =
     return request
 
 
-def granted(org: Organisation, *, now: datetime | None = None, **fields: Any) -> Grant:
-    """An approved grant of the requester, not activated yet."""
+def granted(org: Organisation, *, why: Purpose | None = None, now: datetime | None = None, **fields: Any) -> Grant:
+    """An approved grant of the requester, for the organisation's purpose or another, not activated yet."""
+    if why is not None:
+        fields["purpose_id"] = why.pk
     request = decided(org.submit(now=now, **fields), org.manager, org.owner, now=now)
     return Grant.objects.get(source_id=request.items.get().pk)
 
@@ -55,6 +65,26 @@ def started(org: Organisation, *, now: datetime | None = None, **fields: Any) ->
     """A grant that has been activated and waits to be provisioned."""
     now = now or timezone.now()
     return activate(grant_id=granted(org, now=now, **fields).pk, now=now)
+
+
+def begin(grant: Grant) -> Grant:
+    """Activate the grant now."""
+    return activate(grant_id=grant.pk, now=timezone.now())
+
+
+def give_back(grant: Grant, *, now: datetime | None = None) -> Grant:
+    """The holder hands the grant back."""
+    return hand_back(grant_id=grant.pk, actor=actor(grant.identity), reason="Done", now=now or timezone.now())
+
+
+def take_away(grant: Grant, by: Actor, *, now: datetime | None = None) -> Grant:
+    """Somebody revokes the grant."""
+    return revoke(grant_id=grant.pk, actor=by, reason="Unusual use", now=now or timezone.now())
+
+
+def leave(who: Identity, *, now: datetime | None = None) -> Identity:
+    """The identity ends: a leaver, as the human resources say."""
+    return end_identity(identity_id=who.pk, actor=HR, reason="Left", now=now or timezone.now())
 
 
 def work(now: datetime | None = None) -> None:
@@ -87,10 +117,12 @@ def open_task(grant: Grant) -> ProvisioningTask:
     return ProvisioningTask.objects.open().get(assignment=grant.assignment_id)
 
 
-def security() -> Any:
+def backed(thing: Recorded, by: Identity) -> None:
+    """Name a backup owner of the thing, beside its owner."""
+    period = {"subject_kind": thing.NOUN, "subject_id": thing.pk, "role": OwnerRole.BACKUP_OWNER}
+    keep(Ownership(**period, identity=by, starts_at=timezone.now() - HOUR))
+
+
+def security() -> Actor:
     """Somebody of security, signed in."""
     return actor(person("Watch"), Role.SECURITY)
-
-
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)

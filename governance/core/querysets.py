@@ -14,6 +14,10 @@ class PeriodQuerySet(models.QuerySet[M]):
         """Those that hold at the moment."""
         return self.filter(covers(moment))
 
+    def unended(self, moment: datetime) -> "PeriodQuerySet[M]":
+        """Those that have not ended by the moment: they hold then, or begin later."""
+        return self.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=moment))
+
 
 def covers(moment: datetime, prefix: str = "") -> Q:
     """The condition that a period covers the moment, for use across a join with `prefix`."""

@@ -155,7 +155,7 @@ def start(
 
 def drive(assignments: Collection[Assignment], *, actor: Actor, why: str, now: datetime) -> frozenset[UUID]:
     """Recompute `wanted` from the grants live now and have it brought about. Answers which are wanted."""
-    live = Grant.objects.live(now).filter(assignment__in=[assignment.pk for assignment in assignments])
+    live = Grant.objects.supporting(now).filter(assignment__in=[assignment.pk for assignment in assignments])
     wanted = frozenset(live.values_list("assignment", flat=True))
     provisioning.want_many(assignments, wanted, actor=actor, why=why, now=now)
     return wanted
@@ -232,7 +232,7 @@ def _shortened(now: datetime) -> "Callable[[Grant], dict[str, datetime]]":
 def _support(assignment_ids: Collection[UUID | None], now: datetime) -> Mapping[UUID | None, str]:
     """The live grants that each assignment stands on, named."""
     named: dict[UUID | None, list[str]] = defaultdict(list)
-    for grant in Grant.objects.live(now).filter(assignment__in=assignment_ids).order_by("number"):
+    for grant in Grant.objects.supporting(now).filter(assignment__in=assignment_ids).order_by("number"):
         named[grant.assignment_id].append(str(grant))
     return {assignment_id: ", ".join(names) for assignment_id, names in named.items()}
 

@@ -15,6 +15,14 @@ class GrantQuerySet(models.QuerySet[M]):
         """Those that support their assignment at the moment."""
         return self.filter(state__in=LIVE, starts_at__lte=at, ends_at__gt=at)
 
+    def supporting(self, now: datetime) -> "GrantQuerySet":
+        """Those that an assignment stands on when it is driven: begun, and not over.
+
+        Their start is not compared: one that began under the assignment's lock counts, although whoever drives it next
+        may have read the clock before.
+        """
+        return self.filter(state__in=LIVE, ends_at__gt=now)
+
     def usable(self, at: datetime) -> Self:
         """Those that answer yes at the moment of use: live and verified present (rule 4)."""
         return self.filter(state=GrantState.ACTIVE, starts_at__lte=at, ends_at__gt=at)

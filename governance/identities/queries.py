@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from governance.core.querysets import PeriodQuerySet
+from governance.core.querysets import covers
 from governance.identities.models import Identity, Ownership, TeamMembership
 from governance.identities.querysets import IdentityQuerySet
 from governance.identities.states import OwnerRole, Status
@@ -26,13 +27,17 @@ def members(team_key: str, now: datetime) -> list[Identity]:
 
 
 def owners(subjects: Collection[Subject], now: datetime) -> dict[Subject, dict[str, list[Identity]]]:
-    """Active owners and backup owners of each subject, teams as their active members; two queries."""
-    periods = list(_ownerships(subjects).at(now).select_related("identity"))
+    """Active owners and backup owners of each subject, teams as their active members; two queries.
+
+    An interim custodian takes over at once: also for an act that read its clock before, and its rows only now.
+    """
+    recorded = covers(now) | Q(interim=True, starts_at__gt=now)
+    periods = list(_ownerships(subjects).filter(recorded).select_related("identity").order_by("starts_at"))
     teams = _active_members({period.team_id for period in periods if period.team_id}, now)
     found: dict[Subject, dict[str, list[Identity]]] = {subject: {} for subject in subjects}
     for period in periods:
         people = teams[period.team_id] if period.team_id else _if_active(period.identity)
-        found[period.subject_kind, period.subject_id][period.role] = people
+        found[period.subject_kind, period.subject_id].setdefault(period.role, []).extend(people)
     return found
 
 

@@ -59,8 +59,8 @@ def _end(identity: Identity, heirs: succession.Heirs, *, actor: Actor, reason: s
 
 def _leave_teams(identity: Identity, *, actor: Actor, why: str, now: datetime) -> None:
     # Nobody else writes memberships of an identity whose row is held.
-    for membership in locked_all(TeamMembership.objects.at(now).filter(identity=identity)):
-        amend(membership, "ended", actor=actor, why=why, now=now, ends_at=now)
+    for membership in locked_all(TeamMembership.objects.unended(now).filter(identity=identity)):
+        amend(membership, "ended", actor=actor, why=why, now=now, ends_at=max(now, membership.starts_at))
 
 
 def _close_sign_in(identity: Identity) -> None:

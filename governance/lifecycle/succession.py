@@ -48,7 +48,7 @@ def _purposes(leaver: Identity, now: datetime) -> frozenset[UUID]:
 
 def _near(leaver: Identity, now: datetime) -> set[UUID]:
     """The owners of all that the leaver has to do with, the manager, and the governance team."""
-    periods = Ownership.objects.at(now).filter(identity=leaver).values_list("subject_kind", "subject_id")
+    periods = Ownership.objects.unended(now).filter(identity=leaver).values_list("subject_kind", "subject_id")
     answered = _answered(leaver).values_list("purpose", flat=True).distinct()
     roles = owners([*periods, *((Purpose.NOUN, pk) for pk in answered)], now)
     beside = [person for people in roles.values() for found in people.values() for person in found]
@@ -76,7 +76,8 @@ def hand_over_things(leaver: Identity, heirs: Heirs, *, actor: Actor, why: str, 
 
     Who takes a sponsorship over that was to end takes it over until that end.
     """
-    for period in locked_all(Ownership.objects.at(now).filter(identity=leaver)):
+    for period in locked_all(Ownership.objects.unended(now).filter(identity=leaver)):
+        moment = max(now, period.starts_at)
         backups = owners_of(period.subject_kind, period.subject_id, now, role=OwnerRole.BACKUP_OWNER)
         successor = _first(leaver, heirs, [backup.pk for backup in backups], now)
         heir = Ownership(
@@ -85,10 +86,10 @@ def hand_over_things(leaver: Identity, heirs: Heirs, *, actor: Actor, why: str, 
             role=period.role,
             identity=successor,
             interim=True,
-            starts_at=now,
+            starts_at=moment,
             ends_at=period.ends_at,
         )
-        amend(period, "ended", actor=actor, why=why, now=now, ends_at=now)
+        amend(period, "ended", actor=actor, why=why, now=now, ends_at=moment)
         create(heir, actor=actor, why=why, now=now)
 
 

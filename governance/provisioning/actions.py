@@ -143,10 +143,14 @@ def record(job: Job, evidence: Evidence, *, now: datetime, chance: float) -> Att
     outcome = evidence.outcome(wanted=job.wanted)
     _keep_look(attempt, assignment, evidence, now)
     _finish(attempt, outcome, now)
-    if _proves(outcome, assignment, evidence, now):
-        _succeed(task, evidence, now)
-    else:
-        _try_again(task, outcome, evidence, now, chance)
+    match outcome:
+        case AttemptOutcome.PROVED:
+            _succeed(task, evidence, now)
+            _tell(assignment, evidence, now)
+        case AttemptOutcome.OTHER_PATH if _tell(assignment, evidence, now):
+            _succeed(task, evidence, now)
+        case _:
+            _try_again(task, outcome, evidence, now, chance)
     return outcome
 
 
@@ -195,11 +199,11 @@ def _keep_look(attempt: TaskAttempt, assignment: Assignment, evidence: Evidence,
         attempt.verification = record_look(assignment, evidence.look, actor=WORKER, why="Read back", now=now)
 
 
-def _proves(outcome: AttemptOutcome, assignment: Assignment, evidence: Evidence, now: datetime) -> bool:
-    """Tell what rests on the assignment what was seen, if that may settle it. Answers whether it does."""
-    if evidence.look is None or outcome not in {AttemptOutcome.PROVED, AttemptOutcome.OTHER_PATH}:
+def _tell(assignment: Assignment, evidence: Evidence, now: datetime) -> bool:
+    """Tell what rests on the assignment what was seen. Answers whether other paths settle a removal."""
+    if evidence.look is None:
         return False
-    settled = provable().on_observed(
+    return provable().on_observed(
         assignment.pk,
         evidence.look.observation,
         wanted=assignment.wanted,
@@ -207,7 +211,6 @@ def _proves(outcome: AttemptOutcome, assignment: Assignment, evidence: Evidence,
         actor=WORKER,
         now=now,
     )
-    return outcome == AttemptOutcome.PROVED or settled
 
 
 def _succeed(task: ProvisioningTask, evidence: Evidence, now: datetime) -> None:

@@ -10,29 +10,22 @@ from governance.approvals import actions
 from governance.approvals.models import ApprovalStep, Decision, StepApprover
 from governance.approvals.states import StepState
 from governance.audit.models import AuditEvent
-from governance.core.actor import Actor
 from governance.core.errors import Conflict, Denied
 from governance.core.locking import locked_all, unit_of_work
 from governance.core.moves import amend, create
 from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
 from governance.identities.states import Status
-from governance.lifecycle.actions import end_identity
 from governance.requests.actions import withdraw
 from governance.requests.models import AccessRequest
 from governance.requests.states import ItemState, RequestState
 from tests.builders import Organisation, actor, person, step_ids, team
 from tests.harness.races import at_once, rounds, seeds, split
-from tests.leases import approve, newcomer, reject
+from tests.leases import HR, approve, leave, newcomer, reject
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-HR = Actor.system("hr")
 ACTS = ["decision.approve", "identity.ended"]
-
-
-def leaves(who: Identity) -> Identity:
-    return end_identity(identity_id=who.pk, actor=HR, reason="Left", now=timezone.now())
 
 
 def outcome(request: AccessRequest) -> tuple[str, str, int]:
@@ -102,9 +95,11 @@ class TestAnApproverWhoLeaves:
             newcomer(org)
             request = org.submit()
             step = step_ids(request)[0]
-            decision, left = at_once(partial(approve, step, org.manager), partial(leaves, org.manager), seed=seed)
+            decision, left = at_once(partial(approve, step, org.manager), partial(leave, org.manager), seed=seed)
             assert isinstance(left, Identity)
-            acts = list(AuditEvent.objects.filter(action__in=ACTS).order_by("sequence").values_list("action", flat=True))
+            acts = list(
+                AuditEvent.objects.filter(action__in=ACTS).order_by("sequence").values_list("action", flat=True)
+            )
             if isinstance(decision, Decision):
                 assert outcome(request) == APPROVED
                 assert acts[-2:] == ["decision.approve", "identity.ended"]
@@ -122,7 +117,7 @@ class TestAnApproverWhoLeaves:
             second = org.owner
             newcomer(org)
             steps = step_ids(org.submit())
-            _, refused = split(at_once(partial(approve, steps[0], org.manager), partial(leaves, second), seed=seed))
+            _, refused = split(at_once(partial(approve, steps[0], org.manager), partial(leave, second), seed=seed))
             assert not refused
             for pk in ApprovalStep.objects.forsaken().values_list("pk", flat=True):
                 actions.ask_again(step_id=pk, now=timezone.now())

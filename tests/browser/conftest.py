@@ -18,9 +18,7 @@ Holds = Callable[[str, str], bool]
 
 
 @pytest.fixture
-def demonstration(
-    portal: Portal, settings: Any, target_postgres: str, monkeypatch: pytest.MonkeyPatch
-) -> Portal:
+def demonstration(portal: Portal, settings: Any, target_postgres: str, monkeypatch: pytest.MonkeyPatch) -> Portal:
     """The portal with its organisation of invented people."""
     settings.DEMO_MODE = True
     monkeypatch.setenv("DEMO_TARGET_DSN", target_postgres)

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from governance.access.models import Assignment
 from governance.core.errors import Denied
-from governance.grants.actions import activate, expire_due, hand_back, revoke
+from governance.grants.actions import expire_due
 from governance.grants.models import Grant
 from governance.grants.states import LIVE, GrantState
 from governance.provisioning.models import ProvisioningTask
@@ -16,9 +16,22 @@ from governance.provisioning.states import Operation
 from governance.requests import queries
 from governance.requests.models import RequestItem
 from governance.requests.states import ItemState
-from tests.builders import Organisation, actor, purpose, step_ids
+from tests.builders import Organisation, purpose, step_ids
 from tests.harness.races import at_once, rounds, seeds, split
-from tests.leases import HOUR, approve, fresh, granted, newcomer, security, started, work
+from tests.leases import (
+    HOUR,
+    active,
+    approve,
+    begin,
+    fresh,
+    give_back,
+    granted,
+    newcomer,
+    security,
+    started,
+    take_away,
+    work,
+)
 from tests.provisioning.things import Scripted
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,10 +49,7 @@ class TestTwoEndsAtOnce:
         for seed in seeds(rounds):
             newcomer(org)
             grant = started(org)
-            now = timezone.now()
-            mine = partial(hand_back, grant_id=grant.pk, actor=actor(org.requester), reason="Done", now=now)
-            theirs = partial(revoke, grant_id=grant.pk, actor=watch, reason="Unusual use", now=now)
-            done, refused = split(at_once(mine, theirs, seed=seed))
+            done, refused = split(at_once(partial(give_back, grant), partial(take_away, grant, watch), seed=seed))
             assert len(done) == 1
             assert [type(error) for error in refused] == [Denied]
             assert fresh(grant).state == GrantState.REVOKING
@@ -52,10 +62,8 @@ class TestTwoEndsAtOnce:
         other = purpose(org.owner, org.entitlement)
         for seed in seeds(rounds):
             newcomer(org)
-            first, second = started(org), started_for(org, other)
-            now = timezone.now()
-            ends = [partial(hand_back, grant_id=g.pk, actor=actor(org.requester), reason="", now=now) for g in (first, second)]
-            _, refused = split(at_once(*ends, seed=seed))
+            first, second = started(org), started(org, why=other)
+            _, refused = split(at_once(partial(give_back, first), partial(give_back, second), seed=seed))
             assert not refused
             states = {fresh(first).state, fresh(second).state}
             assert states == {GrantState.REVOKED, GrantState.REVOKING}
@@ -75,22 +83,6 @@ class TestTwoEndsAtOnce:
             assert fresh(grant).state == GrantState.REVOKING
 
 
-def started_for(org: Organisation, why: object) -> Grant:
-    usual, org.purpose = org.purpose, why  # type: ignore[assignment]
-    try:
-        return started(org)
-    finally:
-        org.purpose = usual
-
-
-def granted_for(org: Organisation, why: object) -> Grant:
-    usual, org.purpose = org.purpose, why  # type: ignore[assignment]
-    try:
-        return granted(org)
-    finally:
-        org.purpose = usual
-
-
 class TestAnEndAgainstAStart:
     @rounds
     def test_leaves_the_access_standing_on_what_started(self, rounds: int, memory: Scripted) -> None:
@@ -98,11 +90,8 @@ class TestAnEndAgainstAStart:
         other = purpose(org.owner, org.entitlement)
         for seed in seeds(rounds):
             newcomer(org)
-            first, second = started(org), granted_for(org, other)
-            work()
-            now = timezone.now()
-            end = partial(hand_back, grant_id=first.pk, actor=actor(org.requester), reason="", now=now)
-            _, refused = split(at_once(end, partial(activate, grant_id=second.pk, now=now), seed=seed))
+            first, second = active(org), granted(org, why=other)
+            _, refused = split(at_once(partial(give_back, first), partial(begin, second), seed=seed))
             assert not refused
             assert self.stands(first.assignment_id)
             assert fresh(first).state == GrantState.REVOKED
@@ -110,6 +99,16 @@ class TestAnEndAgainstAStart:
             work()
             assert fresh(second).state == GrantState.ACTIVE
             assert (org.account.login, org.entitlement.key) in memory.held
+
+    def test_counts_what_began_after_the_clock_of_the_end_was_read(self, memory: Scripted) -> None:
+        org = Organisation()
+        first = active(org)
+        early = timezone.now()
+        second = begin(granted(org, why=purpose(org.owner, org.entitlement)))
+        assert second.starts_at > early
+        give_back(first, now=early)
+        assert self.stands(first.assignment_id)
+        assert str(second) in fresh(first).state_reason
 
     def stands(self, assignment_id: UUID | None) -> bool:
         assignment = Assignment.objects.get(pk=assignment_id)
@@ -141,6 +140,6 @@ class TestOneInstant:
         org = Organisation()
         first = started(org)
         now = timezone.now() + HOUR
-        hand_back(grant_id=first.pk, actor=actor(org.requester), reason="", now=now)
+        give_back(first, now=now)
         second = started(org, now=now)
         assert fresh(first).ends_at == second.starts_at == now

@@ -20,7 +20,7 @@ BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
 @pytest.fixture
 def org(db: None) -> Organisation:
     """A small company in which everything that one lease needs stands."""
-    from tests.builders import Organisation
+    from tests.builders import Organisation  # noqa: PLC0415 - see above
 
     return Organisation()
 

@@ -61,9 +61,7 @@ class Scene:
         why = builders.purpose(owner, what)
         now = timezone.now()
         draft = builders.draft(holder, what, why, form_token=uuid4(), term=timedelta(days=2))
-        asking = Asking(
-            identity=holder, purpose=why, requester=requester, term=timedelta(days=2), assurance=1, now=now
-        )
+        asking = Asking(identity=holder, purpose=why, requester=requester, term=timedelta(days=2), assurance=1, now=now)
         proposal = Proposal(draft, requester, holder, why, [(what, decide(asking, what))])
         with unit_of_work():
             return requests._file(proposal, builders.actor(requester), now)

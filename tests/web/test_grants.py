@@ -6,7 +6,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.access.states import Observation
-from governance.core.actor import Role
 from governance.grants import actions
 from governance.grants.models import Grant
 from tests import builders

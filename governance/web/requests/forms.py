@@ -41,7 +41,35 @@ def seconds(term: timedelta) -> str:
     return str(int(term.total_seconds()))
 
 
-class IdentityField(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+def as_id(text: Any) -> UUID | None:
+    """A key that was sent, or None for what is no key."""
+    try:
+        return UUID(str(text))
+    except ValueError:
+        return None
+
+
+class OneOf(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    """A choice of one row; what is no key at all is as unknown as a key of nothing."""
+
+    def to_python(self, value: Any) -> Any:
+        """The row. Raises ValidationError."""
+        if value and as_id(value) is None:
+            raise forms.ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
+        return super().to_python(value)
+
+
+class SomeOf(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # not generic at run time
+    """A choice of rows, as `OneOf`."""
+
+    def clean(self, value: Any) -> Any:
+        """The rows. Raises ValidationError."""
+        if any(as_id(one) is None for one in value or ()):
+            raise forms.ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
+        return super().clean(value)
+
+
+class IdentityField(OneOf):
     """An identity with its kind."""
 
     def label_from_instance(self, identity: Any) -> str:
@@ -64,15 +92,14 @@ class RequestForm(forms.Form):
         empty_label="Choose one",
         error_messages={"invalid_choice": "You may ask for active machine identities that you own, and no others."},
     )
-    entitlements = forms.ModelMultipleChoiceField(
+    entitlements = SomeOf(
         queryset=Entitlement.objects.none(),
         error_messages={
             "required": "Choose at least one entitlement.",
             "invalid_choice": "This entitlement is not in the catalog for whom you ask.",
-            "invalid_pk_value": "This entitlement is not in the catalog for whom you ask.",
         },
     )
-    purpose = forms.ModelChoiceField(
+    purpose = OneOf(
         queryset=Purpose.objects.none(),
         error_messages={
             "required": "Choose the purpose that this access serves.",
@@ -153,14 +180,6 @@ class RequestForm(forms.Form):
             until=until.astimezone(UTC) if until else None,
             form_token=given["token"],
         )
-
-
-def as_id(text: Any) -> UUID | None:
-    """A key that was sent, or None for what is no key."""
-    try:
-        return UUID(str(text))
-    except ValueError:
-        return None
 
 
 class AnswerForm(forms.Form):

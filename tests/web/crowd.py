@@ -1,0 +1,103 @@
+"""Rows by the thousand, written at once: nothing but their number matters to those who count queries."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import TypeVar
+from uuid import uuid4
+
+from django.db import models
+from django.utils import timezone
+
+from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
+from governance.audit.moves import append
+from governance.catalog.models import Entitlement
+from governance.core.events import Event
+from governance.core.ids import new_id
+from governance.grants.models import Grant
+from governance.identities.models import Identity, Ownership
+from governance.purposes.models import Justification
+from governance.requests.models import AccessRequest, RequestItem
+from tests import builders
+from tests.builders import Organisation
+
+M = TypeVar("M", bound=models.Model)
+
+
+class Crowd:
+    """An organisation with `size` of everything: held and owned, asked for, waiting for its manager, and recorded."""
+
+    def __init__(self, org: Organisation, size: int) -> None:
+        self.org, self.size = org, size
+        self.waiting = org.submit()
+        self.step = ApprovalStep.objects.get(pk=builders.step_ids(self.waiting)[0])
+        self._requests()
+        other = builders.entitlement(org.system, org.owner)
+        builders.keep(Justification(purpose=org.purpose, entitlement=other))
+        wish = org.submit(entitlement_ids=(other.pk,))
+        self.grant = builders.live_grant(wish)
+        self._entitlements()
+        self._grants()
+        self._machines()
+        self._events()
+
+    def _copies(self, row: M, **changes: str) -> Iterator[M]:
+        """As many copies as there are to be, each with an id of its own."""
+        for _ in range(self.size):
+            twin = copy.copy(row)
+            twin._state = models.base.ModelState()
+            twin.pk = new_id()
+            for name, prefix in changes.items():
+                setattr(twin, name, f"{prefix}{uuid4()}")
+            yield twin
+
+    def _entitlements(self) -> None:
+        rows = self._copies(self.org.entitlement, key="role_", name="Role ")
+        self.entitlements = Entitlement.objects.bulk_create(rows)
+        Justification.objects.bulk_create(
+            Justification(purpose=self.org.purpose, entitlement=one) for one in self.entitlements
+        )
+
+    def _grants(self) -> None:
+        twins = list(self._copies(self.grant))
+        for twin, entitlement in zip(twins, self.entitlements, strict=True):
+            twin.entitlement = entitlement
+            twin.number = twin._meta.get_field("number").get_default()
+        Grant.objects.bulk_create(twins)
+
+    def _requests(self) -> None:
+        requests = list(self._copies(self.waiting))
+        for twin in requests:
+            twin.form_token = uuid4()
+            twin.number = twin._meta.get_field("number").get_default()
+        AccessRequest.objects.bulk_create(requests)
+        items = list(self._copies(self.waiting.items.get()))
+        for item, request in zip(items, requests, strict=True):
+            item.request = request
+        RequestItem.objects.bulk_create(items)
+        self._routes(items)
+
+    def _routes(self, items: list[RequestItem]) -> None:
+        routes = list(self._copies(self.step.route))
+        steps = list(self._copies(self.step))
+        asked = list(self._copies(self.step.approvers.get()))
+        for item, route, step, approver in zip(items, routes, steps, asked, strict=True):
+            route.subject_id, step.route, approver.step = item.pk, route, step
+        ApprovalRoute.objects.bulk_create(routes)
+        ApprovalStep.objects.bulk_create(steps)
+        StepApprover.objects.bulk_create(asked)
+
+    def _machines(self) -> None:
+        first = builders.machine(self.org.requester)
+        twins = Identity.objects.bulk_create(self._copies(first, external_key="key-", name="svc-"))
+        owned = list(self._copies(Ownership.objects.get(subject_id=first.pk)))
+        for ownership, twin in zip(owned, twins, strict=True):
+            ownership.subject_id = twin.pk
+        Ownership.objects.bulk_create(owned)
+
+    def _events(self) -> None:
+        event = Event(
+            "test.happened", builders.BUILDER, "test", new_id(), "a test", "So that there are many", timezone.now()
+        )
+        append([event] * self.size)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from governance.approvals import actions
+from governance.approvals.models import ApprovalStep, Decision
+from governance.approvals.states import StepState, Verdict
+from governance.catalog.states import Risk
+from governance.requests.models import AccessRequest
+from tests import builders
+from tests.builders import Organisation
+from tests.web.conftest import Visit
+
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def request_(org: Organisation) -> AccessRequest:
+    return org.submit()
+
+
+@pytest.fixture
+def step(request_: AccessRequest) -> ApprovalStep:
+    return ApprovalStep.objects.get(pk=builders.step_ids(request_)[0])
+
+
+@pytest.fixture
+def manager(org: Organisation, visit: Visit) -> Client:
+    return visit(org.manager)
+
+
+def address(verb: str, step: ApprovalStep) -> str:
+    return reverse(f"approval-{verb}", args=[step.pk])
+
+
+def ask_for_high_risk(org: Organisation) -> ApprovalStep:
+    high = builders.entitlement(org.system, org.owner, risk=Risk.HIGH)
+    why = builders.purpose(org.owner, high)
+    request = org.submit(entitlement_ids=(high.pk,), purpose_id=why.pk)
+    return ApprovalStep.objects.get(pk=builders.step_ids(request)[0])
+
+
+class TestInbox:
+    def test_shows_what_waits_for_the_visitor_alone(
+        self, org: Organisation, visit: Visit, step: ApprovalStep, manager: Client
+    ) -> None:
+        assert address("detail", step) in manager.get("/approvals/").content.decode()
+        assert "Nothing waits for you." in visit(org.owner).get("/approvals/").content.decode()
+
+    def test_opens_a_step_whole_or_in_part(self, step: ApprovalStep, manager: Client) -> None:
+        whole = manager.get(address("detail", step))
+        part = manager.get(address("detail", step), headers=FRAGMENT)
+        assert "<html" in whole.content.decode()
+        assert "<html" not in part.content.decode()
+        assert "Your decision" in part.content.decode()
+        assert all("HX-Request" in response["Vary"] for response in (whole, part))
+
+    def test_finds_by_words(self, step: ApprovalStep, manager: Client) -> None:
+        assert address("detail", step) in manager.get("/approvals/", {"q": "requester"}).content.decode()
+        assert "Nothing matches." in manager.get("/approvals/", {"q": "nobody"}).content.decode()
+
+
+class TestDecision:
+    @pytest.mark.parametrize(
+        ("verb", "state"),
+        [("approve", StepState.APPROVED), ("reject", StepState.REJECTED), ("return", StepState.RETURNED)],
+    )
+    def test_is_recorded_with_its_reason(
+        self, step: ApprovalStep, manager: Client, verb: str, state: StepState
+    ) -> None:
+        response = manager.post(address(verb, step), {"reason": "As it should be."}, follow=True)
+        assert response.redirect_chain == [(reverse("approval-list"), 302)]
+        step.refresh_from_db()
+        assert step.state == state
+        assert Decision.objects.get().reason == "As it should be."
+
+    @pytest.mark.parametrize("verb", ["reject", "return"])
+    def test_without_a_reason_is_refused_beside_the_field(self, step: ApprovalStep, manager: Client, verb: str) -> None:
+        response = manager.post(address(verb, step), {"reason": " "})
+        assert response.status_code == 422
+        assert "Say why, or what you ask" in response.content.decode()
+        assert not Decision.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("sent", "words"),
+        [({"acknowledged": "on"}, "has a reason"), ({"reason": "Fits the work."}, "Tick this")],
+    )
+    def test_of_high_risk_needs_a_reason_and_a_tick(
+        self, org: Organisation, manager: Client, sent: dict[str, Any], words: str
+    ) -> None:
+        step = ask_for_high_risk(org)
+        response = manager.post(address("approve", step), sent)
+        assert response.status_code == 422
+        assert words in response.content.decode()
+        assert not Decision.objects.exists()
+
+    def test_says_who_decided_first_and_shows_the_new_state(
+        self, org: Organisation, step: ApprovalStep, manager: Client
+    ) -> None:
+        actions.decide(
+            step_id=step.pk,
+            verdict=Verdict.APPROVE,
+            reason="Fits.",
+            actor=builders.actor(org.manager),
+            now=timezone.now(),
+        )
+        response = manager.post(address("reject", step), {"reason": "Too late"})
+        text = response.content.decode()
+        assert response.status_code == 409
+        assert "Manager decided first: approve" in text
+        assert 'id="decide"' not in text
+
+    def test_is_not_for_the_requester(self, org: Organisation, visit: Visit, step: ApprovalStep) -> None:
+        assert visit(org.requester).post(address("approve", step), {"reason": "Mine"}).status_code == 404
+
+    def test_needs_its_token(self, org: Organisation, step: ApprovalStep) -> None:
+        client = Client(enforce_csrf_checks=True)
+        assert org.manager.user is not None
+        client.force_login(org.manager.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        assert client.post(address("approve", step), {"reason": "Fits."}).status_code == 403
+        assert not Decision.objects.exists()

@@ -1,0 +1,78 @@
+"""How many queries each page takes, as `query_counts.json` has it: the same with ten rows and with a thousand.
+
+`UPDATE_QUERY_COUNTS=1` writes the file anew; a change of it is looked at in review.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from governance.audit.models import AuditEvent
+from governance.core.actor import Role
+from governance.identities.models import Identity
+from tests import builders
+from tests.builders import Organisation
+from tests.web.conftest import Visit
+from tests.web.crowd import Crowd
+
+KEPT = Path(__file__).with_name("query_counts.json")
+UPDATE = os.environ.get("UPDATE_QUERY_COUNTS") == "1"
+
+
+def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
+    """Who looks at what."""
+    org = crowd.org
+    event = AuditEvent.objects.order_by("-sequence")[0]
+    return {
+        "home": (org.requester, reverse("home")),
+        "home of a manager": (org.manager, reverse("home")),
+        "request-new": (org.requester, reverse("request-new")),
+        "request-list": (org.requester, reverse("request-list")),
+        "request-list of an auditor": (auditor, reverse("request-list")),
+        "request-detail": (org.requester, reverse("request-detail", args=[crowd.waiting.pk])),
+        "approval-list": (org.manager, reverse("approval-list")),
+        "approval-detail": (org.manager, reverse("approval-detail", args=[crowd.step.pk])),
+        "grant-list": (org.requester, reverse("grant-list")),
+        "grant-list of an owner": (org.owner, reverse("grant-list")),
+        "grant-list of an auditor": (auditor, reverse("grant-list")),
+        "grant-detail": (org.requester, reverse("grant-detail", args=[crowd.grant.pk])),
+        "event-list": (auditor, reverse("event-list")),
+        "event-detail": (auditor, reverse("event-detail", args=[event.pk])),
+    }
+
+
+def told(name: str, queries: list[dict[str, Any]], kept: int | None) -> str:
+    """What a page asked, for whoever has to find the query too many."""
+    lines = [f"  {query['sql'][:400]}" for query in queries]
+    return "\n".join([f"{name}: {len(queries)} queries instead of {kept}", *lines])
+
+
+@pytest.mark.parametrize("size", [10, 1000])
+class TestPages:
+    def test_take_as_many_queries_as_are_on_record(self, org: Organisation, visit: Visit, size: int) -> None:
+        auditor = builders.person("Auditor")
+        builders.portal_role(auditor, Role.AUDITOR)
+        crowd = Crowd(org, size)
+        taken = {name: self._taken(visit, *page) for name, page in pages(crowd, auditor).items()}
+        counts = {name: len(queries) for name, queries in taken.items()}
+        if UPDATE and size == 10:
+            KEPT.write_text(json.dumps(counts, indent=2) + "\n")
+        kept = json.loads(KEPT.read_text())
+        wrong = [name for name, count in counts.items() if kept.get(name) != count]
+        assert not wrong, "\n".join(told(name, taken[name], kept.get(name)) for name in wrong)
+        assert kept.keys() == counts.keys()
+
+    def _taken(self, visit: Visit, who: Identity, address: str) -> list[dict[str, Any]]:
+        client = visit(who)
+        assert client.get(address).status_code == 200
+        with CaptureQueriesContext(connection) as taken:
+            client.get(address)
+        return list(taken.captured_queries)
