@@ -174,7 +174,8 @@ class PostgresConnector(Connector):
 
     def _source(self, connection: Connection) -> str:
         info = connection.info
-        return f"{info.host or info.hostaddr}:{info.port}/{info.dbname}"
+        host = "local" if info.host.startswith("/") else info.host or info.hostaddr
+        return f"{host}:{info.port}/{info.dbname}"
 
 
 @dataclass(slots=True)

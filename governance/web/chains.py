@@ -10,6 +10,7 @@ from governance.access.models import Verification
 from governance.approvals.models import Decision
 from governance.audit.models import AuditEvent
 from governance.evidence.entries import Chain, Entry, EntryKind
+from governance.policy.states import StepKind
 from governance.templatetags.leasehold import duration
 from governance.web import present
 from governance.web.shapes import Evidence, Link, Point
@@ -122,7 +123,8 @@ def _decided(verb: str) -> Callable[[Entry], Words]:
 
 def _role(decision: Decision) -> str:
     step = decision.step
-    role = f"As {step.get_kind_display().lower()}, {step.target_label}. " if step else ""
+    of = "" if step is None or step.kind == StepKind.SECURITY else f" of {step.target_label}"
+    role = f"As {step.get_kind_display().lower()}{of}. " if step else ""
     return f"{role}Signed in at assurance level {decision.assurance}."
 
 

@@ -60,6 +60,7 @@ def running(*, database_url: str, redis_url: str, target: str) -> Iterator[Porta
             "PORT": str(network.free_port("127.0.0.1")),
             "STATIC_ROOT": str(supervisor.place.data / "static"),
             "LOG_FORMAT": "console",
+            "ORGANISATION_NAME": "Harbour Mutual",
         }
         collectstatic = programs.module("django", "collectstatic", "--noinput")
         supervisor.finish(collectstatic, directory=ROOT, env=env)

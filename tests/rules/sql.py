@@ -10,10 +10,20 @@ from governance.grants.models import Grant
 
 
 def run(statement: str, *values: Any) -> int:
-    """Run one statement in a transaction of its own; answers how many rows it met."""
+    """Run one statement, with what is checked when a transaction commits; answers how many rows it met."""
+    commit_so_far()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.rowcount
+        met = cursor.rowcount
+        commit_so_far()
+        return met
+
+
+def commit_so_far() -> None:
+    """Check now what else would be checked at the end."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def columns(grant: Grant, **changes: Any) -> dict[str, Any]:

@@ -14,16 +14,18 @@ from governance.core.moves import move
 from governance.grants.actions import activate
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
+from governance.identities.models import Identity
+from governance.identities.states import Status
 from governance.purposes.models import Purpose
 from governance.purposes.states import PurposeState
-from governance.requests.models import AccessRequest
 from governance.requests.states import ItemState
 from tests.builders import BUILDER, Organisation, machine, person, purpose
+from tests.core.log import events_of
 from tests.leases import HOUR, active, decided, fresh, granted, leave, newcomer, started
 from tests.provisioning.things import Scripted
 from tests.rules.sql import columns, insert, run
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
 
@@ -50,7 +52,8 @@ class TestAGrantInsertedPastTheProduct:
         ["ends_at", "starts_at", "accountable_owner_id", "purpose_id", "basis", "identity_id", "entitlement_id"],
     )
     def test_has_what_a_lease_must_have(self, grant: Grant, column: str) -> None:
-        values = columns(grant, starts_at=grant.ends_at, ends_at=grant.ends_at + HOUR, **{column: None})
+        later = {"starts_at": grant.ends_at, "ends_at": grant.ends_at + HOUR}
+        values = columns(grant, **{**later, column: None})
         with pytest.raises(IntegrityError, match=f'null value in column "{column}"'):
             insert(values)
 
@@ -72,7 +75,7 @@ class TestAGrantInsertedPastTheProduct:
 
     @pytest.mark.parametrize("length", [timedelta(), -HOUR])
     def test_ends_after_it_starts(self, grant: Grant, length: timedelta) -> None:
-        with pytest.raises(IntegrityError, match="rule_01_grant_ends_after_it_starts|range lower bound"):
+        with pytest.raises(IntegrityError, match=r"rule_01_grant_ends_after_it_starts|range lower bound"):
             insert(columns(grant, starts_at=grant.ends_at, ends_at=grant.ends_at + length))
 
     def test_does_not_outlast_its_purpose(self, grant: Grant, org: Organisation) -> None:
@@ -127,8 +130,8 @@ class TestAGrantChangedPastTheProduct:
                 run("UPDATE governance_grant SET state = %s WHERE id = %s", state, grant.pk)
 
     def test_is_not_answered_for_by_somebody_who_has_ended(self, grant: Grant) -> None:
+        gone = person(state="ended")
         with pytest.raises(IntegrityError, match="rests on an active purpose, an owner"):
-            gone = person(state="ended")
             run("UPDATE governance_grant SET accountable_owner_id = %s WHERE id = %s", gone.pk, grant.pk)
 
     def test_ends_earlier_at_will(self, grant: Grant) -> None:
@@ -141,10 +144,10 @@ class TestWhatALeaseRestsOn:
         make: Callable[..., Grant] = request.param
         return make(org)
 
-    def test_stays_active_while_the_lease_lasts(self, standing: Grant) -> None:
+    @pytest.mark.parametrize("state", sorted(set(PurposeState) - {PurposeState.ACTIVE}))
+    def test_stays_active_while_the_lease_lasts(self, standing: Grant, state: str) -> None:
         with pytest.raises(IntegrityError, match=r"a purpose stays active while grants rest on it.*\(rule 1\)"):
-            retire(standing.purpose)
-        assert Purpose.objects.get(pk=standing.purpose_id).state == PurposeState.ACTIVE
+            run("UPDATE governance_purpose SET state = %s", state)
 
     @pytest.mark.parametrize("column", ["ends_at", "review_at"])
     def test_does_not_end_before_the_lease(self, standing: Grant, column: str) -> None:
@@ -218,8 +221,28 @@ class TestALease:
         assert grant.state_reason
 
 
-def submitted(org: Organisation) -> AccessRequest:
-    return org.submit()
+@pytest.mark.django_db(transaction=True)
+class TestACommit:
+    """The same once more with a transaction that really ends: until then everything may be half done."""
+
+    def test_retires_no_purpose_on_which_leases_rest(self, org: Organisation) -> None:
+        grant = granted(org)
+        with pytest.raises(IntegrityError, match=r"a purpose stays active while grants rest on it.*\(rule 1\)"):
+            retire(grant.purpose)
+        assert Purpose.objects.get(pk=grant.purpose_id).state == PurposeState.ACTIVE
+
+    def test_ends_nobody_on_whom_leases_rest(self, org: Organisation) -> None:
+        grant = granted(org)
+        for who in (grant.identity, grant.accountable_owner):
+            with pytest.raises(IntegrityError, match="an identity ends with the grants it holds"):
+                end_alone(who)
+            assert not Identity.objects.filter(state=Status.ENDED).exists()
+
+
+@unit_of_work()
+def end_alone(who: Identity) -> None:
+    for row in locked_all(Identity.objects.filter(pk=who.pk)):
+        move(row, Status.ENDED, actor=BUILDER, why="Left", now=timezone.now())
 
 
 class TestAnOwnerWhoEnds:
@@ -232,6 +255,4 @@ class TestAnOwnerWhoEnds:
         assert all("owner_changed" in self.acts(grant) for grant in grants)
 
     def acts(self, grant: Grant) -> str:
-        from tests.core.log import events_of
-
         return " ".join(event["action"] for event in events_of(grant.pk))

@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -26,9 +25,10 @@ from governance.grants.states import LIVE, OVER, UNPROVEN, WAITING, GrantState
 from governance.provisioning.actions import claim, record
 from governance.provisioning.calls import Job, perform
 from governance.provisioning.models import ProvisioningTask
-from tests.builders import Organisation, purpose, step_ids
+from tests.builders import Organisation, entitlement, purpose, step_ids, system
 from tests.leases import MINUTE, approve, give_back, newcomer, security, take_away, work
 from tests.provisioning.things import Scripted, raises
+from tests.rules.sql import commit_so_far
 
 PURPOSES = 3
 chosen = st.integers(min_value=0, max_value=7)
@@ -38,13 +38,15 @@ class Leases(RuleBasedStateMachine):
     """Everything that can happen to one account's access to one entitlement."""
 
     org: ClassVar[Organisation]
-    purposes: ClassVar[list[Any]]
     memory: ClassVar[Scripted]
     watch: ClassVar[Any]
 
     def __init__(self) -> None:
         super().__init__()
         self.now = timezone.now()
+        self.org.system = system(self.org.owner)
+        self.org.entitlement = entitlement(self.org.system, self.org.owner)
+        self.purposes = [purpose(self.org.owner, self.org.entitlement) for _ in range(PURPOSES)]
         self.holder = newcomer(self.org)
         self.jobs: list[Job] = []
         self.level: tuple[bool, int] = (False, 0)
@@ -116,8 +118,7 @@ class Leases(RuleBasedStateMachine):
 
     @invariant()
     def the_triggers_agree(self) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+        commit_so_far()
 
     @invariant()
     def it_is_wanted_exactly_while_a_lease_supports_it(self) -> None:
@@ -218,8 +219,6 @@ class Trouble:
 @pytest.mark.parametrize(("examples", "steps"), [(12, 25), pytest.param(250, 50, marks=pytest.mark.long)])
 def test_leases_on_one_assignment(examples: int, steps: int, memory: Scripted) -> None:
     Leases.org, Leases.memory, Leases.watch = Organisation("manager"), memory, security()
-    others = [purpose(Leases.org.owner, Leases.org.entitlement) for _ in range(PURPOSES - 1)]
-    Leases.purposes = [Leases.org.purpose, *others]
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Leases,
         settings=settings(
