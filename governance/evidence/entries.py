@@ -36,6 +36,7 @@ class EntryKind(StrEnum):
     REMOVAL_CALLED = "removal_called"
     REMOVAL_FAILED = "removal_failed"
     REMOVED = "removed"
+    SUPPORTED = "supported"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from governance.audit.models import AuditEvent, AuditLeaf
 from governance.audit.queries import events_of
 from governance.evidence.entries import Chain, Entry, EntryKind
 from governance.grants.models import Grant
+from governance.grants.states import STANDS_ON
 from governance.notifications.models import Notification
 from governance.policy.models import PolicyDecision
 from governance.provisioning.models import ProvisioningTask
@@ -48,6 +49,7 @@ ACTIONS: Mapping[str, EntryKind] = {
 MOST = 200
 """Events, tasks and looks that are read of one subject; a removal that is tried for months has more."""
 
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -141,7 +143,7 @@ class _Told:
 
     def __init__(
         self,
-        events: Iterable[AuditEvent],
+        events: Collection[AuditEvent],
         tasks: Mapping[UUID, ProvisioningTask],
         looks: list[Verification],
     ) -> None:
@@ -150,14 +152,13 @@ class _Told:
         self._decisions = {str(row.pk): row for row in decisions}
         self._policy = {str(row.pk): row for row in PolicyDecision.objects.filter(pk__in=named)}
         self._tasks, self._looks = tasks, looks
+        self._ended = max((event.at for event in events if ACTIONS[event.action] == EntryKind.ENDED), default=FOREVER)
 
     def entry(self, event: AuditEvent) -> Entry:
         """The record that an event makes."""
         said, facts = event.content, _facts(event)
         task = self._tasks.get(event.subject_id)
-        kind = ACTIONS[event.action]
-        if kind == EntryKind.CALLED and task is not None and task.operation == Operation.REVOKE:
-            kind = EntryKind.REMOVAL_CALLED
+        kind = _kind(event, task)
         return Entry(
             kind=kind,
             at=_called_at(task, event.at) if kind in CALLS else event.at,
@@ -173,9 +174,20 @@ class _Told:
 
     def _seen(self, kind: EntryKind, at: datetime) -> Verification | None:
         """The last look before a grant was moved by what it showed."""
-        observed = SHOWN.get(kind)
-        fitting = [look for look in self._looks if observed and look.observation in observed and look.at <= at]
+        since = BEGINNING if kind == EntryKind.PRESENT else self._ended
+        shown = SHOWN.get(kind, ())
+        fitting = [look for look in self._looks if look.observation in shown and since <= look.at <= at]
         return fitting[-1] if fitting else None
+
+
+def _kind(event: AuditEvent, task: ProvisioningTask | None) -> EntryKind:
+    """What the event says has happened; two of them say one thing or another."""
+    kind = ACTIONS[event.action]
+    if kind == EntryKind.CALLED and task is not None and task.operation == Operation.REVOKE:
+        return EntryKind.REMOVAL_CALLED
+    if kind == EntryKind.REMOVED and str(_facts(event).get("state_reason", "")).startswith(STANDS_ON):
+        return EntryKind.SUPPORTED
+    return kind
 
 
 CALLS = frozenset({EntryKind.CALLED, EntryKind.REMOVAL_CALLED})

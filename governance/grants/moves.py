@@ -22,7 +22,7 @@ from governance.core.wake import after_commit
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
 from governance.grants.rules import Reminder
-from governance.grants.states import STANDING, UNPROVEN, Basis, GrantState
+from governance.grants.states import STANDING, STANDS_ON, UNPROVEN, Basis, GrantState
 from governance.identities.models import Identity
 from governance.notifications.moves import Notice, notify
 from governance.policy.models import PolicyDecision
@@ -194,9 +194,9 @@ def _rest_on_others(grants: Sequence[Grant], *, actor: Actor, now: datetime) -> 
         grants,
         GrantState.REVOKED,
         actor=actor,
-        why="The access stands on another live grant",
+        why=f"{STANDS_ON} another live grant",
         now=now,
-        each=lambda grant: {"state_reason": f"The access stands on {support[grant.assignment_id]}"},
+        each=lambda grant: {"state_reason": f"{STANDS_ON} {support[grant.assignment_id]}"},
     )
 
 

@@ -41,6 +41,9 @@ WAITING = frozenset({GrantState.APPROVED, GrantState.SCHEDULED})
 NOT_STARTED = WAITING | {GrantState.CANCELLED}
 """States in which nothing was provisioned, or ever will be."""
 
+STANDS_ON = "The access stands on"
+"""How the reason of a revoked grant begins where nothing was removed: other live grants, then named, support it."""
+
 STANDING = LIVE | {GrantState.SUSPENDED}
 """States that an end leads out of, into revoking."""
 

@@ -26,6 +26,7 @@ GRANT = {
     "revoking": Mark("leave", "Revoking, asked of the system", "warn"),
     "revocation_failed": Mark("alert", "Removal not verified", "bad"),
     "revoked": Mark("seal", "Revoked, verified absent", "ok"),
+    "supported": Mark("arrow", "Over, the access stands on another lease"),
     "cancelled": Mark("cross", "Cancelled"),
 }
 

@@ -167,7 +167,7 @@ def blame(form: Form, refusal: Invalid) -> None:
 
 
 def _to_sign_in(request: Any) -> HttpResponseBase:
-    """To the sign-in page and back; a fragment would otherwise be filled with it, and a form sent by following a link."""
+    """To the sign-in page and back. A fragment must not be filled with it, nor a form be sent by following a link."""
     if request.htmx:
         page = redirect_to_login(request.htmx.current_url_abs_path or "/")
         return HttpResponseClientRedirect(page["Location"])

@@ -166,9 +166,11 @@ def _seen(entry: Entry) -> str:
 
 
 def _removed(entry: Entry) -> Words:
-    if entry.verification is None:
-        return "Ended, the access stands", entry.facts.get("state_reason") or entry.why, ""
     return "Revoked, verified absent", _seen(entry), ""
+
+
+def _supported(entry: Entry) -> Words:
+    return "Over, nothing was removed", f"{entry.facts['state_reason']}.", ""
 
 
 def _ended(entry: Entry) -> Words:
@@ -202,6 +204,7 @@ DRAWN: Mapping[EntryKind, tuple[str, str, Callable[[Entry], Words]]] = {
     EntryKind.REMOVAL_CALLED: ("leave", "warn", _removal_called),
     EntryKind.REMOVAL_FAILED: ("alert", "bad", _told("Removal not verified")),
     EntryKind.REMOVED: ("seal", "ok", _removed),
+    EntryKind.SUPPORTED: ("arrow", "", _supported),
 }
 
 UNPROVEN = frozenset({EntryKind.ENDED, EntryKind.REMOVAL_CALLED, EntryKind.REMOVAL_FAILED, EntryKind.CALL_FAILED})

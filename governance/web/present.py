@@ -9,7 +9,7 @@ from governance.approvals.states import StepState
 from governance.catalog.states import Risk
 from governance.core.actor import Actor
 from governance.grants.models import Grant
-from governance.grants.states import STANDING
+from governance.grants.states import STANDING, STANDS_ON, GrantState
 from governance.identities.models import Identity
 from governance.identities.states import Kind
 from governance.policy.models import PolicyDecision
@@ -78,7 +78,13 @@ def purpose(row: Purpose) -> Named:
 
 
 def shown_state(grant: Grant, now: datetime) -> str:
-    """The grant's state as a page says it: *ended* from the end on, whether or not a worker has run (rule 4)."""
+    """The grant's state as a page says it.
+
+    *Ended* from the end on, whether or not a worker has run (rule 4); *supported* where the grant is over and its
+    access stands on other leases.
+    """
+    if grant.state == GrantState.REVOKED and grant.state_reason.startswith(STANDS_ON):
+        return "supported"
     return "ended" if grant.state in STANDING and grant.ends_at <= now else grant.state
 
 

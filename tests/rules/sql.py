@@ -1,12 +1,15 @@
 """The database asked past the product, as somebody with a SQL prompt would."""
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
 from django.db import connection, transaction
 
 from governance.grants.models import Grant
+
+_numbers = count(1_000_000)
 
 
 def run(statement: str, *values: Any) -> int:
@@ -29,7 +32,7 @@ def commit_so_far() -> None:
 def columns(grant: Grant, **changes: Any) -> dict[str, Any]:
     """The columns of a copy of the grant, with the changes."""
     values: dict[str, Any] = Grant.objects.filter(pk=grant.pk).values().get()
-    return {**values, "id": uuid4(), "number": values["number"] + 1_000_000, **changes}
+    return {**values, "id": uuid4(), "number": next(_numbers), **changes}
 
 
 def insert(values: Mapping[str, Any]) -> None:

@@ -31,6 +31,8 @@ from tests.provisioning.things import Scripted, raises
 from tests.rules.sql import commit_so_far
 
 PURPOSES = 3
+SHORTEST = timedelta(microseconds=1)
+"""What a lease lasts that begins and ends at the same moment."""
 chosen = st.integers(min_value=0, max_value=7)
 
 
@@ -162,7 +164,7 @@ class Leases(RuleBasedStateMachine):
         for grant in self.grants([GrantState.REVOKED]).exclude(pk__in=self.over):
             assignment = Assignment.objects.get(pk=grant.assignment_id)
             look = last_seen([assignment.pk]).get(assignment.pk)
-            proven = look is not None and look.observation == Observation.ABSENT and look.at >= grant.ends_at
+            proven = look is not None and look.observation == Observation.ABSENT and look.at >= grant.ends_at - SHORTEST
             proven = proven and look is not None and look.generation == assignment.generation
             assert proven or any(name in grant.state_reason for name in support)
             self.over.add(grant.pk)
@@ -216,7 +218,7 @@ class Trouble:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("examples", "steps"), [(12, 25), pytest.param(250, 50, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("examples", "steps"), [(12, 25), pytest.param(150, 40, marks=pytest.mark.long)])
 def test_leases_on_one_assignment(examples: int, steps: int, memory: Scripted) -> None:
     Leases.org, Leases.memory, Leases.watch = Organisation("manager"), memory, security()
     run_state_machine_as_test(  # type: ignore[no-untyped-call]

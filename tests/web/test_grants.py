@@ -8,6 +8,7 @@ from django.utils import timezone
 from governance.access.states import Observation
 from governance.grants import actions
 from governance.grants.models import Grant
+from governance.grants.states import GrantState
 from tests import builders
 from tests.builders import Organisation
 from tests.web.conftest import Visit
@@ -51,5 +52,64 @@ class TestGrantPage:
         assert "Ended, but removal is not verified" in text
         assert "Revoked, verified absent" not in text
 
+    def test_never_says_that_access_is_gone_which_stands_on_another_lease(
+        self, org: Organisation, visit: Visit, grant: Grant
+    ) -> None:
+        why = builders.purpose(org.owner, org.entitlement, name="Another reason")
+        other = builders.live_grant(org.submit(purpose_id=why.pk))
+        actions.hand_back(grant_id=grant.pk, actor=builders.actor(org.requester), reason="", now=timezone.now())
+        text = page(visit(org.requester), "grant-detail", grant)
+        assert f"The access stands on {other}." in text
+        assert "Over, the access stands on another lease" in text
+        assert "verified absent" not in text
+
     def test_is_not_there_for_strangers(self, org: Organisation, visit: Visit, grant: Grant) -> None:
         assert visit(org.stranger).get(reverse("grant-detail", args=[grant.pk])).status_code == 404
+
+
+class TestEnding:
+    def test_without_a_reason_is_refused_beside_the_field(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        response = visit(org.owner).post(reverse("grant-revoke", args=[grant.pk]), {"reason": " "})
+        assert response.status_code == 422
+        assert "Say why: the holder and the owner read it." in response.content.decode()
+        grant.refresh_from_db()
+        assert grant.state == GrantState.ACTIVE
+
+    def test_takes_the_grant_to_revoking(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        response = visit(org.owner).post(
+            reverse("grant-revoke", args=[grant.pk]), {"reason": "No longer so."}, follow=True
+        )
+        assert f"{grant} is revoked." in response.content.decode()
+        assert "Ended early by Owner" in response.content.decode()
+        grant.refresh_from_db()
+        assert grant.state == GrantState.REVOKING
+
+    def test_by_its_holder_needs_no_reason(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        visit(org.requester).post(reverse("grant-hand-back", args=[grant.pk]), {})
+        grant.refresh_from_db()
+        assert grant.state == GrantState.REVOKING
+
+    def test_needs_its_token(self, org: Organisation, grant: Grant) -> None:
+        client = Client(enforce_csrf_checks=True)
+        assert org.requester.user is not None
+        client.force_login(org.requester.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        assert client.post(reverse("grant-hand-back", args=[grant.pk]), {}).status_code == 403
+        grant.refresh_from_db()
+        assert grant.state == GrantState.ACTIVE
+
+
+class TestList:
+    def test_filters_by_state_kind_and_words(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        client = visit(org.requester)
+        for query in ({"state": "live"}, {"state": "active"}, {"kind": "person"}, {"q": f"role {grant}"}):
+            assert [row.url for row in client.get("/grants/", query).context["rows"]] == [
+                reverse("grant-detail", args=[grant.pk])
+            ]
+        for query in ({"state": "unproven"}, {"kind": "agent"}, {"q": "nothing like it"}):
+            assert client.get("/grants/", query).context["rows"] == []
+
+    def test_answers_htmx_with_the_whole_page(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        """Its filters pick the results out of it."""
+        text = visit(org.requester).get("/grants/", headers={"HX-Request": "true"}).content.decode()
+        assert "<html" in text
+        assert 'id="results"' in text

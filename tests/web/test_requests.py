@@ -40,7 +40,7 @@ def filled(org: Organisation, **changes: Any) -> dict[str, Any]:
 
 def beside(response: Any, field: str) -> str:
     """The error that stands beside a field."""
-    text = response.content.decode()
+    text: str = response.content.decode()
     start = text.index(f'id="id_{field}_error"')
     return text[start : text.index("</p>", start)]
 

@@ -1,5 +1,6 @@
-"""Signing in and out, and one's password. What else allauth has is not offered: nobody signs up, and an address
-comes from the source that the identity comes from.
+"""Signing in and out, and one's password.
+
+What else allauth has is not offered: nobody signs up, and an address comes from the source of the identity.
 """
 
 from allauth.account import views as allauth

@@ -1,0 +1,65 @@
+"""Every page in every width and scheme: nothing sticks out, the content policy refuses nothing, axe is content."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.harness.portal import Portal
+
+WIDTHS = (1440, 390)
+SCHEMES = ("light", "dark")
+
+PAGES = {
+    "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/"],
+    "tomas": ["/approvals/"],
+    "oliver": ["/events/", "/grants/", "/requests/"],
+}
+"""Where each visitor goes. From a list they open its first row as well."""
+
+ROW = re.compile(r"^/(requests|grants|approvals|events)/[0-9a-f-]+/$")
+
+
+def opened(page: Page) -> str | None:
+    """The address of the first row of a list."""
+    addresses = page.evaluate("() => [...document.querySelectorAll('main a')].map(link => link.getAttribute('href'))")
+    return next((address for address in addresses if address and ROW.match(address)), None)
+
+
+def faults(page: Page) -> list[str]:
+    """What is wrong with the page as it stands."""
+    found = [
+        f"axe: {fault['id']} at {fault['nodes'][0]['html'][:200]}" for fault in Axe().run(page).response["violations"]
+    ]
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [*found, f"{wide} pixels stick out"] if wide > 0 else found
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+class TestPages:
+    def test_are_whole_and_accessible(self, demonstration: Portal, browser: Browser, width: int, scheme: str) -> None:
+        wrong: dict[str, list[str]] = {}
+        for visitor, addresses in PAGES.items():
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = context.new_page()
+            page.goto(demonstration.url)
+            wrong["sign-in"] = faults(page)
+            page.locator(f"button[name=persona][value={visitor}]").click()
+            for address in addresses:
+                self._visit(page, demonstration.url, address, wrong)
+            context.close()
+        assert not {address: found for address, found in wrong.items() if found}
+
+    def _visit(self, page: Page, base: str, address: str, wrong: dict[str, list[str]]) -> None:
+        refused: list[str] = []
+        page.on("console", lambda message: refused.append(message.text) if message.type == "error" else None)
+        page.goto(base + address)
+        row = opened(page)
+        wrong[address] = [*refused, *faults(page)]
+        if row:
+            page.goto(base + row)
+            wrong[row] = faults(page)

@@ -1,0 +1,97 @@
+"""Sweeps over many leases: a bounded number of statements, and no lease that stops the others."""
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from governance.access.models import Assignment
+from governance.grants import tasks
+from governance.grants.actions import expire_due
+from governance.grants.models import Grant
+from governance.grants.states import GrantState
+from governance.provisioning.models import ProvisioningTask
+from governance.provisioning.states import Operation
+from tests.builders import Organisation
+from tests.core.log import columns_of, events_of, versions_of
+from tests.grants.many import many_started
+from tests.leases import fresh, granted, newcomer, started
+
+pytestmark = pytest.mark.django_db
+
+MOST = 40
+
+
+def statements(act: Any) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        act()
+    return len([query for query in captured if "SAVEPOINT" not in query["sql"]])
+
+
+class TestExpireDue:
+    @pytest.mark.parametrize("count", [2, 500])
+    def test_takes_as_many_statements_for_five_hundred_leases_as_for_two(self, count: int) -> None:
+        grants = many_started(Organisation(), count)
+        now = grants[0].ends_at
+        taken = statements(lambda: expire_due(now=now, limit=500))
+        assert Grant.objects.filter(state=GrantState.REVOKING).count() == count
+        assert ProvisioningTask.objects.open().filter(operation=Operation.REVOKE, generation=2).count() == count
+        assert not Assignment.objects.filter(wanted=True).exists()
+        assert taken <= MOST
+
+    def test_leaves_what_one_at_a_time_leaves(self) -> None:
+        org = Organisation()
+        alone, together = started(org), many_started(org, 3)
+        expire_due(now=max(alone.ends_at, *(grant.ends_at for grant in together)))
+        for grant in together:
+            assert [e["action"] for e in events_of(grant.pk)][-1] == [e["action"] for e in events_of(alone.pk)][-1]
+            assert len(versions_of(grant)) >= 2
+            assert events_of(grant.assignment_id)[-1]["action"] == "assignment.unwanted"  # type: ignore[arg-type]
+            task = ProvisioningTask.objects.open().get(assignment=grant.assignment_id)
+            assert columns_of(task)["state"] == "queued"
+            assert events_of(task.pk)[-1]["action"] == "provisioning_task.queued"
+
+    def test_takes_no_more_assignments_than_its_limit(self) -> None:
+        grants = many_started(Organisation(), 5)
+        assert expire_due(now=grants[0].ends_at, limit=2) == 2
+        assert expire_due(now=grants[0].ends_at, limit=5) == 3
+        assert expire_due(now=grants[0].ends_at) == 0
+
+
+class TestExpire:
+    def test_goes_on_until_nothing_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        grants = many_started(Organisation(), 5)
+        monkeypatch.setattr(tasks, "BATCH", 2)
+        monkeypatch.setattr(tasks.timezone, "now", lambda: grants[0].ends_at)
+        tasks.expire()
+        assert not Grant.objects.filter(state=GrantState.PROVISIONING).exists()
+
+
+class TestActivateDue:
+    def test_is_stopped_by_no_lease_that_cannot_begin(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        org = Organisation()
+        first = granted(org)
+        newcomer(org)
+        second = granted(org)
+        real = tasks.activate
+
+        def worker(grant_id: str) -> None:
+            if grant_id != str(first.pk):
+                real(grant_id)
+
+        monkeypatch.setattr(tasks.activate, "delay", worker)
+        tasks.activate_due()
+        assert fresh(first).state == GrantState.APPROVED
+        assert fresh(second).state == GrantState.PROVISIONING
+
+    def test_waits_for_the_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        sent: list[str] = []
+        monkeypatch.setattr(tasks.activate, "delay", sent.append)
+        grant = granted(Organisation())
+        tasks.activate_due()
+        assert sent == [str(grant.pk)]
+        Grant.objects.filter(pk=grant.pk).update(starts_at=grant.ends_at - (grant.ends_at - timezone.now()) / 2)
+        tasks.activate_due()
+        assert len(sent) == 1

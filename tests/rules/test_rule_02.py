@@ -1,0 +1,226 @@
+"""Rule 2: nobody decides for their own access, whatever hat they wear, and whoever they have put in their place."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from governance.approvals.actions import decide
+from governance.approvals.models import ApprovalStep, Decision
+from governance.approvals.permissions import can
+from governance.approvals.states import StepState, Verdict
+from governance.core.actor import Actor, Role
+from governance.core.errors import Denied, NotFound
+from governance.core.locking import locked_all, unit_of_work
+from governance.core.moves import amend
+from governance.grants.models import Grant
+from governance.grants.states import GrantState
+from governance.identities.models import Identity, Ownership
+from governance.identities.queries import owners_of
+from governance.lifecycle.actions import end_identity
+from governance.policy import actions as policy
+from governance.requests import actions as requests
+from governance.requests.models import AccessRequest
+from governance.requests.rules import Draft
+from tests.builders import (
+    BUILDER,
+    Organisation,
+    account,
+    actor,
+    draft,
+    entitlement,
+    keep,
+    machine,
+    person,
+    purpose,
+    rule,
+    step_ids,
+    team,
+)
+from tests.leases import HOUR, approve, give_back, granted, reject, started
+
+pytestmark = pytest.mark.django_db
+
+
+def asked(step_id: UUID) -> set[Identity]:
+    step = ApprovalStep.objects.get(pk=step_id)
+    return {row.identity for row in step.approvers.filter(ends_at__isnull=True)}
+
+
+def refuses(step_id: UUID, by: Actor) -> None:
+    for verdict in Verdict:
+        with pytest.raises((Denied, NotFound)):
+            decide(step_id=step_id, verdict=verdict, reason="I am", actor=by, now=timezone.now())
+    assert not Decision.objects.filter(step=step_id).exists()
+
+
+class TestARequester:
+    def test_who_owns_the_entitlement_does_not_decide(self) -> None:
+        org = Organisation("entitlement_owner")
+        org.requester = org.owner
+        account(org.owner, org.system)
+        step = step_ids(org.submit())[0]
+        assert asked(step) == set(org.governance)
+        refuses(step, actor(org.owner))
+
+    def test_who_is_their_managers_manager_does_not_decide(self) -> None:
+        org = Organisation("manager")
+        org.requester = person("Chief", manager=org.requester)
+        account(org.requester, org.system)
+        org.manager = person(manager=org.requester)
+        step = step_ids(org.submit())[0]
+        refuses(step, actor(org.requester))
+
+    def test_with_another_identity_does_not_decide_as_that(self) -> None:
+        org = Organisation("entitlement_owner")
+        twin = person("Twin", human=org.requester.human)
+        other = entitlement(org.system, twin)
+        org.purpose = purpose(org.owner, other)
+        step = step_ids(org.submit(entitlement_ids=(other.pk,)))[0]
+        assert twin not in asked(step)
+        refuses(step, actor(twin))
+
+    def test_with_another_identity_does_not_decide_as_both(self) -> None:
+        org = Organisation("entitlement_owner")
+        twin = person("Twin", human=org.requester.human)
+        other = entitlement(org.system, twin)
+        org.purpose = purpose(org.owner, other)
+        step = step_ids(org.submit(entitlement_ids=(other.pk,)))[0]
+        one, two = actor(org.requester), actor(twin)
+        refuses(step, replace(one, identity_ids=one.identity_ids | two.identity_ids))
+
+    def test_who_is_the_only_member_of_the_owning_team_does_not_decide(self) -> None:
+        org = Organisation("security")
+        team("security", org.requester)
+        step = step_ids(org.submit())[0]
+        assert asked(step) == set(org.governance)
+        refuses(step, actor(org.requester))
+
+    def test_holding_every_role_of_the_portal_does_not_decide(self) -> None:
+        org = Organisation("manager")
+        step = step_ids(org.submit())[0]
+        refuses(step, actor(org.requester, *Role))
+
+    def test_may_withdraw_and_hand_back(self) -> None:
+        org = Organisation("manager")
+        request = org.submit()
+        mine = actor(org.requester)
+        assert requests.withdraw(request_id=request.pk, actor=mine, reason="", now=timezone.now()).state == "withdrawn"
+
+    @pytest.mark.parametrize("stage", [granted, started])
+    def test_may_give_back_what_has_begun_and_what_has_not(self, stage: Callable[..., Grant]) -> None:
+        grant = stage(Organisation())
+        assert give_back(grant).state in {GrantState.CANCELLED, GrantState.REVOKING}
+
+
+class TestAMachineIdentity:
+    def submitted(self, org: Organisation, robot: Identity, by: Identity) -> AccessRequest:
+        account(robot, org.system)
+        wish: Draft = draft(robot, org.entitlement, org.purpose)
+        return requests.submit(draft=wish, actor=actor(by), now=timezone.now())
+
+    def test_is_not_decided_for_by_its_owner(self) -> None:
+        org = Organisation("entitlement_owner")
+        robot = machine(org.owner, backup=org.backup)
+        step = step_ids(self.submitted(org, robot, org.owner))[0]
+        assert asked(step) == set(org.governance)
+        refuses(step, actor(org.owner))
+
+    def test_is_not_decided_for_by_its_backup_owner(self) -> None:
+        org = Organisation("manager")
+        robot = machine(org.requester, backup=org.manager)
+        step = step_ids(self.submitted(org, robot, org.requester))[0]
+        assert asked(step) == {org.boss}
+        refuses(step, actor(org.manager))
+
+    def test_is_not_decided_for_by_a_member_of_the_team_that_owns_it(self) -> None:
+        org = Organisation("entitlement_owner")
+        robot = machine(org.requester)
+        pair = team("robots", org.owner, org.stranger)
+        period = {"subject_kind": "identity", "subject_id": robot.pk, "role": "backup_owner"}
+        keep(Ownership(**period, team=pair, starts_at=timezone.now() - HOUR))
+        step = step_ids(self.submitted(org, robot, org.requester))[0]
+        assert asked(step) == set(org.governance)
+        refuses(step, actor(org.owner))
+
+
+class TestAnApprover:
+    def test_of_one_step_does_not_decide_the_next(self) -> None:
+        org = Organisation("manager", "entitlement_owner")
+        other = entitlement(org.system, org.manager)
+        org.purpose = purpose(org.owner, other)
+        first, second = step_ids(org.submit(entitlement_ids=(other.pk,)))
+        approve(first, org.manager)
+        assert asked(second) == set(org.governance)
+        refuses(second, actor(org.manager))
+
+    def test_counts_once_where_two_are_asked_for(self) -> None:
+        org = Organisation("manager")
+        rule(key="POL-TWO", steps=[{"kind": "security", "required": 2}])
+        one, two = person(), person()
+        twin = person("Twin", human=one.human)
+        team("security", one, two, twin)
+        org.submit()
+        security, manager = (ApprovalStep.objects.get(kind=kind).pk for kind in ("security", "manager"))
+        if ApprovalStep.objects.get(pk=security).state != StepState.OPEN:
+            approve(manager, org.manager)
+        approve(security, one)
+        for again in (one, twin):
+            with pytest.raises((Denied, NotFound)):
+                approve(security, again)
+        assert ApprovalStep.objects.get(pk=security).state == StepState.OPEN
+        approve(security, two)
+        assert ApprovalStep.objects.get(pk=security).state == StepState.APPROVED
+
+
+class TestWhoChangedTheRoute:
+    """An administrator could otherwise end the owner, inherit the step, and say yes to anything."""
+
+    def ended_by(self, who: Identity, org: Organisation) -> None:
+        by = actor(who, Role.ADMINISTRATOR)
+        end_identity(identity_id=org.owner.pk, actor=by, reason="Left", now=timezone.now())
+
+    def test_does_not_decide_what_then_falls_to_them(self) -> None:
+        org = Organisation("entitlement_owner")
+        gwen, gus = org.governance
+        run_without_manager(org.owner)
+        step = step_ids(org.submit())[0]
+        self.ended_by(gus, org)
+        assert owners_of("entitlement", org.entitlement.pk, timezone.now()) == [gus]
+        assert asked(step) == {gwen}
+        refuses(step, actor(gus, Role.ADMINISTRATOR))
+        approve(step, gwen)
+
+    def test_decides_what_is_asked_afterwards(self) -> None:
+        org = Organisation("entitlement_owner")
+        _, gus = org.governance
+        run_without_manager(org.owner)
+        self.ended_by(gus, org)
+        step = step_ids(org.submit(now=timezone.now() + timedelta(seconds=1)))[0]
+        assert asked(step) == {gus}
+
+    def test_by_a_new_version_of_policy_does_not_decide(self) -> None:
+        org = Organisation("entitlement_owner")
+        gwen, gus = org.governance
+        org.requester = org.owner
+        account(org.owner, org.system)
+        step = step_ids(org.submit())[0]
+        version = org.rule.versions.get()
+        policy.retire(version_id=version.pk, actor=actor(gwen, Role.ADMINISTRATOR), why="Easier", now=timezone.now())
+        assert not can(actor(gwen), "approve", ApprovalStep.objects.get(pk=step), timezone.now())
+        assert can(actor(gus), "approve", ApprovalStep.objects.get(pk=step), timezone.now())
+
+    def test_but_an_approver_who_asks_back_still_decides(self) -> None:
+        org = Organisation("manager")
+        step = step_ids(org.submit())[0]
+        assert can(actor(org.manager), "approve", ApprovalStep.objects.get(pk=step), timezone.now())
+        reject(step, org.manager)
+
+
+@unit_of_work()
+def run_without_manager(who: Identity) -> None:
+    for row in locked_all(Identity.objects.filter(pk=who.pk)):
+        amend(row, "manager_changed", actor=BUILDER, why="None", now=timezone.now(), manager=None)

@@ -1,0 +1,114 @@
+"""Rule 16: who is asked is whoever answers now. Nothing waits on somebody who left."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from governance.approvals.models import ApprovalStep, StepApprover
+from governance.approvals.states import StepState
+from governance.core.errors import Denied, NotFound
+from governance.core.locking import locked_all, unit_of_work
+from governance.core.moves import amend
+from governance.grants.models import Grant
+from governance.identities.models import Identity
+from governance.identities.queries import governance_is_staffed
+from governance.notifications.models import Notification
+from tests.builders import BUILDER, Organisation, person, step_ids
+from tests.core.log import events_of
+from tests.leases import approve, backed, leave
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def org() -> Organisation:
+    return Organisation()
+
+
+def asked(step_id: Any) -> list[Identity]:
+    rows = StepApprover.objects.filter(step=step_id, ends_at__isnull=True).select_related("identity")
+    return sorted((row.identity for row in rows), key=str)
+
+
+@unit_of_work()
+def managed_by(who: Identity, manager: Identity) -> None:
+    for row in locked_all(Identity.objects.filter(pk=who.pk)):
+        amend(row, "manager_changed", actor=BUILDER, why="Moved", now=timezone.now(), manager=manager)
+
+
+class TestAnApproverWhoLeft:
+    def test_is_replaced_by_the_next_in_line(self, org: Organisation) -> None:
+        step = step_ids(org.submit())[0]
+        assert asked(step) == [org.manager]
+        leave(org.manager)
+        assert asked(step) == [org.boss]
+        with pytest.raises(Denied):
+            approve(step, org.manager)
+        approve(step, org.boss)
+
+    def test_is_replaced_by_the_backup_of_what_they_own(self, org: Organisation) -> None:
+        backed(org.entitlement, org.backup)
+        first, second = step_ids(org.submit())
+        approve(first, org.manager)
+        leave(org.owner)
+        assert asked(second) == [org.backup]
+        approve(second, org.backup)
+        assert Grant.objects.exists()
+
+    def test_is_not_asked_by_a_step_that_opens_later(self, org: Organisation) -> None:
+        first, second = step_ids(org.submit())
+        leave(org.owner)
+        approve(first, org.manager)
+        assert asked(second) == [org.boss]
+
+    def test_leaves_a_record_of_who_was_asked_and_of_the_change(self, org: Organisation) -> None:
+        step = step_ids(org.submit())[0]
+        leave(org.manager)
+        ended = StepApprover.objects.get(step=step, identity=org.manager)
+        assert ended.ends_at is not None
+        assert [event["action"] for event in events_of(step)].count("approval_step.asked") == 2
+        assert Notification.objects.filter(recipient=org.boss, subject_id=step).exists()
+
+    def test_has_their_decisions_stand(self, org: Organisation) -> None:
+        first, second = step_ids(org.submit())
+        approve(first, org.manager)
+        leave(org.manager)
+        approve(second, org.owner)
+        assert Grant.objects.exists()
+        assert ApprovalStep.objects.get(pk=first).state == StepState.APPROVED
+
+
+class TestWhoeverAnswersNow:
+    def test_is_no_longer_the_old_manager(self, org: Organisation) -> None:
+        step = step_ids(org.submit())[0]
+        managed_by(org.requester, person("New manager"))
+        with pytest.raises(Denied):
+            approve(step, org.manager)
+
+    def test_is_not_somebody_who_was_never_asked(self, org: Organisation) -> None:
+        step = step_ids(org.submit())[0]
+        with pytest.raises(NotFound):
+            approve(step, org.stranger)
+
+    def test_is_not_a_member_of_the_team_from_before(self, org: Organisation) -> None:
+        gwen, gus = org.governance
+        managed_by(org.requester, gwen)
+        step = step_ids(org.submit())[0]
+        leave(gwen)
+        assert asked(step) == [gus]
+
+    def test_is_nobody_on_leave(self, org: Organisation) -> None:
+        org.manager = person(manager=org.boss, state="on_leave")
+        managed_by(org.requester, org.manager)
+        step = step_ids(org.submit())[0]
+        assert asked(step) == [org.boss]
+
+
+class TestTheGovernanceTeam:
+    def test_is_short_with_one_active_member(self, org: Organisation) -> None:
+        now = timezone.now()
+        assert governance_is_staffed(now)
+        leave(org.governance[0])
+        assert not governance_is_staffed(now + timedelta(seconds=1))
