@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, StepApprover
-from governance.approvals.rules import Asked, Candidates, choose
+from governance.approvals.rules import Asked, Candidates, Place, choose
 from governance.approvals.states import Verdict
 from governance.audit.models import AuditEvent
 from governance.core.subjects import decidable
@@ -30,7 +30,19 @@ def excluded(route: ApprovalRoute, now: datetime) -> frozenset[UUID]:
     return same_human([*parties, *earlier.values_list("decider", flat=True), *_changers(route)])
 
 
-def _changers(route: ApprovalRoute) -> "QuerySet[AuditEvent, UUID]":
+def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> list[tuple[Asked, ...]]:
+    """Whom steps would ask if they were opened one after another now, each decided by whoever is asked alone."""
+    out = frozenset(parties)
+    found = []
+    for place in places:
+        asked = choose(_chain(place, now), out)
+        found.append(asked)
+        if len(asked) == 1:
+            out |= same_human([asked[0].identity_id])
+    return found
+
+
+def _changers(route: ApprovalRoute) -> "QuerySet[AuditEvent, UUID | None]":
     """Who has changed, since the route opened, whom it asks or the policy it rests on (rule 2); read from the log."""
     steps = route.steps.all()
     targets = [*steps.values_list("target_kind", "target_id"), (Identity.NOUN, route.beneficiary_id)]
@@ -48,7 +60,7 @@ def _changers(route: ApprovalRoute) -> "QuerySet[AuditEvent, UUID]":
     return changes.filter(Q(subject_id__in=subjects) | policy).values_list("actor_id", flat=True)
 
 
-def _chain(step: ApprovalStep, now: datetime) -> list[Candidates]:
+def _chain(step: Place, now: datetime) -> list[Candidates]:
     match step.kind:
         case StepKind.SECURITY:
             first = [Candidates("Security", _ids(members(SECURITY_TEAM, now)), fallback=False)]
@@ -60,7 +72,7 @@ def _chain(step: ApprovalStep, now: datetime) -> list[Candidates]:
     return [*first, governance]
 
 
-def _managers(step: ApprovalStep) -> list[Candidates]:
+def _managers(step: Place) -> list[Candidates]:
     """The manager of the person the step is about, then the manager above."""
     person = Identity.objects.select_related("manager__manager").get(pk=step.target_id)
     manager = person.manager
@@ -71,7 +83,7 @@ def _managers(step: ApprovalStep) -> list[Candidates]:
     ]
 
 
-def _owners(step: ApprovalStep, now: datetime) -> list[Candidates]:
+def _owners(step: Place, now: datetime) -> list[Candidates]:
     roles = owners([(step.target_kind, step.target_id)], now)[step.target_kind, step.target_id]
     label = step.target_label
     return [

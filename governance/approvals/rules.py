@@ -2,7 +2,24 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
+
+
+class Place(Protocol):
+    """Whose decision is asked for, about which thing: a step, or the plan of one."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def target_kind(self) -> str: ...
+
+    @property
+    def target_id(self) -> UUID: ...
+
+    @property
+    def target_label(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

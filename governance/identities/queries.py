@@ -7,8 +7,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from governance.core.querysets import PeriodQuerySet
-from governance.core.querysets import covers
+from governance.core.querysets import PeriodQuerySet, covers
 from governance.identities.models import Identity, Ownership, TeamMembership
 from governance.identities.querysets import IdentityQuerySet
 from governance.identities.states import OwnerRole, Status

@@ -8,6 +8,7 @@ from uuid import UUID
 from governance.access.models import Account
 from governance.approvals import moves as approvals
 from governance.approvals.models import Question
+from governance.approvals.queries import foresee
 from governance.catalog.models import Entitlement
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
@@ -17,6 +18,7 @@ from governance.grants.models import Grant
 from governance.identities.models import Identity
 from governance.policy import moves as policy
 from governance.policy.builtin import UNCOVERED
+from governance.policy.consequences import StepSpec
 from governance.policy.queries import Asking, decide_many
 from governance.policy.states import Phase
 from governance.policy.verdicts import Verdict
@@ -53,6 +55,34 @@ def preview(*, draft: Draft, actor: Actor, now: datetime) -> "Proposal":
 def refusals(proposal: "Proposal", now: datetime) -> dict[str, str]:
     """All that is wrong with a proposal, by field, as submission would say it."""
     return dict(problems(proposal.draft, now)) or _refusals(proposal, now)
+
+
+def foreseen(proposal: "Proposal", now: datetime) -> list["Foreseen"]:
+    """Whom each item's steps would ask, by name, if this were submitted now."""
+    parties = queries.parties(proposal.requester.pk, proposal.beneficiary.pk, now)
+    routes = []
+    for entitlement, verdict in proposal.verdicts:
+        plans = [_plan(step, proposal, entitlement, now) for step in verdict.steps]
+        routes.append((entitlement, plans, foresee(plans, parties, now)))
+    names = Identity.objects.in_bulk({one.identity_id for *_, asked in routes for step in asked for one in step})
+    return [
+        Foreseen(entitlement, plan, tuple(names[one.identity_id].name for one in step))
+        for entitlement, plans, asked in routes
+        for plan, step in zip(plans, asked, strict=True)
+    ]
+
+
+def _plan(step: StepSpec, proposal: "Proposal", entitlement: Entitlement, now: datetime) -> approvals.StepPlan:
+    return queries.plan(step, proposal.beneficiary, entitlement, proposal.purpose, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A step to be, and the names of those it would ask."""
+
+    entitlement: Entitlement
+    plan: approvals.StepPlan
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ from governance.core.subjects import Description
 from governance.grants import moves as grants
 from governance.grants.states import Basis
 from governance.identities.models import Identity
-from governance.identities.queries import accountable_owner, answerable_for, same_human
+from governance.identities.queries import accountable_owner
 from governance.notifications.moves import Notice, notify
 from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.queries import parties
 from governance.requests.states import ItemState, RequestState
 
 POLICY = Actor.system("policy")
@@ -105,8 +106,7 @@ class ItemSubject:
     def parties(self, subject_id: UUID, now: datetime) -> frozenset[UUID]:
         """Requester, beneficiary, and whoever owns the beneficiary: all identities of those humans (rule 2)."""
         request = AccessRequest.objects.get(items=subject_id)
-        near = same_human({request.requester_id, request.beneficiary_id})
-        return near | answerable_for(request.beneficiary_id, now)
+        return parties(request.requester_id, request.beneficiary_id, now)
 
     def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
         """Carry the route's outcome out on the item."""

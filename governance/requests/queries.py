@@ -14,7 +14,7 @@ from governance.catalog.querysets import EntitlementQuerySet
 from governance.core.actor import Actor
 from governance.core.models import Governed
 from governance.identities.models import Identity
-from governance.identities.queries import accountable_owner, owned_ids
+from governance.identities.queries import accountable_owner, answerable_for, owned_ids, same_human
 from governance.identities.querysets import IdentityQuerySet
 from governance.identities.states import MACHINE_KINDS
 from governance.policy.consequences import StepSpec
@@ -87,6 +87,11 @@ def plan(step: StepSpec, beneficiary: Identity, entitlement: Entitlement, purpos
             return _about("purpose", purpose, step)
         case _:
             return _about("identity", beneficiary, step)
+
+
+def parties(requester_id: UUID, beneficiary_id: UUID, now: datetime) -> frozenset[UUID]:
+    """Whose own access it is: requester, beneficiary and its owners, with all identities of those humans (rule 2)."""
+    return same_human({requester_id, beneficiary_id}) | answerable_for(beneficiary_id, now)
 
 
 def _about(target_kind: str, target: Governed, step: StepSpec) -> StepPlan:

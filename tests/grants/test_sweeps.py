@@ -21,7 +21,7 @@ from tests.leases import fresh, granted, newcomer, started
 
 pytestmark = pytest.mark.django_db
 
-MOST = 40
+MOST = 24
 
 
 def statements(act: Any) -> int:

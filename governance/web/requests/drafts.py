@@ -12,7 +12,7 @@ from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Purpose
 from governance.requests import actions, queries
-from governance.requests.actions import Proposal
+from governance.requests.actions import Foreseen, Proposal
 from governance.web import present
 from governance.web.requests.forms import ME, OWNED, UNTIL, RequestForm, seconds, terms
 from governance.web.shapes import Reason, Step
@@ -197,7 +197,7 @@ def _judged(proposal: Proposal, refusals: Mapping[str, str], now: datetime) -> L
         tone="bad" if denied else "ok",
         headline=said[0],
         headline_more=said[1],
-        steps=[] if denied else _steps(proposal),
+        steps=[] if denied else _steps(proposal, now),
         reasons=_reasons(verdicts),
         wrong=list(refusals.values()),
     )
@@ -214,25 +214,16 @@ def _headline(verdicts: Sequence[Verdict], refusals: int, *, denied: bool) -> tu
     return "Policy allows this", f"with {present.number(steps).lower()} approval{'' if steps == 1 else 's'}."
 
 
-def _steps(proposal: Proposal) -> list[Step]:
+def _steps(proposal: Proposal, now: datetime) -> list[Step]:
     """Who would be asked, item by item."""
-    return [
-        _step(StepKind(spec.kind), entitlement, proposal, named=len(proposal.verdicts) > 1)
-        for entitlement, verdict in proposal.verdicts
-        for spec in verdict.steps
-    ]
+    several = len(proposal.verdicts) > 1
+    return [_step(one, named=several) for one in actions.foreseen(proposal, now)]
 
 
-def _step(kind: StepKind, entitlement: Entitlement, proposal: Proposal, *, named: bool) -> Step:
-    about = {
-        StepKind.MANAGER: proposal.beneficiary.name,
-        StepKind.IDENTITY_OWNER: proposal.beneficiary.name,
-        StepKind.PURPOSE_OWNER: proposal.purpose.name,
-        StepKind.ENTITLEMENT_OWNER: entitlement.name,
-        StepKind.SYSTEM_OWNER: entitlement.system.name,
-    }
-    of = f"of {about[kind]}" if kind in about else ""
-    return Step(StepState.WAITING, kind.label, of, note=f"for {entitlement.name}" if named else "")
+def _step(one: Foreseen, *, named: bool) -> Step:
+    who = " or ".join(one.names) or "nobody can be asked yet"
+    note = f"for {one.entitlement.name}" if named else ""
+    return Step(StepState.WAITING, StepKind(one.plan.kind).label, who, note=note)
 
 
 def _reasons(verdicts: Sequence[Verdict]) -> list[Reason]:
