@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, StepApprover
 from governance.approvals.rules import Asked, Candidates, Place, choose
@@ -42,7 +42,7 @@ def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> 
     return found
 
 
-def _changers(route: ApprovalRoute) -> "QuerySet[AuditEvent, UUID | None]":
+def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     """Who has changed, since the route opened, whom it asks or the policy it rests on (rule 2); read from the log."""
     steps = route.steps.all()
     targets = [*steps.values_list("target_kind", "target_id"), (Identity.NOUN, route.beneficiary_id)]
@@ -57,7 +57,8 @@ def _changers(route: ApprovalRoute) -> "QuerySet[AuditEvent, UUID | None]":
     }
     changes = AuditEvent.objects.filter(at__gte=route.opened_at, actor_id__isnull=False)
     policy = Q(action__startswith=f"{PolicyRuleVersion.NOUN}.")
-    return changes.filter(Q(subject_id__in=subjects) | policy).values_list("actor_id", flat=True)
+    actors = changes.filter(Q(subject_id__in=subjects) | policy).values_list("actor_id", flat=True).distinct()
+    return [actor for actor in actors if actor is not None]
 
 
 def _chain(step: Place, now: datetime) -> list[Candidates]:

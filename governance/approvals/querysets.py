@@ -24,12 +24,15 @@ class StepQuerySet(models.QuerySet[M]):
         return self.filter(Exists(self._asked(identity_ids)))
 
     def _asked(self, identity_ids: Collection[UUID]) -> models.QuerySet[models.Model]:
-        asked = apps.get_model("governance", "StepApprover")
-        return asked._base_manager.filter(step=OuterRef("pk"), identity__in=identity_ids)
+        return self._approvers().filter(identity__in=identity_ids)
 
-    def forsaken(self) -> "StepQuerySet":
+    def _approvers(self) -> models.QuerySet[models.Model]:
+        rows = apps.get_model("governance", "StepApprover")
+        return rows._base_manager.filter(step=OuterRef("pk"))
+
+    def forsaken(self) -> Self:
         """Open steps that ask somebody who may not act any more, or nobody at all."""
-        asked = self.model.approvers.rel.related_model.objects.filter(step=OuterRef("pk"), ends_at__isnull=True)
+        asked = self._approvers().filter(ends_at__isnull=True)
         return self.open().filter(Exists(asked.exclude(identity__state=Status.ACTIVE)) | ~Exists(asked))
 
     def open(self) -> Self:

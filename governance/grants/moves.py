@@ -181,7 +181,7 @@ def end(
     _rest_on_proof(grants, unwanted, actor=actor, why=why, now=now)
 
 
-def _unproven(assignment: Assignment) -> "QuerySet[Grant]":
+def _unproven(assignment: Assignment) -> "GrantQuerySet[Grant]":
     return Grant.objects.unproven().filter(assignment=assignment)
 
 

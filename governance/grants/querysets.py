@@ -15,7 +15,7 @@ class GrantQuerySet(models.QuerySet[M]):
         """Those that support their assignment at the moment."""
         return self.filter(state__in=LIVE, starts_at__lte=at, ends_at__gt=at)
 
-    def supporting(self, now: datetime) -> "GrantQuerySet":
+    def supporting(self, now: datetime) -> Self:
         """Those that an assignment stands on when it is driven: begun, and not over.
 
         Their start is not compared: one that began under the assignment's lock counts, although whoever drives it next
