@@ -97,7 +97,7 @@ def _assignment_for(account: Account, grant: Grant, now: datetime) -> Assignment
 
 
 def _with_what_it_replaces(grant_id: UUID, assignment: Assignment | None) -> Grant:
-    """The grant, held together with those that ended on its assignment and are not proven gone: it takes their place."""
+    """The grant, held with those that ended on its assignment and are not proven gone: it takes their place."""
     ended = Q(assignment=assignment, state__in=UNPROVEN) if assignment else Q()
     rows = Grant.objects.with_names().select_related("policy_decision").filter(Q(pk=grant_id) | ended)
     return next(grant for grant in locked_all(rows) if grant.pk == grant_id)

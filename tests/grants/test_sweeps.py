@@ -64,7 +64,7 @@ class TestExpire:
     def test_goes_on_until_nothing_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
         grants = many_started(Organisation(), 5)
         monkeypatch.setattr(tasks, "BATCH", 2)
-        monkeypatch.setattr(tasks.timezone, "now", lambda: grants[0].ends_at)
+        monkeypatch.setattr(timezone, "now", lambda: grants[0].ends_at)
         tasks.expire()
         assert not Grant.objects.filter(state=GrantState.PROVISIONING).exists()
 

@@ -17,7 +17,7 @@ def run(statement: str, *values: Any) -> int:
     commit_so_far()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
-        met = cursor.rowcount
+        met: int = cursor.rowcount
         commit_so_far()
         return met
 
@@ -31,7 +31,7 @@ def commit_so_far() -> None:
 
 def columns(grant: Grant, **changes: Any) -> dict[str, Any]:
     """The columns of a copy of the grant, with the changes."""
-    values: dict[str, Any] = Grant.objects.filter(pk=grant.pk).values().get()
+    values = Grant.objects.filter(pk=grant.pk).values().get()
     return {**values, "id": uuid4(), "number": next(_numbers), **changes}
 
 

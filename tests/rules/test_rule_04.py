@@ -115,7 +115,7 @@ class TestAnUnprovenRemoval:
     def test_is_seen_by_its_owner_and_by_an_auditor(self, org: Organisation, memory: Scripted) -> None:
         give_back(active(org))
         for who in (actor(org.owner), actor(org.stranger, Role.AUDITOR)):
-            assert visible(who, timezone.now()).unproven().exists()  # type: ignore[attr-defined]
+            assert visible(who, timezone.now()).unproven().exists()
         assert not visible(actor(org.stranger), timezone.now()).exists()
 
 
@@ -144,7 +144,7 @@ class TestTwoLeasesOnOneAccess:
         assert Verification.objects.filter(at__gte=second.starts_at).exists()
 
     def test_that_end_before_and_after_the_sweep_are_both_proven(self, org: Organisation, memory: Scripted) -> None:
-        """The first is over, but not swept, when the second is handed back and its removal proven: nobody would look again."""
+        """The first is over, not swept, when the second is handed back and its removal proven: who would look again?"""
         first = active(org, term=HOUR)
         second = active(org, why=purpose(org.owner, org.entitlement))
         after = first.ends_at + timedelta(seconds=5)

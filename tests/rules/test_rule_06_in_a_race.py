@@ -111,6 +111,7 @@ class TestAnEndAgainstAStart:
         assert str(second) in fresh(first).state_reason
 
     def stands(self, assignment_id: UUID | None) -> bool:
+        assert assignment_id is not None
         assignment = Assignment.objects.get(pk=assignment_id)
         live = Grant.objects.filter(assignment=assignment_id, state__in=LIVE).count()
         open_tasks = ProvisioningTask.objects.open().filter(assignment=assignment_id)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 from django.utils import timezone
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -63,8 +63,8 @@ class Leases(RuleBasedStateMachine):
         wish = {"purpose_id": self.purposes[which].pk, "term": minutes * MINUTE}
         try:
             request = self.org.submit(now=self.now, **wish)
-        except Invalid as refused:
-            assert "already leases" in str(refused)
+        except Invalid:
+            assert self.grants().filter(purpose=self.purposes[which], ends_at__gt=self.now).exists()
             return
         approve(step_ids(request)[0], self.org.manager, now=self.now)
 
@@ -116,7 +116,7 @@ class Leases(RuleBasedStateMachine):
         record(job, evidence, now=self.now, chance=0.0)
         self.looked_again += overdue and self.generation() == before + 1
 
-    # What holds after each step ----------------------------------------------------------------------------------------
+    # What holds after each step --------------------------------------------------------------------------------------
 
     @invariant()
     def the_triggers_agree(self) -> None:
@@ -221,7 +221,7 @@ class Trouble:
 @pytest.mark.parametrize(("examples", "steps"), [(12, 25), pytest.param(150, 40, marks=pytest.mark.long)])
 def test_leases_on_one_assignment(examples: int, steps: int, memory: Scripted) -> None:
     Leases.org, Leases.memory, Leases.watch = Organisation("manager"), memory, security()
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Leases,
         settings=settings(
             max_examples=examples,
@@ -229,6 +229,7 @@ def test_leases_on_one_assignment(examples: int, steps: int, memory: Scripted) -
             deadline=None,
             derandomize=examples < 100,
             database=None,
+            phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -1,6 +1,7 @@
 """Rule 19: all times are UTC, all periods half-open: [starts_at, ends_at)."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -57,7 +58,7 @@ class TestALease:
 class TestAPeriod:
     def test_of_ownership_passes_without_a_gap(self) -> None:
         first, second = person(), person()
-        thing = {"subject_kind": "purpose", "subject_id": uuid4(), "role": "owner"}
+        thing: dict[str, Any] = {"subject_kind": "purpose", "subject_id": uuid4(), "role": "owner"}
         keep(Ownership(**thing, identity=first, starts_at=NOON - HOUR, ends_at=NOON))
         keep(Ownership(**thing, identity=second, starts_at=NOON))
         found = Ownership.objects.filter(subject_id=thing["subject_id"])
