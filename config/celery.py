@@ -36,7 +36,7 @@ TIMETABLE = [
     Beat("grants.activate_due", timedelta(seconds=15), "approved grants that no wake-up reached"),
     Beat("grants.remind", timedelta(minutes=5), "holders and owners learn of an end before it comes"),
     Beat("approvals.expire_due", timedelta(minutes=1), "rule 15: a timeout never means yes"),
-    Beat("approvals.ask_again_due", timedelta(minutes=1), "rule 16: nothing waits on somebody who left"),
+    Beat("approvals.ask_again_due", timedelta(minutes=5), "rule 16: owners change by the clock as well"),
     Beat("lifecycle.end_due", timedelta(minutes=1), "rule 8: an identity's end ends its access within a minute"),
     Beat("audit.seal", timedelta(seconds=5), "an event can be changed unseen only until it is sealed"),
     Beat("audit.check", timedelta(minutes=1), "the colophon says whether the log is what was sealed"),
@@ -55,6 +55,8 @@ app.conf.update(
     broker_transport_options={
         "visibility_timeout": VISIBILITY_TIMEOUT.total_seconds(),
         "global_keyprefix": "leasehold:celery:",
+        "socket_connect_timeout": 1,
+        "socket_timeout": 5,  # longer than the second for which a worker waits for a message at a time
     },
     accept_content=["json"],
     task_serializer="json",

@@ -44,9 +44,15 @@ def configure(*, form: str, level: str) -> None:
     )
 
 
+# Without the frames' local variables: passwords and addresses with secrets pass through them.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False),
+)
+
+
 def _formatter(form: str) -> logging.Formatter:
     last: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [_TRACEBACKS, structlog.processors.JSONRenderer()]
         if form == "json"
         else [structlog.dev.ConsoleRenderer(colors=False)]
     )

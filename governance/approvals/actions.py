@@ -55,7 +55,7 @@ def expire(*, step_id: UUID, now: datetime) -> bool:
     """Close a step that is past its due time. Answers whether it was: safe to run twice or late."""
     _lock_subject(step_id)
     step = locked(ApprovalStep.objects.select_related("route"), step_id)
-    if step.state != StepState.OPEN or step.due_at is None or step.due_at > now:
+    if not ApprovalStep.objects.overdue(now).filter(pk=step.pk).exists():
         return False
     moves.expire(step, actor=TIMEOUT, now=now)
     return True

@@ -5,11 +5,12 @@ Callers hold the subject, then the route, then its steps. What was asked for is 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Question, StepApprover
 from governance.approvals.queries import resolve
+from governance.approvals.rules import STEP_TERM
 from governance.approvals.states import ENDED_STEPS, Provenance, RouteState, StepState, Verdict
 from governance.core.actor import Actor
 from governance.core.events import Event, record
@@ -19,9 +20,6 @@ from governance.core.subjects import decidable
 from governance.identities.models import Identity
 from governance.notifications.moves import Notice, notify
 from governance.policy.models import PolicyDecision
-
-STEP_TERM = timedelta(days=5)
-"""How long an open step waits for its decision before it expires; a timeout never means yes (rule 15)."""
 
 ROUTING = Actor.system("routing")
 POLICY = Actor.system("policy")
@@ -182,6 +180,7 @@ def _event(decision: Decision, label: str, actor: Actor) -> Event:
 
 def _approved(step: ApprovalStep, decision: Decision, *, actor: Actor, now: datetime) -> None:
     if step.decisions.filter(verdict=Verdict.APPROVE).count() < step.required:
+        ask_again(step, why="One of several has decided", now=now)
         return
     move(step, StepState.APPROVED, actor=actor, why=decision.reason, now=now, closed_at=now)
     if not _advance(step.route, actor=actor, now=now):

@@ -1,13 +1,14 @@
 from collections.abc import Collection
+from datetime import datetime
 from typing import Self, TypeVar
 from uuid import UUID
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
+from governance.approvals.rules import STEP_TERM
 from governance.approvals.states import StepState
-from governance.identities.states import Status
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -30,10 +31,15 @@ class StepQuerySet(models.QuerySet[M]):
         rows = apps.get_model("governance", "StepApprover")
         return rows._base_manager.filter(step=OuterRef("pk"))
 
-    def forsaken(self) -> Self:
-        """Open steps that ask somebody who may not act any more, or nobody at all."""
-        asked = self._approvers().filter(ends_at__isnull=True)
-        return self.open().filter(Exists(asked.exclude(identity__state=Status.ACTIVE)) | ~Exists(asked))
+    def overdue(self, now: datetime) -> Self:
+        """Steps that nobody decided in time, and those whose question nobody answered for as long as a step waits.
+
+        While a question waits, the step's own clock stands, so the question has one of its own.
+        """
+        asked = apps.get_model("governance", "Question")._base_manager.filter(step=OuterRef("pk"))
+        unanswered = asked.filter(answered_at__isnull=True, asked_at__lte=now - STEP_TERM)
+        late = Q(state=StepState.OPEN, due_at__lte=now)
+        return self.filter(late | Q(state=StepState.RETURNED) & Exists(unanswered))
 
     def open(self) -> Self:
         """Steps that wait for a decision."""

@@ -2,8 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
+
+STEP_TERM = timedelta(days=5)
+"""How long an open step waits for its decision before it expires; a timeout never means yes (rule 15)."""
 
 
 class Place(Protocol):

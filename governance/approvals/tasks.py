@@ -17,8 +17,8 @@ def expire(step_id: str) -> None:
 
 @shared_task(name="approvals.expire_due")
 def expire_due() -> None:
-    """Find the steps that nobody answered in time."""
-    due = ApprovalStep.objects.open().filter(due_at__lte=timezone.now()).order_by("due_at")
+    """Find the steps that nobody answered in time, and those whose question nobody did."""
+    due = ApprovalStep.objects.overdue(timezone.now()).order_by("due_at")
     for pk in due.values_list("pk", flat=True)[:BATCH]:
         expire.delay(str(pk))
 
@@ -31,6 +31,6 @@ def ask_again(step_id: str) -> None:
 
 @shared_task(name="approvals.ask_again_due")
 def ask_again_due() -> None:
-    """Find the steps that ask nobody, or somebody who has left while the step was being opened (rule 16)."""
-    for pk in ApprovalStep.objects.forsaken().order_by("due_at").values_list("pk", flat=True)[:BATCH]:
+    """Look again at whom every open step asks: owners and members change by the clock as well (rule 16)."""
+    for pk in ApprovalStep.objects.open().values_list("pk", flat=True).iterator():
         ask_again.delay(str(pk))

@@ -1,11 +1,16 @@
 """Waking a worker. The row is the truth: a sweep finds what no wake-up reached."""
 
+import time
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from celery import current_app
+from celery.exceptions import OperationalError
 from django.db import transaction
+
+SILENCE_SECONDS = 5.0
+_silent_until = 0.0
 
 
 def after_commit(task: str, *args: Any, at: datetime | None = None) -> None:
@@ -22,4 +27,11 @@ def at(moment: datetime, task: str, *args: Any) -> None:
 
 
 def _send(task: str, args: tuple[Any, ...], eta: datetime | None) -> None:
-    current_app.send_task(task, args=[str(arg) for arg in args], eta=eta)
+    global _silent_until  # noqa: PLW0603 - a page must not wait for a dead broker once for each row
+    if time.monotonic() < _silent_until:
+        return
+    try:
+        current_app.send_task(task, args=[str(arg) for arg in args], eta=eta, retry=False)
+    except OperationalError:
+        _silent_until = time.monotonic() + SILENCE_SECONDS
+        raise

@@ -16,6 +16,7 @@ from governance.provisioning.models import ProvisioningTask
 class EntryKind(StrEnum):
     """What a record of a chain says has happened."""
 
+    FOUNDED = "founded"
     REQUESTED = "requested"
     POLICY = "policy"
     APPROVED = "approved"

@@ -17,9 +17,9 @@ from governance.audit.models import AuditEvent, AuditLeaf
 from governance.audit.queries import events_of
 from governance.evidence.entries import Chain, Entry, EntryKind
 from governance.grants.models import Grant
-from governance.grants.states import STANDS_ON
+from governance.grants.states import STANDS_ON, Basis
 from governance.notifications.models import Notification
-from governance.policy.models import PolicyDecision
+from governance.policy.models import PolicyDecision, PolicyRuleVersion
 from governance.provisioning.models import ProvisioningTask
 from governance.provisioning.states import Operation
 from governance.requests.models import AccessRequest, RequestItem
@@ -46,6 +46,11 @@ ACTIONS: Mapping[str, EntryKind] = {
 }
 """The events that a chain is made of; all others restate what one of these says."""
 
+FOUNDED: Mapping[str, EntryKind] = {"grant.approved": EntryKind.FOUNDED}
+"""Where the chain of the founder's grant begins, which rests on no request but on a rule."""
+
+KINDS: Mapping[str, EntryKind] = {**ACTIONS, **FOUNDED}
+
 MOST = 200
 """Events, tasks and looks that are read of one subject; a removal that is tried for months has more."""
 
@@ -57,7 +62,8 @@ def chain_of_grant(grant: Grant) -> Chain:
     """Everything from the request to the verified end of one grant, oldest first."""
     item = RequestItem.objects.filter(pk=grant.source_id).first() if grant.source_kind == RequestItem.NOUN else None
     asked = _of_request([item], item.request_id) if item else []
-    own = _telling([grant.pk])
+    founded = grant.basis == Basis.ADOPTION and grant.source_kind == PolicyRuleVersion.NOUN
+    own = _telling([grant.pk], {*ACTIONS, *FOUNDED} if founded else ACTIONS)
     span = _span(own)
     tasks = _tasks(grant, span)
     return _chain([*asked, *own, *_telling(tasks)], tasks, _looks(grant, span), _reminders(grant))
@@ -87,9 +93,9 @@ def _of_request(items: Iterable[RequestItem], request_id: UUID) -> list[AuditEve
     return _telling([request_id, *ids, *near])
 
 
-def _telling(subject_ids: Collection[UUID]) -> list[AuditEvent]:
+def _telling(subject_ids: Collection[UUID], actions: Collection[str] = ACTIONS.keys()) -> list[AuditEvent]:
     """The events of the subjects that a chain is made of."""
-    return list(events_of(subject_ids).filter(action__in=ACTIONS)[:MOST])
+    return list(events_of(subject_ids).filter(action__in=actions)[:MOST])
 
 
 def _span(own: Iterable[AuditEvent]) -> tuple[datetime, datetime] | None:
@@ -152,7 +158,7 @@ class _Told:
         self._decisions = {str(row.pk): row for row in decisions}
         self._policy = {str(row.pk): row for row in PolicyDecision.objects.filter(pk__in=named)}
         self._tasks, self._looks = tasks, looks
-        self._ended = max((event.at for event in events if ACTIONS[event.action] == EntryKind.ENDED), default=FOREVER)
+        self._ended = max((event.at for event in events if KINDS[event.action] == EntryKind.ENDED), default=FOREVER)
 
     def entry(self, event: AuditEvent) -> Entry:
         """The record that an event makes."""
@@ -182,7 +188,7 @@ class _Told:
 
 def _kind(event: AuditEvent, task: ProvisioningTask | None) -> EntryKind:
     """What the event says has happened; two of them say one thing or another."""
-    kind = ACTIONS[event.action]
+    kind = KINDS[event.action]
     if kind == EntryKind.CALLED and task is not None and task.operation == Operation.REVOKE:
         return EntryKind.REMOVAL_CALLED
     if kind == EntryKind.REMOVED and str(_facts(event).get("state_reason", "")).startswith(STANDS_ON):

@@ -21,7 +21,7 @@ from governance.core.moves import amend, create, move, move_many
 from governance.core.wake import after_commit
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
-from governance.grants.rules import Reminder
+from governance.grants.rules import TIMED_AHEAD, Reminder
 from governance.grants.states import STANDING, STANDS_ON, UNPROVEN, Basis, GrantState
 from governance.identities.models import Identity
 from governance.notifications.moves import Notice, notify
@@ -149,7 +149,8 @@ def start(
     for settled in _settled([assignment]):
         provisioning.again(settled, actor=actor, why=why, now=now)
     _rest_on_others(locked_all(_unproven(assignment)), actor=actor, now=now)
-    after_commit("grants.expire", at=grant.ends_at)
+    if grant.ends_at - now <= TIMED_AHEAD:
+        after_commit("grants.expire", at=grant.ends_at)
     return grant
 
 

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from governance.catalog.models import Entitlement
 from governance.core.actor import Actor, Role
-from governance.core.errors import Denied, NotFound
+from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
@@ -16,6 +16,7 @@ from governance.identities.models import Identity
 from governance.identities.queries import owned_ids
 
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
+ENDABLE = STANDING | WAITING
 
 
 def visible(actor: Actor, now: datetime) -> "GrantQuerySet[Grant]":
@@ -42,7 +43,7 @@ def refusal(actor: Actor, verb: str, grant: Grant, now: datetime) -> str | None:
     """Why the actor may not do this to a grant they can see, in words, or None when they may."""
     if verb not in _RULES:
         return f"Nobody may {verb} a grant."
-    if grant.state not in STANDING | WAITING:
+    if grant.state not in ENDABLE:
         return f"{grant} has ended already."
     return _RULES[verb](actor, grant, now)
 
@@ -76,12 +77,22 @@ def can(actor: Actor, verb: str, grant: Grant, now: datetime) -> bool:
 
 
 def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> Grant:
-    """Take a grant one may see and act on. Raises NotFound for strangers, Denied with the reason for others."""
+    """Take a grant one may see and act on. Raises NotFound, Denied, or Conflict once it has ended."""
     try:
         grant = locked(Grant.objects.filter(pk__in=visible(actor, now).values("pk")), pk)
     except Grant.DoesNotExist:
         raise NotFound from None
+    if grant.state not in ENDABLE:
+        raise Conflict(_ended_by(grant), code="already_ended")
     reason = refusal(actor, verb, grant, now)
     if reason is not None:
         raise Denied(reason)
     return grant
+
+
+def _ended_by(grant: Grant) -> str:
+    """Who or what came first, and when."""
+    end = grant.history.exclude(state__in=ENDABLE).order_by("history_date", "history_id").first()
+    if end is None:
+        return f"{grant} has ended already."
+    return f"{grant} has ended already: by {end.history_actor}, {end.history_date:%d %b %Y %H:%M} UTC."

@@ -35,6 +35,10 @@ def refusal_at_activation(
     return None
 
 
+TIMED_AHEAD = timedelta(seconds=75)
+"""Ends closer than this are timed to their exact moment; longer than the sweep's interval, so that none is missed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reminder:
     """A word before the end: how long before, for leases that are at least so long."""

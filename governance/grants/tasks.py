@@ -1,4 +1,3 @@
-from datetime import timedelta
 from uuid import UUID
 
 from celery import shared_task
@@ -7,11 +6,10 @@ from django.utils import timezone
 from governance.core import wake
 from governance.grants import actions
 from governance.grants.models import Grant
+from governance.grants.rules import TIMED_AHEAD
 from governance.grants.states import WAITING
 
 BATCH = 500
-AHEAD = timedelta(seconds=75)
-"""Ends closer than this are timed to their exact moment; longer than the sweep's interval, so that none is missed."""
 
 
 @shared_task(name="grants.activate")
@@ -41,7 +39,7 @@ def sweep() -> None:
     """Each minute: end what is due, and time a wake-up for each moment at which a lease ends within it."""
     expire()
     now = timezone.now()
-    ends = Grant.objects.ending_within(now, AHEAD).values_list("ends_at", flat=True).distinct()
+    ends = Grant.objects.ending_within(now, TIMED_AHEAD).values_list("ends_at", flat=True).distinct()
     for moment in ends.order_by("ends_at")[:BATCH]:
         wake.at(moment, "grants.expire")
 

@@ -82,9 +82,14 @@ def same_human(identity_ids: Iterable[UUID]) -> frozenset[UUID]:
 
 
 def answerable_for(identity_id: UUID, now: datetime) -> frozenset[UUID]:
-    """Everybody who owns the identity in any role, teams as their members, and all identities of those humans."""
-    roles = owners([("identity", identity_id)], now)["identity", identity_id]
-    return same_human(person.pk for people in roles.values() for person in people)
+    """Everybody who owns the identity in any role, teams as their members, and all identities of those humans.
+
+    Whatever their state: who is away may not be asked, but their other identities must not decide either (rule 2).
+    """
+    periods = Ownership.objects.at(now).filter(subject_kind=Identity.NOUN, subject_id=identity_id)
+    members = TeamMembership.objects.at(now).filter(team__in=periods.values("team"))
+    alone = periods.filter(identity__isnull=False).values_list("identity", flat=True)
+    return same_human([*alone, *members.values_list("identity", flat=True)])
 
 
 def owned_ids(kind: str, identity_ids: Collection[UUID], now: datetime) -> "QuerySet[Ownership, UUID]":

@@ -50,11 +50,11 @@ def _end(identity: Identity, heirs: succession.Heirs, *, actor: Actor, reason: s
     _leave_teams(identity, actor=actor, why=reason, now=now)
     _close_sign_in(identity)
     _lock_leases(identity)
-    _lock_waiting(identity)
+    held = _lock_waiting(identity)
     succession.repoint_grants(identity, heirs, actor=actor, why=reason, now=now)
     _end_access(identity, actor=actor, why=reason, now=now)
     _close_requests(identity, actor=actor, why=reason, now=now)
-    _move_decisions(identity, why=reason, now=now)
+    _move_decisions(identity, held, why=reason, now=now)
 
 
 def _leave_teams(identity: Identity, *, actor: Actor, why: str, now: datetime) -> None:
@@ -88,8 +88,11 @@ def _end_access(identity: Identity, *, actor: Actor, why: str, now: datetime) ->
     grants.end(standing, assignments, actor=actor, why=why, now=now)
 
 
-def _lock_waiting(identity: Identity) -> None:
-    """Everything that waits by, for or on the identity, in the one order, before any of it is moved."""
+def _lock_waiting(identity: Identity) -> list[ApprovalStep]:
+    """Everything that waits by, for or on the identity, in the one order, before any of it is moved.
+
+    Answers the steps: one that opens meanwhile and asks the leaver is found by the sweep of approvals.
+    """
     asked = ApprovalStep.objects.asking([identity.pk]).filter(state=StepState.OPEN)
     theirs = RequestItem.objects.filter(_by_or_for(identity, "request__"), request__state__in=OPEN_REQUESTS)
     items = RequestItem.objects.filter(Q(pk__in=asked.values("route__subject_id")) | Q(pk__in=theirs.values("pk")))
@@ -97,7 +100,7 @@ def _lock_waiting(identity: Identity) -> None:
     locked_all(AccessRequest.objects.filter(items__in=items))
     locked_all(items)
     locked_all(routes)
-    locked_all(ApprovalStep.objects.filter(route__in=routes).exclude(state__in=ENDED_STEPS))
+    return locked_all(ApprovalStep.objects.filter(route__in=routes).exclude(state__in=ENDED_STEPS))
 
 
 def _by_or_for(identity: Identity, prefix: str = "") -> Q:
@@ -110,8 +113,9 @@ def _close_requests(identity: Identity, *, actor: Actor, why: str, now: datetime
         requests.withdraw(request, to=ItemState.CLOSED, actor=actor, why=why, now=now)
 
 
-def _move_decisions(identity: Identity, *, why: str, now: datetime) -> None:
-    """Steps that asked the leaver ask somebody else (rule 16)."""
-    asked = ApprovalStep.objects.open().asking([identity.pk]).select_related("route")
+def _move_decisions(identity: Identity, held: list[ApprovalStep], *, why: str, now: datetime) -> None:
+    """Held steps that asked the leaver ask somebody else (rule 16)."""
+    asked = ApprovalStep.objects.open().asking([identity.pk]).filter(pk__in=[step.pk for step in held])
+    asked = asked.select_related("route")
     for step in locked_all(asked):
         approvals.ask_again(step, why=why, now=now)

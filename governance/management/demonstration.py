@@ -54,9 +54,7 @@ OFFERS = (
     Offer("payments_read", "Read payments", "View payments and their status.", Risk.LOW, 90 * DAY, EVERYONE),
     Offer("payments_report", "Report on payments", "Run month-end reports.", Risk.MODERATE, 30 * DAY, EVERYONE),
     Offer("payments_write", "Write payments", "Correct and re-send payments.", Risk.HIGH, 7 * DAY, EVERYONE),
-    Offer(
-        "payments_owner", "Own the schema", "Change tables and delete rows.", Risk.CRITICAL, 8 * HOUR, (Kind.PERSON,)
-    ),
+    Offer("payments_owner", "Own the schema", "Change tables and delete rows.", Risk.CRITICAL, 8 * HOUR, EVERYONE),
 )
 
 
@@ -79,7 +77,7 @@ MACHINES = (
         Environment.PRODUCTION,
         "svc-ledger-sync@payments.example",
         "lena",
-        "tomas",
+        "jonas",
     ),
     Machine(
         "agent-dispute-triage",

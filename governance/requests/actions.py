@@ -39,7 +39,7 @@ def submit(*, draft: Draft, actor: Actor, now: datetime) -> AccessRequest:
     _lock_people(draft, actor)
     twin = AccessRequest.objects.filter(form_token=draft.form_token).first()
     if twin is not None:
-        return _own(twin, actor)
+        return _own(twin, draft, actor)
     proposal = _proposal(draft, actor, now)
     found = dict(problems(draft, now)) or _refusals(proposal, now)
     if found:
@@ -102,9 +102,14 @@ def _lock_people(draft: Draft, actor: Actor) -> None:
     locked_all(Identity.objects.filter(pk__in={draft.beneficiary_id, *actor.identity_ids}))
 
 
-def _own(twin: AccessRequest, actor: Actor) -> AccessRequest:
+def _own(twin: AccessRequest, draft: Draft, actor: Actor) -> AccessRequest:
+    """The request that the same form has filed. A form sent again with other words is not that request."""
     if twin.requester_id not in actor.identity_ids:
         raise Invalid({"form_token": "This form has been sent by somebody else. Open it anew."})
+    filed = (twin.beneficiary_id, twin.purpose_id, twin.justification, twin.term, twin.wanted_until)
+    stated = (draft.beneficiary_id, draft.purpose_id, draft.justification.strip(), draft.term, draft.until)
+    if filed != stated or set(draft.entitlement_ids) != set(twin.items.values_list("entitlement", flat=True)):
+        raise Invalid({"form_token": f"This form was sent already, as {twin}. Open a new one to ask for more."})
     return twin
 
 

@@ -9,6 +9,7 @@ from django.db.models import Q, QuerySet
 from governance.access.models import Account
 from governance.approvals.models import Question
 from governance.approvals.moves import StepPlan
+from governance.approvals.states import StepState
 from governance.catalog.models import Entitlement
 from governance.catalog.querysets import EntitlementQuerySet
 from governance.core.actor import Actor
@@ -68,7 +69,7 @@ def pending_twin(beneficiary_id: UUID, entitlement_id: UUID, purpose_id: UUID) -
 def open_questions(request: AccessRequest) -> "QuerySet[Question]":
     """Questions of approvers that wait for an answer of the request."""
     items = request.items.values("pk")
-    waiting = Question.objects.filter(answered_at__isnull=True)
+    waiting = Question.objects.filter(answered_at__isnull=True, step__state=StepState.RETURNED)
     return waiting.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id__in=items)
 
 
@@ -107,5 +108,6 @@ def _about(target_kind: str, target: Governed, step: StepSpec) -> StepPlan:
 def questions_for(identity_ids: Collection[UUID]) -> "QuerySet[Question]":
     """Questions of approvers that wait for an answer of one of the identities, with their route."""
     items = RequestItem.objects.filter(request__requester__in=identity_ids).values("pk")
-    waiting = Question.objects.filter(answered_at__isnull=True).select_related("step__route")
+    waiting = Question.objects.filter(answered_at__isnull=True, step__state=StepState.RETURNED)
+    waiting = waiting.select_related("step__route")
     return waiting.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id__in=items)

@@ -30,7 +30,7 @@ def _words(seconds: float) -> str:
     if whole < MINUTE:
         return f"{whole} s"
     if whole >= 2 * DAY:
-        return f"{whole // DAY:,} days"
+        return f"{(whole + DAY // 2) // DAY:,} days"
     hours, minutes = whole // HOUR, whole % HOUR // MINUTE
     parts = [f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
     return " ".join(part for part in parts if part)
@@ -38,7 +38,10 @@ def _words(seconds: float) -> str:
 
 @register.filter
 def duration(value: timedelta | float | None) -> str:
-    """Say a length of time, rounded down: "41 s", "2 h 34 min", from two days on "14 days". None says nothing."""
+    """Say a length of time: "41 s", "2 h 34 min", from two days on "14 days". None says nothing.
+
+    Below two days it is rounded down, from there on to the nearest day: fourteen days that have just begun are 14.
+    """
     if value is None:
         return ""
     return _words(value.total_seconds() if isinstance(value, timedelta) else value)

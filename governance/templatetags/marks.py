@@ -36,6 +36,8 @@ REQUEST = {
     "in_review": Mark("clock", "In review", "note"),
     "returned": Mark("question", "Returned with a question", "warn"),
     "decided": Mark("check", "Decided"),
+    "decided_approved": Mark("check", "Decided: approved", "ok"),
+    "decided_rejected": Mark("cross", "Decided: rejected", "bad"),
     "withdrawn": Mark("back", "Withdrawn"),
     "expired": Mark("lapse", "Expired"),
 }

@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils.cache import patch_cache_control
 from django.views import View
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -38,10 +39,16 @@ class Page(View):
     template_name: ClassVar[str]
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer: 404 for what is not there or not theirs, 403 for what they may not do, 409 for what is over."""
-        if self.request.actor is None:
-            return _to_sign_in(request)
-        self.actor, self.now = self.request.actor, self.request.now
+        """Answer: 404 for what is not there or not theirs, 403 for what they may not do, 409 for what is over.
+
+        No cache keeps it: what one person may see is nobody else's to find.
+        """
+        response = _to_sign_in(request) if self.request.actor is None else self._answer(request, *args, **kwargs)
+        patch_cache_control(response, private=True, no_store=True)
+        return response
+
+    def _answer(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.actor, self.now = self.request.actor, self.request.now  # type: ignore[assignment]  # dispatch has looked
         try:
             return super().dispatch(request, *args, **kwargs)
         except NotFound as refusal:

@@ -8,9 +8,11 @@ from django.urls import reverse
 
 from governance.access.models import Verification
 from governance.approvals.models import Decision
+from governance.audit import permissions as audit
 from governance.audit.models import AuditEvent
+from governance.core.actor import Actor
 from governance.evidence.entries import Chain, Entry, EntryKind
-from governance.policy.states import StepKind
+from governance.policy.states import Phase, StepKind
 from governance.templatetags.leasehold import duration
 from governance.web import present
 from governance.web.shapes import Evidence, Link, Point
@@ -22,21 +24,22 @@ Words = tuple[str, str, str]
 """Title, text, and the words quoted from a person."""
 
 
-def links(chain: Chain) -> list[Link]:
-    """The records of a chain as a page draws them, oldest first."""
+def links(chain: Chain, actor: Actor) -> list[Link]:
+    """The records of a chain as a page draws them, oldest first; only readers of the log are led on to it."""
     drawn: list[Link] = []
     last: Entry | None = None
+    reads = actor.has(*audit.READERS)
     for entry in chain.entries:
-        drawn.append(_link(entry, last, chain.entries[0].at))
+        drawn.append(_link(entry, last, chain.entries[0], reads=reads))
         last = entry
     return drawn
 
 
-def _link(entry: Entry, last: Entry | None, first: datetime) -> Link:
+def _link(entry: Entry, last: Entry | None, first: Entry, *, reads: bool) -> Link:
     icon, tone, words = DRAWN[entry.kind]
     if entry.kind == EntryKind.POLICY and entry.policy is not None and not entry.policy.allowed:
         tone = "bad"
-    title, text, quote = words(entry)
+    title, text, quote = _first_asked(entry) if _is_first_asked(entry, first) else words(entry)
     return Link(
         at=entry.at,
         icon=icon,
@@ -44,9 +47,9 @@ def _link(entry: Entry, last: Entry | None, first: datetime) -> Link:
         title=title,
         text=text,
         quote=quote,
-        gap=_gap(entry.at, last, first),
+        gap=_gap(entry.at, last, first.at),
         unproven=entry.kind in UNPROVEN,
-        record=_evidence(entry) if entry.event is not None else None,
+        record=_evidence(entry, reads=reads) if entry.event is not None else None,
     )
 
 
@@ -60,13 +63,13 @@ def _gap(at: datetime, last: Entry | None, first: datetime) -> str:
     return "" if since < timedelta(seconds=1) else f"+{duration(since)}"
 
 
-def _evidence(entry: Entry) -> Evidence:
+def _evidence(entry: Entry, *, reads: bool) -> Evidence:
     event: AuditEvent = entry.event  # type: ignore[assignment]  # the caller has looked
     return Evidence(
-        ref=f"E-{event.sequence}",
+        ref=f"Entry {event.sequence:,}",
         hash=bytes(event.leaf_hash).hex(),
         sequence=event.sequence,
-        url=reverse("event-detail", args=[event.sequence]),
+        url=reverse("event-detail", args=[event.sequence]) if reads else "",
         facts=list(_facts(entry)),
     )
 
@@ -105,10 +108,26 @@ def _policy(entry: Entry) -> Words:
     if decision is None:
         return "Policy decided", entry.why, ""
     _, words = present.policy_words(decision.allowed, [step["kind"] for step in decision.steps])
-    if decision.phase == "activation":
+    if decision.phase == Phase.ACTIVATION:
         title = "Policy still holds" if decision.allowed else "Policy no longer holds"
         return title, "Asked again at activation, with the facts of that moment.", ""
     return f"Policy: {words[0].lower()}{words[1:]}", entry.why, ""
+
+
+def _is_first_asked(entry: Entry, first: Entry) -> bool:
+    """Whether policy was asked at activation of what nobody had submitted."""
+    at_activation = entry.policy is not None and entry.policy.phase == Phase.ACTIVATION
+    return at_activation and first.kind == EntryKind.FOUNDED
+
+
+def _first_asked(entry: Entry) -> Words:
+    _, words = present.policy_words(bool(entry.policy and entry.policy.allowed), [])
+    return "Policy asked at activation", f"With the facts of that moment: {words[0].lower()}{words[1:]}.", ""
+
+
+def _founded(_entry: Entry) -> Words:
+    text = "The command that works once founded the portal. Nobody approved this grant, and it ends by itself."
+    return "Founded", text, ""
 
 
 def _decided(verb: str) -> Callable[[Entry], Words]:
@@ -184,6 +203,7 @@ def _reminded(entry: Entry) -> Words:
 
 
 DRAWN: Mapping[EntryKind, tuple[str, str, Callable[[Entry], Words]]] = {
+    EntryKind.FOUNDED: ("seal", "note", _founded),
     EntryKind.REQUESTED: ("pen", "ok", _requested),
     EntryKind.POLICY: ("scale", "ok", _policy),
     EntryKind.APPROVED: ("check", "ok", _decided("Approved")),

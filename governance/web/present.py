@@ -13,7 +13,7 @@ from governance.grants.states import STANDING, STANDS_ON, GrantState
 from governance.identities.models import Identity
 from governance.identities.states import Kind
 from governance.policy.models import PolicyDecision
-from governance.policy.states import OutcomeKind
+from governance.policy.states import OutcomeKind, StepKind
 from governance.purposes.models import Purpose
 from governance.templatetags.leasehold import duration
 from governance.web.shapes import Named, Policy, Reason, Step, Who
@@ -151,7 +151,14 @@ def _note(row: ApprovalStep) -> str:
     asked = [a for a in row.approvers.all() if a.ends_at is None]
     if asked and asked[0].fallback:
         return f"{asked[0].via}, because nobody else is eligible"
-    return row.target_label
+    return _of(row)
+
+
+def _of(row: ApprovalStep) -> str:
+    """Whose manager or of what owner the step asks: "Manager of Lena Fischer"; nothing for security."""
+    if row.kind == StepKind.SECURITY or not row.target_label:
+        return ""
+    return f"{'Manager' if row.kind == StepKind.MANAGER else 'Owner'} of {row.target_label}"
 
 
 def soon(moment: datetime, now: datetime) -> str:
@@ -159,4 +166,4 @@ def soon(moment: datetime, now: datetime) -> str:
     left = moment - now
     if left < timedelta(days=1):
         return f"in {duration(left)}"
-    return f"in {left.days} days" if left < timedelta(days=14) and left.days > 1 else f"on {on_day(moment)}"
+    return f"in {duration(left)}" if timedelta(days=2) <= left < timedelta(days=14) else f"on {on_day(moment)}"

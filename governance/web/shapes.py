@@ -37,6 +37,26 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """An approver's question and its answer, if there is one yet."""
+
+    asker: str
+    question: str
+    asked_at: datetime
+    answerer: str = ""
+    answer: str = ""
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The steps of one item; `name` is the item where there are several."""
+
+    name: str
+    steps: Sequence[Step]
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
     """What one rule said, in its words."""
 
@@ -58,7 +78,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The audit event behind a record of a chain, and facts worth opening it for."""
+    """The audit event behind a record of a chain, and facts worth opening it for.
+
+    `url` is empty for whoever may not read the log.
+    """
 
     ref: str
     hash: str

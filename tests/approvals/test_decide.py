@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 from django.utils import timezone
 
-from governance.approvals.actions import decide
+from governance.approvals.actions import decide, expire
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Question
+from governance.approvals.rules import STEP_TERM
 from governance.approvals.states import RouteState, StepState, Verdict
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.grants.models import Grant
@@ -16,7 +17,7 @@ from governance.notifications.models import Notification
 from governance.requests.actions import answer, withdraw
 from governance.requests.models import AccessRequest
 from governance.requests.states import ItemState, RequestState
-from tests.builders import Organisation, actor, entitlement, purpose, step_ids
+from tests.builders import Organisation, actor, entitlement, purpose, rule, step_ids
 from tests.core.log import events_of
 from tests.leases import HOUR, approve, decided, reject
 
@@ -170,3 +171,28 @@ class TestReturn:
         by = actor(org.requester)
         answer(request_id=request.pk, question_id=question.pk, text="The ledger.", actor=by, now=now)
         request.refresh_from_db()
+
+
+class TestAQuorum:
+    def test_asks_others_once_one_has_decided(self) -> None:
+        org = Organisation("purpose_owner")
+        rule(condition="true", steps=[{"kind": "purpose_owner", "required": 2}])
+        step = ApprovalStep.objects.get(pk=step_ids(org.submit())[0])
+        assert step.required == 2
+        approve(step.pk, org.owner)
+        asked = set(step.approvers.filter(ends_at__isnull=True).values_list("identity", flat=True))
+        assert asked == {member.pk for member in org.governance}
+        approve(step.pk, org.governance[0])
+        step.refresh_from_db()
+        assert step.state == StepState.APPROVED
+
+
+class TestAnUnansweredQuestion:
+    def test_expires_with_its_step(self, request_: AccessRequest, org: Organisation) -> None:
+        step = step_ids(request_)[0]
+        ask_back(step, org.manager)
+        assert not expire(step_id=step, now=timezone.now())
+        assert expire(step_id=step, now=timezone.now() + STEP_TERM + HOUR)
+        request_.refresh_from_db()
+        assert request_.state == RequestState.DECIDED
+        assert not Grant.objects.exists()

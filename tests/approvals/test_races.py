@@ -19,9 +19,10 @@ from governance.identities.states import Status
 from governance.requests.actions import withdraw
 from governance.requests.models import AccessRequest
 from governance.requests.states import ItemState, RequestState
-from tests.builders import Organisation, actor, person, step_ids, team
+from tests.builders import Organisation, actor, person, purpose, step_ids, team
 from tests.harness.races import at_once, rounds, seeds, split
 from tests.leases import HR, approve, leave, newcomer, reject
+from tests.rules.sql import run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,6 +69,23 @@ class TestTwoApproversOfOneStep:
             assert [type(error) for error in refused] == [Conflict]
             said_yes = done[0].decider_id == first.pk
             assert outcome(request) == (APPROVED if said_yes else (RequestState.DECIDED, ItemState.REJECTED, 0))
+
+    @rounds
+    def test_open_the_next_step_and_do_not_pass_it_by(self, rounds: int) -> None:
+        org = Organisation("entitlement_owner", "security")
+        team("security", person())
+        first, second = org.governance  # who answer for an owner who does not
+        run("UPDATE governance_identity SET state = 'suspended' WHERE id = %s", org.owner.pk)
+        org.purpose = purpose(org.stranger, org.entitlement)
+        for seed in seeds(rounds):
+            newcomer(org)
+            request = org.submit()
+            step, following = step_ids(request)
+            done, refused = split(at_once(partial(approve, step, first), partial(approve, step, second), seed=seed))
+            assert outcome(request) == (RequestState.IN_REVIEW, ItemState.PENDING, 0)
+            assert ApprovalStep.objects.get(pk=following).state == StepState.OPEN
+            assert len(done) == 1
+            assert [type(error) for error in refused] == [Conflict]
 
 
 class TestAnApprovalAgainstAWithdrawal:
@@ -119,7 +137,7 @@ class TestAnApproverWhoLeaves:
             steps = step_ids(org.submit())
             _, refused = split(at_once(partial(approve, steps[0], org.manager), partial(leave, second), seed=seed))
             assert not refused
-            for pk in ApprovalStep.objects.forsaken().values_list("pk", flat=True):
+            for pk in ApprovalStep.objects.open().values_list("pk", flat=True):
                 actions.ask_again(step_id=pk, now=timezone.now())
             assert ApprovalStep.objects.get(pk=steps[1]).state == StepState.OPEN
             asked = StepApprover.objects.filter(step=steps[1], ends_at__isnull=True).select_related("identity")

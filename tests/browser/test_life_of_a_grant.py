@@ -11,10 +11,10 @@ from tests.browser.walk import ABSENT, PRESENT, approve, ask, open_grant, wait_f
 class TestLifeOfAGrant:
     def test_goes_from_request_to_verified_absent(self, sign_in: SignIn, holds: Holds) -> None:
         lena = sign_in("lena")
-        ask(lena, "Report on payments", "Payments on call", "2 hours")
-        approve(sign_in("tomas"), "P-0102")
+        ask(lena, "Report on payments", "Month-end close", "2 hours")
+        approve(sign_in("tomas"), "P-0119")
         assert not holds("lena", "payments_report")
-        approve(sign_in("amara"), "P-0102")
+        approve(sign_in("amara"), "P-0119")
         open_grant(lena, "Report on payments")
         wait_for(lena, PRESENT)
         assert holds("lena", "payments_report")

@@ -17,7 +17,9 @@ from governance.evidence.entries import EntryKind
 from governance.evidence.queries import chain_of_grant, chain_of_request, routes_of
 from governance.grants import actions as grants
 from governance.grants.models import Grant
+from governance.lifecycle.founding import Founder, found
 from governance.requests import actions as requests
+from governance.web.chains import links
 from tests import builders
 from tests.builders import Organisation
 
@@ -130,3 +132,13 @@ class TestRoutesOf:
         request = org.submit()
         item = request.items.get()
         assert [step.pk for step in routes_of([item.pk])[item.pk]] == builders.step_ids(request)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestChainOfTheFounder:
+    def test_begins_with_the_founding(self) -> None:
+        grant = found(Founder("ada", "ada@example.com", "Ada Moss", None), now=timezone.now())
+        chain = chain_of_grant(grant)
+        assert [entry.kind for entry in chain.entries] == [K.FOUNDED, K.POLICY, K.STARTED]
+        titles = [link.title for link in links(chain, builders.actor(grant.identity))]
+        assert titles == ["Founded", "Policy asked at activation", "Lease started"]

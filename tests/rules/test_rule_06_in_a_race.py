@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from governance.access.models import Assignment
-from governance.core.errors import Denied
+from governance.core.errors import Conflict
 from governance.grants.actions import expire_due
 from governance.grants.models import Grant
 from governance.grants.states import LIVE, GrantState
@@ -51,7 +51,7 @@ class TestTwoEndsAtOnce:
             grant = started(org)
             done, refused = split(at_once(partial(give_back, grant), partial(take_away, grant, watch), seed=seed))
             assert len(done) == 1
-            assert [type(error) for error in refused] == [Denied]
+            assert [type(error) for error in refused] == [Conflict]
             assert fresh(grant).state == GrantState.REVOKING
             assert grant.history.filter(state=GrantState.REVOKING).count() == 1
             assert tasks_of(grant.assignment_id) == [(Operation.GRANT, 1), (Operation.REVOKE, 2)]

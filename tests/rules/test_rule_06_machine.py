@@ -18,7 +18,7 @@ from governance.access.models import Assignment
 from governance.access.queries import last_seen
 from governance.access.states import Observation
 from governance.connectors.interface import Refused, Unreachable
-from governance.core.errors import Denied, Invalid
+from governance.core.errors import Conflict, Invalid
 from governance.grants.actions import activate, expire_due
 from governance.grants.models import Grant
 from governance.grants.states import LIVE, OVER, UNPROVEN, WAITING, GrantState
@@ -91,7 +91,7 @@ class Leases(RuleBasedStateMachine):
         grant = found[which % len(found)]
         try:
             _ = take_away(grant, self.watch, now=now) if theirs else give_back(grant, now=now)
-        except Denied:
+        except Conflict:
             assert grant.state in UNPROVEN | OVER
 
     @rule()

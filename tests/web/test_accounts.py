@@ -45,6 +45,7 @@ class TestPersona:
         settings.DEMO_MODE = True
         User.objects.create_user("nobody", "nobody@example.com", None, name="Nobody")
         assert Client().post(PERSONA, {"persona": "nobody"}).status_code == 404
+        assert Client().post(PERSONA, {"persona": "\0"}).status_code == 404
 
     def test_needs_a_post_with_a_token(self, org: Organisation, settings: Any) -> None:
         settings.DEMO_MODE = True

@@ -8,9 +8,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.approvals import actions
-from governance.approvals.models import ApprovalStep, Decision
+from governance.approvals.models import ApprovalStep, Decision, Question
 from governance.approvals.states import StepState, Verdict
 from governance.catalog.states import Risk
+from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
 from tests import builders
 from tests.builders import Organisation
@@ -124,3 +125,31 @@ class TestDecision:
         client.force_login(org.manager.user, backend="allauth.account.auth_backends.AuthenticationBackend")
         assert client.post(address("approve", step), {"reason": "Fits."}).status_code == 403
         assert not Decision.objects.exists()
+
+
+class TestQuestion:
+    def test_stands_with_its_answer_where_one_decides(
+        self, org: Organisation, visit: Visit, step: ApprovalStep, manager: Client
+    ) -> None:
+        now = timezone.now()
+        asked = builders.actor(org.manager)
+        actions.decide(step_id=step.pk, verdict=Verdict.RETURN, reason="Which books?", actor=asked, now=now)
+        assert "answered" not in manager.get("/approvals/").content.decode()
+        requests.answer(
+            request_id=AccessRequest.objects.get().pk,
+            question_id=Question.objects.get().pk,
+            text="The ledger.",
+            actor=builders.actor(org.requester),
+            now=now,
+        )
+        text = manager.get(address("detail", step)).content.decode()
+        for words in ("You asked", "Which books?", "Requester answered", "The ledger."):
+            assert words in text
+        assert "answered" in manager.get("/approvals/").content.decode()
+
+
+class TestSearch:
+    def test_finds_nothing_by_what_no_text_can_hold(self, step: ApprovalStep, manager: Client) -> None:
+        response = manager.get("/approvals/?q=%00")
+        assert response.status_code == 200
+        assert "Nothing matches." in response.content.decode()

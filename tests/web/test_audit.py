@@ -52,6 +52,10 @@ class TestList:
         assert "Give a day and a time." in response.content.decode()
         assert response.context["rows"] == []
 
+    def test_finds_nothing_by_what_no_text_can_hold(self, auditor: Client) -> None:
+        for field in ("q", "action", "subject", "since"):
+            assert auditor.get("/events/", {field: "\0"}).status_code == 200
+
     def test_is_not_there_for_others(self, org: Organisation, visit: Visit) -> None:
         client = visit(org.requester)
         assert client.get("/events/").status_code == 404
@@ -63,6 +67,7 @@ class TestDetail:
         org.submit(justification="<script>alert(1)</script> & so on")
         event = AuditEvent.objects.filter(action="access_request.submitted").select_related("body")[0]
         response = auditor.get(reverse("event-detail", args=[event.pk]))
+        assert response.context["event"].title.endswith(" was submitted")
         assert response.context["event"].body == event.body.line
         assert json.loads(event.body.line)["reason"] == "<script>alert(1)</script> & so on"
         assert "<script>alert(1)" not in response.content.decode()

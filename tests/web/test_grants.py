@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.access.states import Observation
+from governance.core.actor import Role
 from governance.grants import actions
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
@@ -39,6 +40,17 @@ class TestGrantPage:
         ]
         places = [text.index(title) for title in told]
         assert places == sorted(places)
+
+    def test_leads_to_the_log_only_those_who_may_read_it(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        auditor = builders.person("Auditor")
+        builders.portal_role(auditor, Role.AUDITOR)
+        assert 'href="/events/' not in page(visit(org.requester), "grant-detail", grant)
+        assert "<dt>Log entry</dt><dd>Entry " in page(visit(org.requester), "grant-detail", grant)
+        assert 'href="/events/' in page(visit(auditor), "grant-detail", grant)
+
+    def test_is_kept_by_no_cache(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        response = visit(org.requester).get(reverse("grant-detail", args=[grant.pk]))
+        assert set(response["Cache-Control"].split(", ")) == {"private", "no-store"}
 
     def test_tells_the_end_and_its_proof(self, org: Organisation, visit: Visit, grant: Grant) -> None:
         actions.expire_due(now=grant.ends_at)

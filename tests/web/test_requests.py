@@ -13,6 +13,7 @@ from governance.access.models import Account
 from governance.approvals import actions as approvals
 from governance.approvals.states import Verdict
 from governance.grants.models import Grant
+from governance.identities.states import Kind
 from governance.purposes.states import PurposeState
 from governance.requests.models import AccessRequest
 from governance.requests.states import RequestState
@@ -203,6 +204,45 @@ class TestPreview:
         assert response.headers["HX-Redirect"].startswith("/accounts/login/")
 
 
+class TestHolder:
+    def test_brings_its_catalog_and_names_what_it_can_not_hold(self, org: Organisation, requester: Client) -> None:
+        machine = builders.machine(org.requester)
+        builders.account(machine, org.system)
+        people = [Kind.PERSON]
+        own = builders.entitlement(org.system, org.owner, name="Own the schema", allowed_kinds=people)
+        changes = {"beneficiary": "owned", "identity": str(machine.pk), "entitlements": [str(own.pk)]}
+        form = filled(org, catalog_for=str(org.requester.pk), **changes)
+        text = requester.post("/requests/preview", form, headers={"HX-Request": "true"}).content.decode()
+        _, swapped, catalog = text.partition('<div id="catalog" hx-swap-oob="innerHTML">')
+        assert swapped
+        assert str(own.pk) not in catalog
+        assert str(org.entitlement.pk) in catalog
+        assert "Own the schema is not open to a service account." in text
+        assert "Own the schema is not open to a service account." in beside(requester.post(NEW, form), "entitlements")
+
+    def test_leaves_the_catalog_alone_while_it_is_the_same(self, org: Organisation, requester: Client) -> None:
+        form = filled(org, catalog_for=str(org.requester.pk))
+        assert 'id="catalog"' not in requester.post("/requests/preview", form).content.decode()
+
+
+class TestUnreadable:
+    """A NUL, which no text of the database can hold."""
+
+    @pytest.mark.parametrize("path", ["/requests/catalog", "/requests/", "/grants/", "/approvals/"])
+    def test_words_find_nothing(self, requester: Client, path: str) -> None:
+        assert requester.get(path, {"q": "\0"}).status_code == 200
+
+    @pytest.mark.parametrize("step", ["search", "preview"])
+    def test_words_in_the_form_find_nothing(self, org: Organisation, requester: Client, step: str) -> None:
+        assert requester.post(NEW, filled(org, step=step, q="\0")).status_code == 200
+
+    @pytest.mark.parametrize("field", ["justification", "purpose", "identity", "entitlements", "term", "token"])
+    def test_field_is_refused(self, org: Organisation, requester: Client, field: str) -> None:
+        form = filled(org, beneficiary="owned", **{field: "\0" * 30})
+        assert requester.post(NEW, form).status_code == 422
+        assert requester.post("/requests/preview", form).status_code == 200
+
+
 class TestCatalog:
     def test_has_what_the_holder_could_be_leased_and_nothing_else(self, org: Organisation, requester: Client) -> None:
         elsewhere = builders.entitlement(builders.system(org.owner), org.owner)
@@ -257,6 +297,29 @@ class TestDetail:
         response = requester.post(address, {})
         assert response.status_code == 409
         assert "is withdrawn already" in response.content.decode()
+
+    def test_says_how_it_was_decided(self, org: Organisation, requester: Client) -> None:
+        request = org.submit()
+        approvals.decide(
+            step_id=builders.step_ids(request)[0],
+            verdict=Verdict.REJECT,
+            reason="Not now.",
+            actor=builders.actor(org.manager),
+            now=timezone.now(),
+        )
+        text = requester.get(reverse("request-detail", args=[request.pk])).content.decode()
+        assert "Decided: rejected" in text
+        assert "Manager of Requester" in text
+
+    def test_has_a_route_for_each_of_several_items(self, org: Organisation, requester: Client) -> None:
+        other = builders.entitlement(org.system, org.owner, name="Read the archive")
+        why = builders.purpose(org.owner, org.entitlement, other)
+        request = org.submit(entitlement_ids=(org.entitlement.pk, other.pk), purpose_id=why.pk)
+        response = requester.get(reverse("request-detail", args=[request.pk]))
+        routes = response.context["access_request"].routes
+        assert {route.name for route in routes} == {org.entitlement.name, "Read the archive"}
+        assert [len(route.steps) for route in routes] == [2, 2]
+        assert 'class="route" aria-label="Read the archive"' in response.content.decode()
 
     def test_leads_to_the_grant(self, org: Organisation, requester: Client) -> None:
         request = org.submit()

@@ -33,14 +33,14 @@ class TestDuration:
             (timedelta(days=1), "24 h"),
             (timedelta(hours=47, minutes=59), "47 h 59 min"),
             (timedelta(days=2), "2 days"),
-            (timedelta(days=14, hours=23), "14 days"),
+            (timedelta(days=13, hours=23, minutes=59), "14 days"),
+            (timedelta(days=14, hours=11), "14 days"),
+            (timedelta(days=14, hours=23), "15 days"),
             (timedelta(days=1200), "1,200 days"),
             (9240, "2 h 34 min"),
         ],
     )
-    def test_says_hours_and_minutes_then_days_and_never_more_than_there_is(
-        self, length: timedelta | float, words: str
-    ) -> None:
+    def test_says_hours_and_minutes_then_days_to_the_nearest(self, length: timedelta | float, words: str) -> None:
         assert leasehold.duration(length) == words
 
     def test_says_nothing_of_nothing(self) -> None:

@@ -211,10 +211,10 @@ class _Organisation:
         running = Purpose.objects.get(reference="P-0001")
         self._leased(self.people["oliver"], None, roles["auditor"], running, "Quarterly audit of access.", 60)
         self._leased(self.people["hana"], None, roles["security"], running, "On watch for this quarter.", 60)
-        on_call, closing = self.purposes["P-0102"], self.purposes["P-0119"]
+        on_call = self.purposes["P-0102"]
         self._leased(lena, None, self.offers["payments_read"], on_call, "First line for payments this month.", 30)
         report, write = self.offers["payments_report"], self.offers["payments_write"]
-        self._ask(lena, None, report, closing, "Reconcile November with the ledger before the close.", 14)
+        self._ask(lena, None, report, on_call, "Report on the payments that were held back this week.", 14)
         self._ask(lena, ledger, report, on_call, "Copy the daily totals to the ledger each night.", 30)
         returned = self._ask(tomas, None, write, on_call, "Re-send the payments that failed on Friday.", 2)
         self._decide(returned, Verdict.RETURN, "Which payments, and how many?")

@@ -20,8 +20,8 @@ class Persona:
 
 
 def personas() -> list[Persona]:
-    """The people of the demonstration who have an account; nobody outside demo mode."""
+    """The people of the demonstration with an account, in the order in which they came; nobody outside demo mode."""
     if not settings.DEMO_MODE:
         return []
-    people = Identity.objects.active().filter(user__is_active=True).select_related("user").order_by("name")
+    people = Identity.objects.active().filter(user__is_active=True).select_related("user").order_by("pk")
     return [Persona(one.user.username, one.name, one.kind, one.title) for one in people[:MOST] if one.user]

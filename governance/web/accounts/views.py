@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from django import forms
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
@@ -21,7 +22,12 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if not settings.DEMO_MODE:
         raise Http404
     personas = Identity.objects.active().filter(user__is_active=True).select_related("user")
-    identity = personas.filter(user__username=request.POST.get("persona", "")).first()
+    wanted = forms.CharField(required=False)
+    try:
+        name = wanted.clean(request.POST.get("persona", ""))
+    except forms.ValidationError:
+        raise Http404 from None
+    identity = personas.filter(user__username=name).first()
     if identity is None or identity.user is None:
         raise Http404
     login(request, identity.user, backend=BACKEND)

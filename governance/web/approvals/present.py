@@ -8,17 +8,18 @@ from uuid import UUID
 from django.urls import reverse
 
 from governance.approvals import permissions
-from governance.approvals.models import ApprovalStep
+from governance.approvals.models import ApprovalStep, Question
 from governance.approvals.states import StepState
 from governance.catalog.states import Risk
 from governance.core.actor import Actor
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED
+from governance.identities.models import Identity
 from governance.requests.models import RequestItem
 from governance.web import present
 from governance.web.requests.present import asked_term
-from governance.web.shapes import Named, Point, Policy, Step, Who
+from governance.web.shapes import Exchange, Named, Point, Policy, Step, Who
 
 HIGH = frozenset({Risk.HIGH, Risk.CRITICAL})
 MOST_HELD = 50
@@ -51,6 +52,7 @@ class Row:
     purpose: str
     risk: str
     asked_at: datetime
+    answered: bool
     current: bool
 
 
@@ -65,9 +67,19 @@ class Group:
 def groups(steps: Sequence[ApprovalStep], items: Items, now: datetime, current: UUID | None) -> list[Group]:
     """The inbox by when each decision is due, soonest first."""
     found: dict[str, list[Row]] = {}
+    answered = _answered(steps)
     for step in steps:
-        found.setdefault(_due(step, now), []).append(_row(step, items[step.route.subject_id], current))
+        found.setdefault(_due(step, now), []).append(
+            _row(step, items[step.route.subject_id], answered=step.pk in answered, current=step.pk == current)
+        )
     return [Group(label, rows) for label, rows in found.items()]
+
+
+def _answered(steps: Sequence[ApprovalStep]) -> set[UUID]:
+    """The steps whose last question was answered; one query."""
+    asked = Question.objects.filter(step__in=[step.pk for step in steps]).order_by("asked_at")
+    last = dict(asked.values_list("step", "answered_at"))
+    return {step for step, at in last.items() if at}
 
 
 def _due(step: ApprovalStep, now: datetime) -> str:
@@ -79,7 +91,7 @@ def _due(step: ApprovalStep, now: datetime) -> str:
     return "This week" if left < timedelta(days=7) else "Later"
 
 
-def _row(step: ApprovalStep, item: RequestItem, current: UUID | None) -> Row:
+def _row(step: ApprovalStep, item: RequestItem, *, answered: bool, current: bool) -> Row:
     request, entitlement = item.request, item.entitlement
     return Row(
         url=reverse("approval-detail", args=[step.pk]),
@@ -90,7 +102,8 @@ def _row(step: ApprovalStep, item: RequestItem, current: UUID | None) -> Row:
         purpose=request.purpose.reference,
         risk=entitlement.risk,
         asked_at=request.submitted_at,
-        current=step.pk == current,
+        answered=answered,
+        current=current,
     )
 
 
@@ -123,6 +136,7 @@ class Detail:
     cap: timedelta
     purpose: Named
     justification: str
+    questions: Sequence[Exchange]
     policy: Policy
     assurance: str
     steps: Sequence[Step]
@@ -153,7 +167,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         request_url=reverse("request-detail", args=[request.pk]),
         asked_at=request.submitted_at,
         due_at=step.due_at if step.state == StepState.OPEN else None,
-        due_tone="bad" if step.due_at and step.due_at < now else "warn",
+        due_tone=_due_tone(step.due_at, now),
         asker=request.requester.name,
         asker_holds=request.requester_id == request.beneficiary_id,
         holder=present.who(request.beneficiary),
@@ -163,6 +177,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         cap=item.policy_decision.latest_end - item.policy_decision.at,
         purpose=present.purpose(request.purpose),
         justification=request.justification,
+        questions=list(_questions(item, actor)),
         policy=present.policy(item.policy_decision),
         assurance=f"{request.requester.name} at assurance level {request.assurance}",
         steps=[present.step(row, actor) for row in routes_of([item.pk])[item.pk]],
@@ -176,6 +191,31 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         else "Kept with the grant; required to reject or ask.",
         signed_in=f"Signed in at assurance level {actor.assurance}",
     )
+
+
+def _due_tone(due_at: datetime | None, now: datetime) -> str:
+    """A warning in the last day alone."""
+    if due_at is None or due_at - now >= timedelta(days=1):
+        return "note"
+    return "bad" if due_at < now else "warn"
+
+
+def _questions(item: RequestItem, actor: Actor) -> Iterable[Exchange]:
+    """What was asked of the item and answered, oldest first."""
+    asked = Question.objects.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id=item.pk)
+    for row in asked.select_related("asked_by", "answered_by").order_by("asked_at"):
+        yield Exchange(
+            asker=_called(row.asked_by, actor),
+            question=row.question,
+            asked_at=row.asked_at,
+            answerer=_called(row.answered_by, actor) if row.answered_by else "",
+            answer=row.answer,
+            answered_at=row.answered_at,
+        )
+
+
+def _called(identity: Identity, actor: Actor) -> str:
+    return "You" if identity.pk in actor.identity_ids else identity.name
 
 
 def _closed(step: ApprovalStep) -> str:

@@ -20,6 +20,7 @@ from governance.web import bases
 from governance.web.approvals import forms, present
 from governance.web.paging import Keyset
 from governance.web.present import counted, number
+from governance.web.search import said
 
 
 class _Inbox(bases.Page):
@@ -30,21 +31,23 @@ class _Inbox(bases.Page):
 
     def panes(self, step: ApprovalStep | None, form: forms.DecisionForm | None = None) -> dict[str, Any]:
         """The inbox with a step opened in it."""
-        words = self.request.GET.get("q", "").strip()
+        words = said(self.request.GET)
         part = self.keyset.slice(self._waiting(words), self.request.GET)
         items = present.items_of(part.rows)
         return {
-            "q": words,
+            "q": words or "",
             "summary": self._summary(),
             "groups": present.groups(part.rows, items, self.now, step.pk if step else None),
             "page": part.page,
-            "empty": "Nothing matches." if words else "Nothing waits for you.",
+            "empty": "Nothing waits for you." if words == "" else "Nothing matches.",
             "opened": step is not None,
             **(self.opened(step, form) if step else {"detail": None}),
         }
 
-    def _waiting(self, words: str) -> "QuerySet[ApprovalStep]":
+    def _waiting(self, words: str | None) -> "QuerySet[ApprovalStep]":
         waiting = permissions.inbox(self.actor).filter(route__subject_kind=RequestItem.NOUN).select_related("route")
+        if words is None:
+            return waiting.none()
         return waiting.filter(route__subject_id__in=matching_items(words).values("pk")) if words else waiting
 
     def _summary(self) -> str:

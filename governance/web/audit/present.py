@@ -1,6 +1,6 @@
 """Audit events as their pages show them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -58,6 +58,7 @@ class Detail:
     """One event in full, with what proves it."""
 
     row: Row
+    title: str
     sentence: str
     reason: str
     body: str | None
@@ -72,13 +73,33 @@ def detail(event: AuditEvent, proof: Proof | None) -> Detail:
     said = event.content
     return Detail(
         row=row,
-        sentence=f"{row.event} by {row.actor}.",
+        title=f"{row.subject} {_happened(event.action)}",
+        sentence=f"By {row.actor}.",
         reason=said["reason"] if said else "",
         body=event.body.line if said else None,
         kind=event.subject_kind.replace("_", " "),
         history_url=f"{reverse('event-list')}?subject={event.subject_id}",
         proof_url=reverse("event-proof", args=[event.sequence]) if proof else "",
     )
+
+
+HAPPENED: Mapping[str, str] = {
+    "decision.approve": "was recorded: approved",
+    "decision.reject": "was recorded: rejected",
+    "decision.return": "was recorded: returned with a question",
+    "access_request.in_review": "went into review",
+    "grant.owner_changed": "got another owner",
+    "grant.provisioning_failed": "could not be provisioned",
+    "grant.revocation_failed": "could not be revoked",
+}
+
+
+def _happened(action: str) -> str:
+    """An action as the verb of a sentence: "became active", "was submitted"."""
+    verb = action.rpartition(".")[2].replace("_", " ")
+    if verb in {"expired", "failed", "succeeded"}:
+        return verb
+    return HAPPENED.get(action, f"was {verb}" if verb.endswith("ed") else f"became {verb}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class GrantPage(bases.DetailPage):
         return {
             "grant": present.detail(found, chain, self.now),
             "banner": present.banner(found, self.now),
-            "chain": chains.links(chain),
+            "chain": chains.links(chain, self.actor),
             "trust": chains.trust(chain),
             "next_points": present.next_points(found, self.now),
             "endings": list(self._endings(found)),

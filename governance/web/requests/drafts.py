@@ -60,6 +60,8 @@ class Catalog:
 
     rows: Sequence[Offer]
     note: str
+    holder: str
+    empty: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +136,27 @@ def fitting(form: RequestForm) -> str:
     return ",".join(sorted(str(entitlement.pk) for entitlement in form.chosen()))
 
 
-def catalog(form: RequestForm, words: str) -> Catalog:
-    """What matches the words, and first of all what is ticked whatever the words: a search drops no choice."""
+def holder(form: RequestForm) -> str:
+    """For whom the catalog is, as the form sends it back."""
+    return str(form.holder.pk) if form.holder else ""
+
+
+def catalog(form: RequestForm, words: str | None) -> Catalog:
+    """What matches the words, and first of all what is ticked whatever the words: a search drops no choice.
+
+    Words that can't be read match nothing.
+    """
     chosen = form.chosen()
     ids = {entitlement.pk for entitlement in chosen}
-    matching = form.catalog(words).exclude(pk__in=ids)
+    matching = form.catalog(words or "").exclude(pk__in=ids)
+    if words is None:
+        matching = matching.none()
     found = list(matching[: MOST_SHOWN + 1])
     rows = [*(_offer(row, checked=True) for row in chosen), *(_offer(row, checked=False) for row in found[:MOST_SHOWN])]
     more = len(found) > MOST_SHOWN
-    return Catalog(rows, f"The first {MOST_SHOWN} are shown. Search to narrow them down." if more else "")
+    note = f"The first {MOST_SHOWN} are shown. Search to narrow them down." if more else ""
+    empty = "Nothing in the catalog matches." if form.holder else "Say for whom: what they could hold is shown here."
+    return Catalog(rows, note, holder(form), empty)
 
 
 def _offer(row: Entitlement, *, checked: bool) -> Offer:

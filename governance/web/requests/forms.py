@@ -49,6 +49,13 @@ def as_id(text: Any) -> UUID | None:
         return None
 
 
+def a_kind(identity: Identity) -> str:
+    """The kind as a sentence says it: "a service account", "an AI agent"."""
+    label = Kind(identity.kind).label
+    words = label if label[:2].isupper() else f"{label[0].lower()}{label[1:]}"
+    return f"{'an' if words[0] in 'aeioAEIO' else 'a'} {words}"
+
+
 class OneOf(forms.ModelChoiceField):  # type: ignore[type-arg]  # not generic at run time
     """A choice of one row; what is no key at all is as unknown as a key of nothing."""
 
@@ -130,8 +137,29 @@ class RequestForm(forms.Form):
         self.choice("purpose").queryset = Purpose.objects.active(now)
         self.holder = self._holder()
         self.choice("entitlements").queryset = self.catalog("")
+        if barred := self._barred():
+            self.choice("entitlements").error_messages["invalid_choice"] = barred
         offered = [(seconds(term), label) for label, term in terms().items()]
         self.fields["term"].choices = [*offered, (UNTIL, "A date")]  # type: ignore[attr-defined]
+
+    def _ticked(self) -> list[Any]:
+        return self.data.getlist("entitlements") if isinstance(self.data, QueryDict) else []
+
+    def _barred(self) -> str:
+        """Why the holder can't hold what is ticked and stands in no catalog of theirs; nothing of what is unknown."""
+        ids = {pk for pk in map(as_id, self._ticked()) if pk}
+        if not ids or self.holder is None:
+            return ""
+        missing = Entitlement.objects.requestable().filter(pk__in=ids).exclude(pk__in=self.catalog("").values("pk"))
+        rows = list(missing.select_related("system").order_by("system__name", "name"))
+        open_to = set(missing.holdable_by(self.holder.kind).values_list("pk", flat=True)) if rows else set()
+        said = (
+            f"{self.holder} has no account on {row.system.name}, which {row.name} needs."
+            if row.pk in open_to
+            else f"{row.name} is not open to {a_kind(self.holder)}."
+            for row in rows
+        )
+        return " ".join(said).replace("%", "%%")
 
     def choice(self, name: str) -> Any:
         """A field that is chosen from rows."""
@@ -153,8 +181,7 @@ class RequestForm(forms.Form):
 
     def chosen(self) -> "list[Entitlement]":
         """The entitlements that are ticked, those alone that the catalog has for the holder."""
-        sent = self.data.getlist("entitlements") if isinstance(self.data, QueryDict) else []
-        ids = [pk for pk in map(as_id, sent) if pk]
+        ids = [pk for pk in map(as_id, self._ticked()) if pk]
         return list(self.catalog("").filter(pk__in=ids)) if ids else []
 
     def clean(self) -> dict[str, Any]:

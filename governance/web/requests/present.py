@@ -14,12 +14,15 @@ from governance.core.actor import Actor
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
 from governance.requests.models import AccessRequest, RequestItem
-from governance.requests.states import OPEN_REQUESTS, RequestState
+from governance.requests.states import OPEN_REQUESTS, ItemState, RequestState
 from governance.templatetags.leasehold import duration
 from governance.web import present
-from governance.web.shapes import Act, Named, Policy, Reason, Step, Who
+from governance.web.shapes import Act, Named, Policy, Reason, Route, Who
 
 Routes = Mapping[UUID, Sequence[ApprovalStep]]
+
+GRANTED = frozenset({ItemState.APPROVED, ItemState.APPROVED_REDUCED})
+REFUSED = frozenset({ItemState.REJECTED, ItemState.DENIED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,19 @@ def _row(request: AccessRequest, routes: Routes, actor: Actor) -> Row:
         purpose=str(request.purpose),
         risk=present.heaviest(item.entitlement.risk for item in items),
         asked_at=request.submitted_at,
-        state=request.state,
+        state=shown_state(request),
         note=note(request, routes, actor),
     )
+
+
+def shown_state(request: AccessRequest) -> str:
+    """The request's state as a page says it: a decided one with the outcome, where all of its items have the same."""
+    if request.state != RequestState.DECIDED:
+        return request.state
+    outcomes = {item.state for item in request.items.all()}
+    if outcomes <= REFUSED:
+        return "decided_rejected"
+    return "decided_approved" if outcomes <= GRANTED else request.state
 
 
 def title(items: Collection[RequestItem]) -> str:
@@ -86,7 +99,8 @@ def note(request: AccessRequest, routes: Routes, actor: Actor) -> str:
 def _outcomes(items: Collection[RequestItem]) -> str:
     """What became of each item, counted: "2 approved, 1 rejected"."""
     if len(items) == 1:
-        return "".join(item.get_state_display() for item in items)
+        plain = {ItemState.APPROVED, ItemState.REJECTED}
+        return "".join(item.get_state_display() for item in items if item.state not in plain)
     words = [item.get_state_display().lower() for item in items]
     return ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
 
@@ -127,7 +141,7 @@ class Detail:
     note: str
     question: Asked | None
     items: Sequence[Item]
-    steps: Sequence[Step]
+    routes: Sequence[Route]
     asker: Who
     holder: Who
     purpose: Named
@@ -147,11 +161,11 @@ def detail(request: AccessRequest, question: Question | None, actor: Actor) -> D
         ref=str(request),
         title=title(items),
         sentence=_sentence(request),
-        state=request.state,
+        state=shown_state(request),
         note=note(request, routes, actor) if request.state in OPEN_REQUESTS else "",
         question=Asked(question.pk, question.asked_by.name, question.question) if question else None,
         items=[_item(item, grants.get(item.pk), request) for item in items],
-        steps=[_step(step, item, actor, many=len(items) > 1) for item in items for step in routes.get(item.pk, ())],
+        routes=[_route(item, routes[item.pk], actor, many=len(items) > 1) for item in items if routes.get(item.pk)],
         asker=present.who(request.requester),
         holder=present.who(request.beneficiary),
         purpose=present.purpose(request.purpose),
@@ -192,11 +206,8 @@ def _item(item: RequestItem, grant: Grant | None, request: AccessRequest) -> Ite
     )
 
 
-def _step(step: ApprovalStep, item: RequestItem, actor: Actor, *, many: bool) -> Step:
-    drawn = present.step(step, actor)
-    if not many:
-        return drawn
-    return Step(drawn.state, f"{item.entitlement.name}: {drawn.role}", drawn.who, drawn.end, drawn.note)
+def _route(item: RequestItem, steps: Sequence[ApprovalStep], actor: Actor, *, many: bool) -> Route:
+    return Route(item.entitlement.name if many else "", [present.step(step, actor) for step in steps])
 
 
 def _policy(items: Sequence[RequestItem]) -> Policy:

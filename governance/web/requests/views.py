@@ -17,6 +17,7 @@ from governance.web import bases, chains
 from governance.web.paging import Keyset
 from governance.web.requests import drafts, present
 from governance.web.requests.forms import AnswerForm, RequestForm, WithdrawForm
+from governance.web.search import said
 
 
 class RequestNew(bases.FormPage):
@@ -43,9 +44,9 @@ class RequestNew(bases.FormPage):
 
     def show(self, form: RequestForm, *, status: int = 200, checking: bool = False) -> HttpResponse:
         """The four clauses and the draft. A search shows no errors: the form is not finished yet."""
-        words = self.request.POST.get("q", "")
+        words = said(self.request.POST)
         context = {
-            "q": words,
+            "q": words or "",
             "beneficiaries": drafts.beneficiaries(form, self.actor),
             "catalog": drafts.catalog(form, words),
             "purposes": drafts.purposes(form, self.now),
@@ -68,15 +69,17 @@ class RequestPreview(bases.Page):
     template_name = "requests/_preview.html"
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """The draft, and the purposes that fit once other access is ticked."""
+        """The draft, the purposes that fit once other access is ticked, and the catalog of another holder."""
         form = RequestForm(request.POST, actor=self.actor, now=self.now)
         fitting = drafts.fitting(form)
+        moved = request.POST.get("catalog_for", drafts.holder(form)) != drafts.holder(form)
         fresh = fitting != request.POST.get("fitting", "")
         context = {
             "draft": drafts.lease(form, self.actor, self.now),
             "purposes": drafts.purposes(form, self.now) if fresh else [],
             "fitting": fitting,
             "fresh": fresh,
+            "catalog": drafts.catalog(form, said(request.POST)) if moved else None,
         }
         return self.draw({**context, "form": _without_errors(form)})
 
@@ -90,7 +93,7 @@ class RequestCatalog(bases.Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The lines for the form so far, which stands in the address."""
         form = RequestForm(request.GET, actor=self.actor, now=self.now)
-        return self.draw({"catalog": drafts.catalog(form, request.GET.get("q", ""))})
+        return self.draw({"catalog": drafts.catalog(form, said(request.GET))})
 
 
 class RequestList(bases.ListPage):
@@ -136,7 +139,7 @@ class _Shown(bases.Page):
             "access_request": present.detail(request, question, self.actor),
             "answer_form": form if may_answer else None,
             "acts": [present.withdrawal(request, WithdrawForm(auto_id="withdraw_%s"))] if may_withdraw else [],
-            "chain": chains.links(chain_of_request(request)),
+            "chain": chains.links(chain_of_request(request), self.actor),
         }
 
 
