@@ -82,7 +82,8 @@ def _migrations() -> str | None:
 
 
 def _broker() -> str | None:
-    with Redis.from_url(settings.CACHES["default"]["LOCATION"], socket_timeout=2, socket_connect_timeout=2) as client:
+    address = str(settings.CACHES["default"]["LOCATION"])
+    with Redis.from_url(address, socket_timeout=2, socket_connect_timeout=2) as client:
         client.ping()
     return None
 
