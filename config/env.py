@@ -188,8 +188,8 @@ EMAIL_URL = _declare(
     "EMAIL_URL",
     kinds.url("console", "smtp", "smtps", "smtp+tls"),
     "The mail server: `smtp://`, `smtp+tls://` (STARTTLS) or `smtps://` with `user:password@host:port`. "
-    "`console:` writes mail to the log.",
-    default="console:",
+    "`console:` writes mail to the log, links that reset passwords too: for DEBUG and DEMO_MODE alone.",
+    development="console:",
     secret=True,
 )
 DEFAULT_FROM_EMAIL = _declare(

@@ -21,7 +21,12 @@ from config.safety import require_safe
 
 READY_SECONDS = 60
 SECRETS = [env.SECRET_KEY.name, env.AUDIT_SIGNING_KEY.name]
-DEMONSTRATION = {"DEMO_MODE": "true", "LOG_FORMAT": "console", env.ORGANISATION_NAME.name: "Harbour Mutual"}
+DEMONSTRATION = {
+    "DEMO_MODE": "true",
+    "LOG_FORMAT": "console",
+    "EMAIL_URL": "console:",
+    env.ORGANISATION_NAME.name: "Harbour Mutual",
+}
 PASSWORDS = ["DATABASE_PASSWORD", "TARGET_PASSWORD", "CACHE_PASSWORD"]
 
 Environ = dict[str, str]

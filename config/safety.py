@@ -20,6 +20,8 @@ def require_safe(values: Environment) -> None:
         problems += _only_loopback("DEBUG", {"HOST": values[env.HOST]})
     if values[env.DEMO_MODE]:
         problems += _only_loopback("DEMO_MODE", _demo_hosts(values)) + _production_switches(values)
+    elif not values[env.DEBUG] and _writes_mail_to_the_log(values):
+        problems.append("EMAIL_URL is console:, which writes links that reset passwords to the log")
     if problems:
         raise ConfigurationError(problems)
 
@@ -65,6 +67,10 @@ def _production_switches(values: Environment) -> list[str]:
     switched = {
         "HTTPS_REDIRECT": values[env.HTTPS_REDIRECT],
         "TRUST_PROXY_HEADERS": values[env.TRUST_PROXY_HEADERS],
-        "EMAIL_URL": values[env.EMAIL_URL] != env.EMAIL_URL.default,
+        "EMAIL_URL": not _writes_mail_to_the_log(values),
     }
     return [f"DEMO_MODE is not for production, but {name} is set" for name, on in switched.items() if on]
+
+
+def _writes_mail_to_the_log(values: Environment) -> bool:
+    return values[env.EMAIL_URL].startswith("console:")

@@ -7,7 +7,7 @@ from django.utils import timezone
 from governance.audit import moves as audit
 from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment
-from governance.identities.queries import governance_is_staffed
+from governance.identities.queries import governance_is_staffed, unowned
 from governance.requests.models import RequestItem
 from governance.requests.moves import ItemSubject
 
@@ -21,8 +21,13 @@ def connect() -> None:
 
 def readiness_warnings() -> Mapping[str, Callable[[], str | None]]:
     """What readiness says of the organisation: each answers what is wrong in words, or None."""
-    return {"governance team": _governance_team}
+    return {"governance team": _governance_team, "ownership": _ownership}
 
 
 def _governance_team() -> str | None:
     return None if governance_is_staffed(timezone.now()) else "fewer than two active members (rule 16)"
+
+
+def _ownership() -> str | None:
+    count = unowned(timezone.now())
+    return f"{count} without an active owner or backup owner (rule 1)" if count else None

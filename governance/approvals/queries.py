@@ -13,7 +13,7 @@ from governance.audit.models import AuditEvent
 from governance.core.subjects import decidable
 from governance.identities.models import Identity, Ownership, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
-from governance.identities.states import OwnerRole, Status
+from governance.identities.states import OwnerRole
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.states import StepKind
 
@@ -64,23 +64,23 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
 def _chain(step: Place, now: datetime) -> list[Candidates]:
     match step.kind:
         case StepKind.SECURITY:
-            first = [Candidates("Security", _ids(members(SECURITY_TEAM, now)), fallback=False)]
+            first = [Candidates("Security", _ids(members(SECURITY_TEAM, now), now), fallback=False)]
         case StepKind.MANAGER:
-            first = _managers(step)
+            first = _managers(step, now)
         case _:
             first = _owners(step, now)
-    governance = Candidates("Governance team", _ids(members(GOVERNANCE_TEAM, now)), fallback=True)
+    governance = Candidates("Governance team", _ids(members(GOVERNANCE_TEAM, now), now), fallback=True)
     return [*first, governance]
 
 
-def _managers(step: Place) -> list[Candidates]:
+def _managers(step: Place, now: datetime) -> list[Candidates]:
     """The manager of the person the step is about, then the manager above."""
     person = Identity.objects.select_related("manager__manager").get(pk=step.target_id)
     manager = person.manager
     above = manager.manager if manager else None
     return [
-        Candidates(f"Manager of {person}", _ids([manager]), fallback=False),
-        Candidates(f"Manager of {manager}", _ids([above]), fallback=True),
+        Candidates(f"Manager of {person}", _ids([manager], now), fallback=False),
+        Candidates(f"Manager of {manager}", _ids([above], now), fallback=True),
     ]
 
 
@@ -88,10 +88,10 @@ def _owners(step: Place, now: datetime) -> list[Candidates]:
     roles = owners([(step.target_kind, step.target_id)], now)[step.target_kind, step.target_id]
     label = step.target_label
     return [
-        Candidates(f"Owner of {label}", _ids(roles.get(OwnerRole.OWNER, [])), fallback=False),
-        Candidates(f"Backup owner of {label}", _ids(roles.get(OwnerRole.BACKUP_OWNER, [])), fallback=True),
+        Candidates(f"Owner of {label}", _ids(roles.get(OwnerRole.OWNER, []), now), fallback=False),
+        Candidates(f"Backup owner of {label}", _ids(roles.get(OwnerRole.BACKUP_OWNER, []), now), fallback=True),
     ]
 
 
-def _ids(people: Iterable[Identity | None]) -> tuple[UUID, ...]:
-    return tuple(person.pk for person in people if person is not None and person.state == Status.ACTIVE)
+def _ids(people: Iterable[Identity | None], now: datetime) -> tuple[UUID, ...]:
+    return tuple(person.pk for person in people if person is not None and person.acts(now))

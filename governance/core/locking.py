@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
 
-from django.db import connection, models, transaction
+from django.db import OperationalError, connection, models, transaction
+
+from governance.core.errors import Conflict
 
 M = TypeVar("M", bound=models.Model)
 
@@ -35,6 +37,9 @@ LOCK_ORDER = (
     "question",
     "provisioningtask",
 )
+
+HELD_BY_OTHERS = frozenset({"55P03", "40P01"})
+"""SQLSTATEs of a lock that was not to be had: lock_not_available, deadlock_detected."""
 
 
 class LockError(RuntimeError):
@@ -68,12 +73,17 @@ _ledger: ContextVar[_Ledger | None] = ContextVar("lock_ledger", default=None)
 def unit_of_work() -> Iterator[None]:
     """One act, one transaction: what the edge calls opens it, and nothing inside may open another.
 
-    Use as a decorator on actions. Raises RuntimeError when a transaction is open already.
+    Use as a decorator on actions. Raises RuntimeError when a transaction is open already, and Conflict when somebody
+    else holds what it needs for longer than a statement waits.
     """
     token = _ledger.set(_Ledger())
     try:
         with transaction.atomic(durable=True):
             yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) not in HELD_BY_OTHERS:
+            raise
+        raise Conflict("Somebody else is changing this at the moment. Try again.", code="busy") from error
     finally:
         _ledger.reset(token)
 

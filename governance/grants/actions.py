@@ -1,5 +1,6 @@
 """What people and workers ask of a lease. Each opens one transaction and takes its locks in the one order."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -49,13 +50,16 @@ def _end_early(verb: str, grant_id: UUID, actor: Actor, reason: str, now: dateti
 
 
 @unit_of_work()
-def expire_due(*, now: datetime, limit: int = 500) -> int:
+def expire_due(*, now: datetime, limit: int = 500, only: Collection[UUID] | None = None) -> int:
     """End what has come to its end: set-based, and only what nobody else holds. Answers how many.
 
-    Safe to run twice, late or beside a twin: what a twin holds is skipped and is the next sweep's.
+    `only` names the assignments to look at. Safe to run twice, late or beside a twin: what a twin holds is skipped and
+    is the next sweep's.
     """
-    due = Grant.objects.ended_by(now).order_by("ends_at", "pk").values("assignment")[:limit]
-    ids = list(due.values_list("assignment", flat=True))
+    due = Grant.objects.ended_by(now).order_by("ends_at", "pk")
+    if only is not None:
+        due = due.filter(assignment__in=only)
+    ids = list(due.values_list("assignment", flat=True)[:limit])
     assignments = locked_all(Assignment.objects.with_names().filter(pk__in=ids), skip_locked=True)
     ended = locked_all(Grant.objects.ended_by(now).filter(assignment__in=[held.pk for held in assignments]))
     moves.end(ended, assignments, actor=EXPIRY, why="The lease came to its end", now=now)
@@ -108,8 +112,9 @@ def _activate(grant: Grant, assignment: Assignment, now: datetime) -> Grant:
     decision = policy.record_decision(
         verdict, phase=Phase.ACTIVATION, subject_kind=Grant.NOUN, subject_id=grant.pk, actor=ACTIVATION
     )
+    owner_acts = grant.accountable_owner.acts(now)
     approved = grant.policy_decision.steps
-    why = rules.refusal_at_activation(verdict, approved, grant.accountable_owner.state, grant.ends_at)
+    why = rules.refusal_at_activation(verdict, approved, owner_acts=owner_acts, latest_end=grant.ends_at)
     if why is not None:
         return moves.cancel(grant, actor=ACTIVATION, why=why, now=now)
     return moves.start(grant, assignment, decision, latest_end=verdict.latest_end, actor=ACTIVATION, now=now)

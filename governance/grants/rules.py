@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from governance.identities.states import Status
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
 
@@ -13,7 +12,8 @@ from governance.policy.verdicts import Verdict
 def refusal_at_activation(
     verdict: Verdict,
     approved_steps: Sequence[Mapping[str, Any]],
-    owner_state: str,
+    *,
+    owner_acts: bool,
     latest_end: datetime,
 ) -> str | None:
     """Why the lease may not begin with the facts of this moment, in words, or None when it may (rules 1, 3).
@@ -25,7 +25,7 @@ def refusal_at_activation(
         return f"The time to begin it passed on {latest_end:%d %b %Y %H:%M} UTC."
     if verdict.denials:
         return " ".join(reason.text for reason in verdict.denials)
-    if owner_state != Status.ACTIVE:
+    if not owner_acts:
         return "Nobody active answers for the purpose any more."
     approved = {step["kind"]: step["required"] for step in approved_steps}
     missing = [step.kind for step in verdict.steps if approved.get(step.kind, 0) < step.required]

@@ -1,6 +1,9 @@
+from datetime import datetime
 from uuid import UUID
 
+import structlog
 from celery import shared_task
+from django.db import OperationalError
 from django.utils import timezone
 
 from governance.core import wake
@@ -10,6 +13,7 @@ from governance.grants.rules import TIMED_AHEAD
 from governance.grants.states import WAITING
 
 BATCH = 500
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="grants.activate")
@@ -29,9 +33,26 @@ def activate_due() -> None:
 
 @shared_task(name="grants.expire")
 def expire() -> None:
-    """End what is due, batch by batch."""
-    while actions.expire_due(now=timezone.now(), limit=BATCH) >= BATCH:
-        pass
+    """End what is due, batch by batch; where a batch fails, one assignment at a time, so that one stops no other."""
+    try:
+        while actions.expire_due(now=timezone.now(), limit=BATCH) >= BATCH:
+            pass
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("expiry.batch_failed")
+        _expire_apart(timezone.now())
+
+
+def _expire_apart(now: datetime) -> None:
+    due = Grant.objects.ended_by(now).order_by("ends_at", "pk").values_list("assignment", flat=True)
+    for assignment_id in list(dict.fromkeys(due)):
+        try:
+            actions.expire_due(now=now, only=[assignment_id])
+        except OperationalError:
+            raise
+        except Exception:
+            log.exception("expiry.failed", assignment=str(assignment_id))
 
 
 @shared_task(name="grants.sweep")

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -79,6 +80,10 @@ class Identity(Governed):
     def is_machine(self) -> bool:
         """Whether it is a service account, workload, API client or agent."""
         return self.kind in MACHINE_KINDS
+
+    def acts(self, now: datetime) -> bool:
+        """Whether it may act and hold access at the moment: active, and its last day has not passed."""
+        return self.state == Status.ACTIVE and (self.ends_at is None or self.ends_at > now)
 
     def facts(self) -> dict[str, Any]:
         """Where it comes from and what it is."""

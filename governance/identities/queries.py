@@ -9,8 +9,8 @@ from django.db.models import Q, QuerySet
 
 from governance.core.querysets import PeriodQuerySet, covers
 from governance.identities.models import Identity, Ownership, TeamMembership
-from governance.identities.querysets import IdentityQuerySet
-from governance.identities.states import OwnerRole, Status
+from governance.identities.querysets import IdentityQuerySet, acts
+from governance.identities.states import OwnerRole
 
 Subject = tuple[str, UUID]
 """Kind and id of something that can be owned."""
@@ -22,7 +22,7 @@ SECURITY_TEAM = "security"
 def members(team_key: str, now: datetime) -> list[Identity]:
     """Active members of the team."""
     memberships = TeamMembership.objects.at(now).filter(team__key=team_key)
-    return list(Identity.objects.active().filter(pk__in=memberships.values("identity")).order_by("name"))
+    return list(Identity.objects.active(now).filter(pk__in=memberships.values("identity")).order_by("name"))
 
 
 def owners(subjects: Collection[Subject], now: datetime) -> dict[Subject, dict[str, list[Identity]]]:
@@ -35,7 +35,7 @@ def owners(subjects: Collection[Subject], now: datetime) -> dict[Subject, dict[s
     teams = _active_members({period.team_id for period in periods if period.team_id}, now)
     found: dict[Subject, dict[str, list[Identity]]] = {subject: {} for subject in subjects}
     for period in periods:
-        people = teams[period.team_id] if period.team_id else _if_active(period.identity)
+        people = teams[period.team_id] if period.team_id else _if_active(period.identity, now)
         found[period.subject_kind, period.subject_id].setdefault(period.role, []).extend(people)
     return found
 
@@ -50,13 +50,13 @@ def _ownerships(subjects: Collection[Subject]) -> "PeriodQuerySet[Ownership]":
     return Ownership.objects.filter(wanted)
 
 
-def _if_active(identity: Identity | None) -> list[Identity]:
-    return [identity] if identity is not None and identity.state == Status.ACTIVE else []
+def _if_active(identity: Identity | None, now: datetime) -> list[Identity]:
+    return [identity] if identity is not None and identity.acts(now) else []
 
 
 def _active_members(team_ids: Collection[UUID], now: datetime) -> Mapping[UUID, list[Identity]]:
     found: dict[UUID, list[Identity]] = defaultdict(list)
-    rows = TeamMembership.objects.at(now).filter(team__in=team_ids, identity__state=Status.ACTIVE)
+    rows = TeamMembership.objects.at(now).filter(acts(now, "identity__"), team__in=team_ids)
     for row in rows.select_related("identity").order_by("identity__name"):
         found[row.team_id].append(row.identity)
     return found
@@ -104,7 +104,17 @@ def owned_ids(kind: str, identity_ids: Collection[UUID], now: datetime) -> "Quer
 
 def identities_owned_by(identity_ids: Collection[UUID], now: datetime) -> "IdentityQuerySet[Identity]":
     """Active machine and external identities that any of the given ones owns."""
-    return Identity.objects.active().filter(pk__in=owned_ids("identity", identity_ids, now)).order_by("name")
+    return Identity.objects.active(now).filter(pk__in=owned_ids("identity", identity_ids, now)).order_by("name")
+
+
+def unowned(now: datetime) -> int:
+    """How many things that somebody has answered for have nobody active who does, as owner or backup owner."""
+    answered = Ownership.objects.at(now).filter(
+        Q(team__in=TeamMembership.objects.at(now).filter(acts(now, "identity__")).values("team"))
+        | acts(now, "identity__")
+    )
+    subjects = Ownership.objects.exclude(subject_id__in=answered.values("subject_id"))
+    return subjects.values("subject_id").distinct().count()
 
 
 def governance_is_staffed(now: datetime) -> bool:

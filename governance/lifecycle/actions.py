@@ -1,5 +1,6 @@
 """Journeys of identities. What ends one ends or re-points all that rests on it, in the same transaction."""
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -27,8 +28,8 @@ from governance.requests.states import OPEN_REQUESTS, ItemState
 def end_identity(*, identity_id: UUID, actor: Actor, reason: str, now: datetime) -> Identity:
     """A leaver, or a machine identity retired: access ends, what they own passes on, open decisions move (rule 8).
 
-    Locks in the one order: purposes, identities, ownerships, assignments, grants, requests, routes, steps. Raises
-    NotFound, Denied, IllegalMove, and Conflict when nobody is left to take over.
+    Locks in the one order: purposes, identities, ownerships, assignments, grants, requests, routes, steps. Where
+    nobody is left to take over, what the identity answered for ends with it. Raises NotFound, Denied, IllegalMove.
     """
     permissions.require(actor)
     identity, heirs = succession.lock(identity_id, now)
@@ -45,14 +46,18 @@ def end_if_due(*, identity_id: UUID, actor: Actor, now: datetime) -> None:
 
 
 def _end(identity: Identity, heirs: succession.Heirs, *, actor: Actor, reason: str, now: datetime) -> None:
-    move(identity, Status.ENDED, actor=actor, why=reason, now=now, ends_at=min(now, identity.ends_at or now))
-    succession.hand_over_things(identity, heirs, actor=actor, why=reason, now=now)
+    ends_at = min(now, identity.ends_at or now)
+    facts = {"sign_in_closed": identity.user_id is not None}
+    move(identity, Status.ENDED, actor=actor, why=reason, now=now, facts=facts, ends_at=ends_at)
+    orphaned = succession.hand_over_things(identity, heirs, actor=actor, why=reason, now=now)
     _leave_teams(identity, actor=actor, why=reason, now=now)
     _close_sign_in(identity)
-    _lock_leases(identity)
+    _lock_leases(identity, orphaned)
     held = _lock_waiting(identity)
-    succession.repoint_grants(identity, heirs, actor=actor, why=reason, now=now)
-    _end_access(identity, actor=actor, why=reason, now=now)
+    unanswered = succession.repoint_grants(identity, heirs, actor=actor, why=reason, now=now)
+    _end_access(Q(identity=identity), actor=actor, why=reason, now=now)
+    nobody = f"Nobody is left to take over from {identity}"
+    _end_access(Q(identity__in=orphaned) | Q(pk__in=unanswered), actor=actor, why=nobody, now=now)
     _close_requests(identity, actor=actor, why=reason, now=now)
     _move_decisions(identity, held, why=reason, now=now)
 
@@ -70,16 +75,17 @@ def _close_sign_in(identity: Identity) -> None:
         identity.user.save(update_fields=["is_active"])
 
 
-def _lock_leases(identity: Identity) -> None:
-    """The assignments behind the identity's grants, then those grants and the ones it answers for."""
-    unfinished = Grant.objects.exclude(state__in=OVER)
-    locked_all(Assignment.objects.filter(pk__in=unfinished.filter(identity=identity).values("assignment")))
-    locked_all(unfinished.filter(Q(identity=identity) | Q(accountable_owner=identity)))
+def _lock_leases(identity: Identity, orphaned: Collection[UUID]) -> None:
+    """The grants of the identity and of those left with nobody, and the ones it answers for; assignments first."""
+    concerned = Q(identity=identity) | Q(identity__in=orphaned) | Q(accountable_owner=identity)
+    leases = Grant.objects.filter(concerned).exclude(state__in=OVER)
+    locked_all(Assignment.objects.filter(pk__in=leases.values("assignment")))
+    locked_all(leases)
 
 
-def _end_access(identity: Identity, *, actor: Actor, why: str, now: datetime) -> None:
+def _end_access(which: Q, *, actor: Actor, why: str, now: datetime) -> None:
     """What stands is revoked and its removal queued; what was only approved never starts."""
-    held = Grant.objects.filter(identity=identity)
+    held = Grant.objects.filter(which)
     standing = locked_all(held.filter(state__in=STANDING))
     behind = {grant.assignment_id for grant in standing if grant.assignment_id}
     assignments = locked_all(Assignment.objects.with_names().filter(pk__in=behind))

@@ -18,7 +18,7 @@ def create_rule(
 ) -> PolicyRuleVersion:
     """Make a rule, owned by an active identity, with its first draft. Raises Denied, Invalid."""
     permissions.require(actor, "create")
-    owner = Identity.objects.active().filter(pk=owner_id).first()
+    owner = Identity.objects.active(now).filter(pk=owner_id).first()
     if owner is None:
         raise Invalid({"owner": "A rule is owned by an active identity."})
     rule = moves.introduce(key, title, owner, actor=actor, why=why, now=now)

@@ -118,7 +118,7 @@ def _proposal(draft: Draft, actor: Actor, now: datetime) -> Proposal:
     purpose = Purpose.objects.active(now).filter(pk=draft.purpose_id).first()
     wanted = Entitlement.objects.requestable().filter(pk__in=draft.entitlement_ids).select_related("system")
     entitlements = sorted(wanted, key=str)
-    requester = Identity.objects.active().filter(pk=actor.identity_id).first() if actor.identity_id else None
+    requester = Identity.objects.active(now).filter(pk=actor.identity_id).first() if actor.identity_id else None
     if (
         beneficiary is None
         or purpose is None

@@ -30,7 +30,7 @@ def beneficiaries(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
     """Whom the actor may ask for: their own identity, and the active machine identities they own."""
     owned = owned_ids("identity", actor.identity_ids, now)
     machines = Q(pk__in=owned, kind__in=MACHINE_KINDS)
-    return Identity.objects.active().filter(Q(pk=actor.identity_id) | machines).order_by("name")
+    return Identity.objects.active(now).filter(Q(pk=actor.identity_id) | machines).order_by("name")
 
 
 def purposes_for(entitlement_ids: Collection[UUID], now: datetime) -> "PurposeQuerySet[Purpose]":

@@ -34,8 +34,8 @@ class PortalRequest(HttpRequest):
 
 def actor_of(user_id: UUID, assurance: int, now: datetime) -> Actor | None:
     """The actor behind a sign-in account, with the roles held at this moment; None without an active identity."""
-    identity = Identity.objects.active().filter(user=user_id).first()
-    if identity is None or (identity.ends_at is not None and identity.ends_at <= now):
+    identity = Identity.objects.active(now).filter(user=user_id).first()
+    if identity is None:
         return None
     own = same_human([identity.pk])
     return Actor(

@@ -98,7 +98,7 @@ class Portal:
     @cached_property
     def personas(self) -> list[Persona]:
         """Who can walk in with one click, in demo mode alone."""
-        return personas()
+        return personas(self._now)
 
 
 def _log_state(seal: Seal) -> str:

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from governance.access.models import Assignment
-from governance.grants import tasks
+from governance.grants import moves, tasks
 from governance.grants.actions import expire_due
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
@@ -67,6 +67,21 @@ class TestExpire:
         monkeypatch.setattr(timezone, "now", lambda: grants[0].ends_at)
         tasks.expire()
         assert not Grant.objects.filter(state=GrantState.PROVISIONING).exists()
+
+    def test_is_stopped_by_no_lease_that_cannot_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        grants = many_started(Organisation(), 3)
+        stuck = grants[0].assignment_id
+        real = moves.end
+
+        def end(found: list[Grant], *rest: Any, **named: Any) -> None:
+            if stuck in {grant.assignment_id for grant in found}:
+                raise RuntimeError
+            real(found, *rest, **named)
+
+        monkeypatch.setattr(moves, "end", end)
+        monkeypatch.setattr(timezone, "now", lambda: grants[0].ends_at)
+        tasks.expire()
+        assert [fresh(grant).state for grant in grants] == ["provisioning", "revoking", "revoking"]
 
 
 class TestActivateDue:

@@ -1,7 +1,10 @@
 """Somebody leaves: what rule 8 asks for, in one transaction, or nothing of it."""
 
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -10,18 +13,19 @@ from django.utils import timezone
 from governance.approvals.models import ApprovalRoute, ApprovalStep
 from governance.approvals.states import RouteState, StepState
 from governance.core.actor import Role
-from governance.core.errors import Conflict, Denied, IllegalMove, NotFound
+from governance.core.errors import Denied, IllegalMove, NotFound
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
-from governance.identities.models import Identity, Ownership, TeamMembership
-from governance.identities.queries import owners_of
+from governance.identities.models import Identity, Ownership, Team, TeamMembership
+from governance.identities.queries import owners_of, unowned
 from governance.identities.states import OwnerRole, Status
-from governance.lifecycle import tasks
+from governance.lifecycle import actions, tasks
 from governance.lifecycle.actions import end_identity, end_if_due
 from governance.provisioning.states import Operation
 from governance.requests.states import ItemState, RequestState
-from tests.builders import Organisation, account, actor, keep, machine, person, purpose, step_ids
+from tests.builders import Organisation, account, actor, entitlement, keep, machine, person, purpose, step_ids
 from tests.core.log import events_of
+from tests.harness.races import at_once, rounds, seeds
 from tests.leases import HR, active, approve, backed, fresh, granted, leave, newcomer, open_task, work
 from tests.provisioning.things import Scripted
 from tests.rules.sql import commit_so_far, run
@@ -163,21 +167,76 @@ class TestWhatALeaverAnsweredFor:
         assert Grant.objects.exists()
 
 
+def nobody_left(org: Organisation) -> None:
+    """Nobody has a manager, and nobody of the governance team may act."""
+    run("UPDATE governance_identity SET manager_id = NULL")
+    run("UPDATE governance_identity SET state = 'suspended' WHERE id = ANY(%s)", [one.pk for one in org.governance])
+
+
 class TestWithNobodyLeft:
-    @pytest.mark.django_db(transaction=True)
-    def test_it_is_a_conflict_and_nothing_is_half_done(self, memory: Scripted) -> None:
-        org = Organisation()
-        grant = active(org)
-        run("UPDATE governance_identity SET manager_id = NULL")
-        run("UPDATE governance_identity SET state = 'suspended' WHERE id = ANY(%s)", [one.pk for one in org.governance])
-        before = [fresh(grant).state, *Ownership.objects.values_list("ends_at", flat=True)]
-        with pytest.raises(Conflict, match="Nobody can take over from Owner"):
-            leave(org.owner)
+    def test_the_leaver_leaves_all_the_same(self, org: Organisation) -> None:
+        robot = machine(org.owner)
+        assert unowned(timezone.now()) == 0
+        nobody_left(org)
+        leave(org.owner)
         org.owner.refresh_from_db()
         assert org.owner.user is not None
-        assert (org.owner.state, org.owner.user.is_active) == (Status.ACTIVE, True)
-        assert [fresh(grant).state, *Ownership.objects.values_list("ends_at", flat=True)] == before
-        assert events_of(org.owner.pk)[-1]["action"] == "identity.active"
+        assert (org.owner.state, org.owner.user.is_active) == (Status.ENDED, False)
+        assert owner_of(robot) == owner_of(org.entitlement) == []
+        assert unowned(timezone.now()) == 4
+
+    def test_what_they_answered_for_ends(self, org: Organisation, memory: Scripted) -> None:
+        """Rule 1: no grant is kept live without an accountable active owner."""
+        standing = active(org)
+        newcomer(org)
+        waiting = granted(org)
+        nobody_left(org)
+        leave(org.owner)
+        reason = "Nobody is left to take over from Owner"
+        assert (fresh(standing).state, fresh(standing).state_reason) == (GrantState.REVOKING, reason)
+        assert (fresh(waiting).state, fresh(waiting).state_reason) == (GrantState.CANCELLED, reason)
+
+    def test_access_of_a_machine_that_nobody_owns_ends(self, org: Organisation, memory: Scripted) -> None:
+        robot = machine(org.requester)
+        account(robot, org.system)
+        held = active(org, beneficiary_id=robot.pk)
+        nobody_left(org)
+        leave(org.requester)
+        assert fresh(held).accountable_owner == org.owner
+        assert fresh(held).state == GrantState.REVOKING
+
+
+def owning_team(org: Organisation, thing: Any) -> list[Identity]:
+    """The two members of a team that owns the thing, in the place of whoever did."""
+    team, found = keep(Team(key=f"team-{thing.key}", name="Ledger")), [person("Una", manager=org.boss), person("Duo")]
+    for member in found:
+        keep(TeamMembership(team=team, identity=member, starts_at=timezone.now() - DAY))
+    moved = "UPDATE governance_ownership SET identity_id = NULL, team_id = %s WHERE subject_id = %s"
+    run(moved, team.pk, thing.pk)
+    return found
+
+
+class TestATeamThatOwns:
+    def test_goes_on_with_whoever_stays(self, org: Organisation) -> None:
+        one, other = owning_team(org, org.entitlement)
+        leave(other)
+        assert owner_of(org.entitlement) == [one]
+
+    def test_passes_on_what_it_owns_when_the_last_one_leaves(self, org: Organisation) -> None:
+        one, other = owning_team(org, org.entitlement)
+        leave(other)
+        leave(one)
+        assert owner_of(org.entitlement) == [org.boss]
+        assert Ownership.objects.get(subject_id=org.entitlement.pk, identity=org.boss).interim
+
+    @pytest.mark.django_db(transaction=True)
+    @rounds
+    def test_passes_on_what_it_owns_when_both_leave_at_once(self, rounds: int) -> None:
+        org = Organisation()
+        for seed in seeds(rounds):
+            thing = entitlement(org.system, org.owner)
+            at_once(*(partial(leave, one) for one in owning_team(org, thing)), seed=seed)
+            assert len(owner_of(thing)) == 1
 
 
 class TestWhoEndsAnIdentity:
@@ -217,22 +276,35 @@ class TestALastDay:
     def test_that_cannot_end_one_stops_no_other(self, org: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
         past = timezone.now() - DAY
         stuck, robot = person(ends_at=past - DAY), machine(org.owner, ends_at=past)
-        machine(stuck)
-        run("UPDATE governance_identity SET state = 'suspended' WHERE id = ANY(%s)", [one.pk for one in org.governance])
+        real = actions.end_if_due
+
+        def end(*, identity_id: UUID, **rest: Any) -> None:
+            if identity_id == stuck.pk:
+                raise RuntimeError
+            real(identity_id=identity_id, **rest)
+
+        monkeypatch.setattr(actions, "end_if_due", end)
         monkeypatch.setattr(tasks.end, "delay", as_a_worker(tasks.end))
         tasks.end_due()
         robot.refresh_from_db()
         stuck.refresh_from_db()
         assert (stuck.state, robot.state) == (Status.ACTIVE, Status.ENDED)
 
+    def test_is_the_last_one_asked_whether_a_sweep_has_run_or_not(self, org: Organisation) -> None:
+        run("UPDATE governance_identity SET ends_at = now() - interval '1 second' WHERE id = %s", org.owner.pk)
+        org.owner.refresh_from_db()
+        assert owner_of(org.entitlement) == []
+        first, second = step_ids(org.submit())
+        approve(first, org.manager)
+        with pytest.raises((Denied, NotFound)):
+            approve(second, org.owner)
+
 
 def as_a_worker(task: Any) -> Any:
     """What goes wrong in one message is nothing to the next."""
 
     def run_it(*args: str) -> None:
-        try:
+        with suppress(RuntimeError):
             task(*args)
-        except Conflict:
-            return
 
     return run_it

@@ -58,7 +58,7 @@ class TestWant:
         with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
             task = a_task(assignment)
             assert not sent
-        assert sent == [(("provisioning.run",), {"args": [str(task.pk)], "eta": None})]
+        assert sent == [(("provisioning.run",), {"args": [str(task.pk)], "eta": None, "retry": False})]
 
     def test_needs_the_lock(self, assignment: Assignment) -> None:
         with pytest.raises(LockError), unit_of_work():

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
@@ -21,7 +22,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """Sign in as the persona that was clicked. 404 outside demo mode, and for whoever is no persona."""
     if not settings.DEMO_MODE:
         raise Http404
-    personas = Identity.objects.active().filter(user__is_active=True).select_related("user")
+    personas = Identity.objects.active(timezone.now()).filter(user__is_active=True).select_related("user")
     wanted = forms.CharField(required=False)
     try:
         name = wanted.clean(request.POST.get("persona", ""))
