@@ -15,13 +15,17 @@ from governance.audit.checkpoint import tlog_proof
 from governance.audit.models import AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
 from governance.audit.sealing import signer
 
-PAGE = 50
-
 UNSEALED = """
-SELECT count(*), min(at) FROM audit_event AS event
-WHERE xid >= coalesce((SELECT horizon FROM audit_checkpoint ORDER BY size DESC LIMIT 1), '0'::xid8)
-  AND NOT EXISTS (SELECT FROM audit_leaf AS leaf WHERE leaf.sequence = event.sequence)
+SELECT count(*), min(at) FROM (
+  SELECT at FROM audit_event AS event
+  WHERE xid >= coalesce((SELECT horizon FROM audit_checkpoint ORDER BY size DESC LIMIT 1), '0'::xid8)
+    AND NOT EXISTS (SELECT FROM audit_leaf AS leaf WHERE leaf.sequence = event.sequence)
+  ORDER BY sequence LIMIT %s
+) AS unsealed
 """
+
+MOST_COUNTED = 10_000
+"""Unsealed events that are counted; every page asks, also while the log is far behind."""
 
 HOLDS = """
 SELECT format('prepared transaction %%s in database %%s', gid, database), prepared, age(transaction)
@@ -32,14 +36,6 @@ SELECT format('process %%s%%s in database %%s', pid, ' (' || nullif(application_
 FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
 ORDER BY 3 DESC LIMIT 1
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of events, newest first. `older` continues the list as the next `before`; None at its end."""
-
-    events: list[AuditEvent]
-    older: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +52,7 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Events that are not sealed yet: how many, the age of the oldest, and the oldest transaction that is open."""
+    """Events not sealed yet: how many (`MOST_COUNTED` at most), the oldest's age, and the oldest open transaction."""
 
     waiting: int
     age: timedelta
@@ -78,14 +74,6 @@ class Proof:
     def text(self) -> str:
         """As a file for an auditor (c2sp.org/tlog-proof)."""
         return tlog_proof(self.index, self.hashes, self.note)
-
-
-def page(events: "QuerySet[AuditEvent]", *, before: int | None = None, size: int = PAGE) -> Page:
-    """The `size` newest of the events, or the newest with a sequence below `before`. One query, whatever the depth."""
-    if before is not None:
-        events = events.filter(sequence__lt=before)
-    found = list(events.select_related("body").order_by("-sequence")[: size + 1])
-    return Page(found[:size], found[size - 1].sequence if len(found) > size else None)
 
 
 def events_of(subject_ids: Collection[UUID]) -> "QuerySet[AuditEvent]":
@@ -148,7 +136,7 @@ def verifier_key() -> str:
 def lag(now: datetime) -> Lag:
     """How far sealing is behind. A transaction that is open anywhere in the cluster holds it up."""
     with connection.cursor() as cursor:
-        cursor.execute(UNSEALED)
+        cursor.execute(UNSEALED, [MOST_COUNTED])
         waiting, oldest = cursor.fetchone()
         cursor.execute(HOLDS, [])
         held_by, held_since, _ = cursor.fetchone() or ("", None, 0)

@@ -11,7 +11,7 @@ from governance.access.moves import hold_assignment
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked_all, unit_of_work
-from governance.grants import moves, permissions, rules
+from governance.grants import moves, permissions, queries, rules
 from governance.grants.models import Grant
 from governance.grants.states import UNPROVEN, WAITING
 from governance.identities.models import Identity
@@ -136,5 +136,5 @@ def _asking(grant: Grant, now: datetime) -> Asking:
 def remind_due(*, now: datetime, limit: int = 2000) -> None:
     """Tell the holder, the requester and the owner of each lease that is near its end, once per reminder."""
     for reminder in rules.REMINDERS:
-        near = Grant.objects.ending_within(now, reminder.ahead).with_names()
+        near = queries.to_remind(reminder, now).with_names()
         moves.remind(near.order_by("ends_at")[:limit], reminder, now=now)

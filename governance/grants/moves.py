@@ -246,10 +246,9 @@ def remind(grants: Iterable[Grant], reminder: Reminder, *, now: datetime) -> Non
             title=f"{grant.entitlement} ends {reminder.name}",
             body=f"{grant} of {grant.identity} ends {grant.ends_at:%d %b %Y %H:%M} UTC.",
             subject=(Grant.NOUN, grant.pk),
-            once=f"ends {reminder.name}:{grant.pk}",
+            once=f"{reminder.once}{grant.pk}",
         )
         for grant in grants
-        if grant.ends_at - grant.starts_at >= reminder.shortest_lease
         for person in _concerned(grant)
     )
     notify(notices, now=now)

@@ -47,6 +47,11 @@ class Reminder:
     ahead: timedelta
     shortest_lease: timedelta
 
+    @property
+    def once(self) -> str:
+        """Begins the mark by which a notification of it is known; the grant's id ends it."""
+        return f"ends {self.name}:"
+
 
 REMINDERS = (
     Reminder("in 7 days", timedelta(days=7), timedelta(days=14)),

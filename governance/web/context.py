@@ -1,6 +1,7 @@
 """What every page shows around itself: who is here, where one can go, how the log stands."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +15,14 @@ from governance.audit import permissions as audit
 from governance.audit.queries import Seal, lag, latest_checkpoint
 from governance.core.actor import Actor
 from governance.identities.states import Kind
+from governance.notifications.permissions import unread
 from governance.web.accounts.personas import Persona, personas
 from governance.web.shapes import Who
+
+CHECK_FRESH = timedelta(minutes=15)
+"""How long a check of the log speaks for it; the checker runs each minute."""
+
+MOST_UNREAD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,11 @@ class Portal:
             items.append(self._item("Audit events", "event-list"))
         return items
 
+    @cached_property
+    def unread(self) -> int:
+        """How many notifications the visitor has not opened, counted up to `MOST_UNREAD`."""
+        return unread(self._actor)[:MOST_UNREAD].count() if self._actor else 0
+
     def _item(self, label: str, name: str, count: int | None = None) -> NavItem:
         url = reverse(name)
         return NavItem(label, url, self._path == url or (url != "/" and self._path.startswith(url)), count)
@@ -93,7 +105,7 @@ class Portal:
         if seal is None:
             return None
         behind = int(lag(self._now).age.total_seconds())
-        return Checkpoint(seal.size, seal.sealed_at, seal.root, _log_state(seal), behind)
+        return Checkpoint(seal.size, seal.sealed_at, seal.root, _log_state(seal, self._now), behind)
 
     @cached_property
     def personas(self) -> list[Persona]:
@@ -101,7 +113,9 @@ class Portal:
         return personas(self._now)
 
 
-def _log_state(seal: Seal) -> str:
-    if seal.ok is None:
-        return "unsealed"
-    return "verified" if seal.ok else "failed"
+def _log_state(seal: Seal, now: datetime) -> str:
+    """What the colophon may say: that the log agrees with its seal is known only as of the last check."""
+    if seal.ok is False:
+        return "failed"
+    fresh = seal.checked_at is not None and now - seal.checked_at < CHECK_FRESH
+    return "verified" if fresh else "unchecked"

@@ -7,6 +7,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("requests/", include("governance.web.requests.urls")),
     path("approvals/", include("governance.web.approvals.urls")),
     path("grants/", include("governance.web.grants.urls")),
+    path("notifications/", include("governance.web.notifications.urls")),
     path("events/", include("governance.web.audit.urls")),
     path("accounts/", include("governance.web.accounts.urls")),
 ]

@@ -24,33 +24,6 @@ def filtered(**data: str) -> list[int]:
     return numbers(form.qs)
 
 
-class TestPage:
-    def test_is_newest_first_and_continues_where_it_ended(self) -> None:
-        append_many(7)
-        page = queries.page(AuditEvent.objects.all(), size=3)
-        seen = [numbers(page.events)]
-        while page.older:
-            page = queries.page(AuditEvent.objects.all(), before=page.older, size=3)
-            seen.append(numbers(page.events))
-        assert seen == [[6, 5, 4], [3, 2, 1], [0]]
-
-    def test_ends_without_an_empty_page(self) -> None:
-        append_many(3)
-        assert queries.page(AuditEvent.objects.all(), size=3).older is None
-
-    def test_stays_where_it_was_when_events_are_appended(self) -> None:
-        append_many(4)
-        first = queries.page(AuditEvent.objects.all(), size=2)
-        append_many(2, start=10)
-        assert numbers(queries.page(AuditEvent.objects.all(), before=first.older, size=2).events) == [1, 0]
-
-    @pytest.mark.parametrize("count", [2, 40])
-    def test_is_one_query_with_its_bodies(self, count: int, django_assert_num_queries: Any) -> None:
-        append_many(count)
-        with django_assert_num_queries(1):
-            numbers(queries.page(AuditEvent.objects.all()).events)
-
-
 class TestEventsOf:
     def test_is_the_chain_of_all_subjects_oldest_first(self, django_assert_num_queries: Any) -> None:
         other = UUID(int=99)

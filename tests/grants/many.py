@@ -15,10 +15,10 @@ from tests.leases import newcomer, started
 OWN = {"id", "number", "identity_id", "assignment_id"}
 
 
-def many_started(org: Organisation, count: int) -> list[Grant]:
+def many_started(org: Organisation, count: int, **fields: Any) -> list[Grant]:
     """Leases like one that was started, each of a person with an account of their own; all end at one moment."""
     newcomer(org)
-    first = started(org)
+    first = started(org, **fields)
     return [first, *_like(first, org, count - 1)]
 
 

@@ -1,5 +1,6 @@
 """Sweeps over many leases: a bounded number of statements, and no lease that stops the others."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from django.utils import timezone
 
 from governance.access.models import Assignment
 from governance.grants import moves, tasks
-from governance.grants.actions import expire_due
+from governance.grants.actions import expire_due, remind_due
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
+from governance.notifications.models import Notification
 from governance.provisioning.models import ProvisioningTask
 from governance.provisioning.states import Operation
 from tests.builders import Organisation
@@ -82,6 +84,28 @@ class TestExpire:
         monkeypatch.setattr(timezone, "now", lambda: grants[0].ends_at)
         tasks.expire()
         assert [fresh(grant).state for grant in grants] == ["provisioning", "revoking", "revoking"]
+
+
+class TestRemindDue:
+    def test_reaches_everybody_however_little_it_takes_at_a_time(self) -> None:
+        grants = many_started(Organisation(), 5, term=timedelta(days=3))
+        now = grants[0].ends_at - timedelta(hours=1)
+        for _ in range(5):
+            remind_due(now=now, limit=1)
+        assert set(Notification.objects.filter(subject_kind="grant").values_list("subject_id", flat=True)) == {
+            grant.pk for grant in grants
+        }
+
+    def test_says_it_once(self) -> None:
+        grant = many_started(Organisation(), 1, term=timedelta(days=3))[0]
+        for hours in (20, 10, 1):
+            remind_due(now=grant.ends_at - timedelta(hours=hours))
+        assert Notification.objects.filter(subject_id=grant.pk).count() == 2
+
+    def test_leaves_short_leases_alone(self) -> None:
+        grant = many_started(Organisation(), 1, term=timedelta(minutes=20))[0]
+        remind_due(now=grant.ends_at - timedelta(minutes=5))
+        assert not Notification.objects.filter(subject_id=grant.pk).exists()
 
 
 class TestActivateDue:

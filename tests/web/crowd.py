@@ -17,6 +17,7 @@ from governance.core.events import Event
 from governance.core.ids import new_id
 from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
+from governance.notifications.models import Notification
 from governance.purposes.models import Justification
 from governance.requests.models import AccessRequest, RequestItem
 from tests import builders
@@ -40,6 +41,7 @@ class Crowd:
         self._entitlements()
         self._grants()
         self._machines()
+        self._notifications()
         self._events()
 
     def _copies(self, row: M, **changes: str) -> Iterator[M]:
@@ -65,6 +67,10 @@ class Crowd:
             twin.entitlement = entitlement
             twin.number = twin._meta.get_field("number").get_default()
         Grant.objects.bulk_create(twins)
+
+    def _notifications(self) -> None:
+        said = Notification.objects.filter(recipient=self.org.manager)[0]
+        Notification.objects.bulk_create(self._copies(said, once="asked:"))
 
     def _requests(self) -> None:
         requests = list(self._copies(self.waiting))

@@ -15,6 +15,7 @@ from governance.core.actor import Role
 from governance.core.locking import unit_of_work
 from governance.grants.models import Grant
 from governance.identities.models import Identity
+from governance.notifications.models import Notification
 from governance.policy.queries import Asking, decide
 from governance.requests import actions as requests
 from governance.requests.actions import Proposal
@@ -45,6 +46,7 @@ class Scene:
         self.grant: Grant = builders.live_grant(self._asked())
         self.step = self._step(self.waiting)
         self.question = self._question()
+        self.said = Notification.objects.get(recipient=self.people["approver"], subject_id=self.step.pk)
         self.event = AuditEvent.objects.order_by("sequence")[0]
 
     def play(self, relation: str, role: Role | None) -> Identity:

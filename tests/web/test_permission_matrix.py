@@ -78,6 +78,7 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "request-answer": [scene.returned.pk],
         **{f"approval-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
         **{f"grant-{verb}": [scene.grant.pk] for verb in ("detail", "hand-back", "revoke")},
+        "notification-open": [scene.said.pk],
         "event-detail": [scene.event.pk],
         "event-proof": [scene.event.pk],
         "account_reset_password_from_key": ["1", "set-password"],

@@ -1,0 +1,63 @@
+"""The inbox: what was said to the visitor, each message leading to the exact thing."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from governance.notifications import actions, permissions
+from governance.notifications.filters import NotificationFilter
+from governance.notifications.models import Notification
+from governance.web import bases, present
+from governance.web.paging import Keyset
+
+PAGES = {"access_request": "request-detail", "approval_step": "approval-detail", "grant": "grant-detail"}
+"""Where what a message is about has its page."""
+
+
+class NotificationList(bases.ListPage):
+    """What was said to the actor, latest first."""
+
+    template_name = "notifications/list.html"
+    filters = NotificationFilter
+    keyset = Keyset(("created_at", "id"))
+    empty = "Nothing was said to you yet. Decisions, questions and ends of access that concern you appear here."
+
+    def visible(self) -> "QuerySet[Notification]":
+        """From the permissions of notifications."""
+        return permissions.visible(self.actor)
+
+    def rows(self, found: Sequence[Notification]) -> list[Notification]:
+        """As they are: a message is plain words."""
+        return list(found)
+
+    def context(self) -> dict[str, Any]:
+        """Whether there is something to mark as read."""
+        return {"unread": permissions.unread(self.actor).exists()}
+
+
+class OpenNotification(bases.Page):
+    """The way from a message to what it is about."""
+
+    http_method_names = bases.READS
+
+    def get(self, _request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Count it as read and go there."""
+        opened = actions.open_notification(notification_id=pk, actor=self.actor, now=self.now)
+        return redirect(PAGES[opened.subject_kind], pk=opened.subject_id)
+
+
+class ReadAll(bases.Page):
+    """Everything said so far counts as read."""
+
+    http_method_names = bases.SENDS
+
+    def post(self, _request: HttpRequest) -> HttpResponse:
+        """Mark it and go back to the list."""
+        count = actions.read_all(actor=self.actor, now=self.now)
+        messages.success(self.request, f"{present.counted(count, 'notification')} marked as read.")
+        return redirect("notification-list")

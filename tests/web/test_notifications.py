@@ -1,0 +1,65 @@
+"""The inbox: one's own messages, each leading to what it is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from governance.notifications.models import Notification
+from tests.builders import Organisation, step_ids
+from tests.leases import decided, reject
+from tests.web.conftest import Visit
+
+pytestmark = pytest.mark.django_db
+
+
+def text(answer: Any) -> str:
+    """The part of the page that is its own."""
+    return str(answer.content.decode().split("<main")[1])
+
+
+def test_says_to_each_what_concerns_them(org: Organisation, visit: Visit) -> None:
+    request = org.submit()
+    page = visit(org.manager).get(reverse("notification-list"))
+    assert "Your decision is asked" in text(page)
+    assert "Your decision is asked" not in text(visit(org.requester).get(reverse("notification-list")))
+    decided(request, org.manager, org.owner)
+    assert f"{request} is decided" in text(visit(org.requester).get(reverse("notification-list")))
+
+
+def test_leads_to_the_exact_thing_and_counts_as_read(org: Organisation, visit: Visit) -> None:
+    request = decided(org.submit(), org.manager, org.owner)
+    said = Notification.objects.get(recipient=org.requester)
+    client = visit(org.requester)
+    assert "Notifications, 1 unread" in client.get("/").content.decode()
+    opened = client.get(reverse("notification-open", args=[said.pk]))
+    assert opened["Location"] == reverse("request-detail", args=[request.pk])
+    assert "unread" not in client.get("/").content.decode()
+    assert "Unread" not in text(client.get(reverse("notification-list"), {"read": "no"})).split("Clear")[1]
+
+
+def test_is_nobody_elses_to_open(org: Organisation, visit: Visit) -> None:
+    decided(org.submit(), org.manager, org.owner)
+    said = Notification.objects.get(recipient=org.requester)
+    assert visit(org.manager).get(reverse("notification-open", args=[said.pk])).status_code == 404
+    said.refresh_from_db()
+    assert said.read_at is None
+
+
+def test_can_be_read_all_at_once(org: Organisation, visit: Visit) -> None:
+    org.submit()
+    others = Notification.objects.exclude(recipient=org.manager)
+    unread = others.filter(read_at__isnull=True).count()
+    client = visit(org.manager)
+    answer = client.post(reverse("notification-read-all"), follow=True)
+    assert "1 notification marked as read." in text(answer)
+    assert not Notification.objects.filter(recipient=org.manager, read_at__isnull=True).exists()
+    assert others.filter(read_at__isnull=True).count() == unread
+
+
+def test_tells_a_requester_that_they_were_refused(org: Organisation, visit: Visit) -> None:
+    request = org.submit()
+    reject(step_ids(request)[0], org.manager)
+    assert f"{request} is decided" in text(visit(org.requester).get(reverse("notification-list")))
