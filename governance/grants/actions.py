@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from governance.access.models import Account, Assignment
 from governance.access.moves import hold_assignment
+from governance.access.queries import account_in
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked_all, unit_of_work
@@ -73,14 +74,14 @@ def activate(*, grant_id: UUID, now: datetime) -> Grant:
     Otherwise nothing is provisioned and the grant is cancelled with the reason. Raises NotFound. A grant that has
     been activated or cancelled meanwhile is returned as it is: safe to run twice.
     """
-    hint = Grant.objects.filter(pk=grant_id).first()
+    hint = Grant.objects.select_related("entitlement").filter(pk=grant_id).first()
     if hint is None:
         raise NotFound
     if hint.state not in WAITING:
         return hint
     locked_all(Purpose.objects.filter(pk=hint.purpose_id), share=True)
     locked_all(Identity.objects.filter(pk__in={hint.identity_id, hint.accountable_owner_id}))
-    account = _account_for(hint)
+    account = account_in(hint.entitlement.system_id, hint.identity_id)
     assignment = _assignment_for(account, hint, now) if account else None
     grant = _with_what_it_replaces(grant_id, assignment)
     if grant.state not in WAITING:
@@ -89,10 +90,6 @@ def activate(*, grant_id: UUID, now: datetime) -> Grant:
         why = f"{grant.identity} has no account on {grant.entitlement.system}."
         return moves.cancel(grant, actor=ACTIVATION, why=why, now=now)
     return _activate(grant, assignment, now)
-
-
-def _account_for(grant: Grant) -> Account | None:
-    return Account.objects.filter(identity=grant.identity_id, system__entitlements=grant.entitlement_id).first()
 
 
 def _assignment_for(account: Account, grant: Grant, now: datetime) -> Assignment:

@@ -122,7 +122,7 @@ class ItemSubject:
         request = _loaded(subject_id).request
         if request.state == RequestState.IN_REVIEW:
             move(request, RequestState.RETURNED, actor=actor, why=why, now=now)
-        _tell(request, f"{request} was returned with a question", why, f"returned:{request.pk}:{now:%s.%f}", now)
+        _tell(request, f"{request} was returned with a question", why, f"returned:{request.pk}:{now.isoformat()}", now)
 
     def describe(self, subject_ids: Collection[UUID]) -> Mapping[UUID, Description]:
         """A sentence for each item: who asks, for whom, for what."""
