@@ -6,7 +6,7 @@ from uuid import UUID
 from governance.core.actor import Actor
 from governance.core.errors import NotFound
 from governance.core.locking import unit_of_work
-from governance.notifications import permissions
+from governance.notifications import moves, permissions
 from governance.notifications.models import Notification
 
 
@@ -16,11 +16,11 @@ def open_notification(*, notification_id: UUID, actor: Actor, now: datetime) -> 
     found = permissions.visible(actor).filter(pk=notification_id).first()
     if found is None:
         raise NotFound
-    permissions.unread(actor).filter(pk=notification_id).update(read_at=now)
+    moves.read(permissions.unread(actor).filter(pk=notification_id), now=now)
     return found
 
 
 @unit_of_work()
 def read_all(*, actor: Actor, now: datetime) -> int:
     """Count everything said so far as read. Answers how many messages that were."""
-    return permissions.unread(actor).filter(created_at__lte=now).update(read_at=now)
+    return moves.read(permissions.unread(actor).filter(created_at__lte=now), now=now)

@@ -3,6 +3,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from governance.notifications.models import Notification
 
 TITLE = 300
@@ -37,3 +39,8 @@ def notify(notices: Iterable[Notice], *, now: datetime) -> None:
         ],
         ignore_conflicts=True,
     )
+
+
+def read(unread: "QuerySet[Notification]", *, now: datetime) -> int:
+    """Count unread messages as read. Answers how many that were."""
+    return unread.update(read_at=now)
