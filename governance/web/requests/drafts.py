@@ -10,6 +10,7 @@ from governance.catalog.models import Entitlement
 from governance.core.actor import Actor
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
+from governance.policy.words import length
 from governance.purposes.models import Purpose
 from governance.requests import actions, queries
 from governance.requests.actions import Foreseen, Proposal
@@ -81,6 +82,7 @@ class Lease:
     purpose: str | None = None
     asked: timedelta | None = None
     ends_at: datetime | None = None
+    about: datetime | None = None
     cap: timedelta | None = None
     cap_why: str = ""
     tone: str = "note"
@@ -93,7 +95,7 @@ class Lease:
 
 def beneficiaries(form: RequestForm, actor: Actor) -> list[Choice]:
     """For whom one may ask."""
-    said, owned = form.said("beneficiary"), form.owned.count()
+    said, owned = form.said("beneficiary"), form.owned_count
     choices = [Choice(ME, "Me", actor.label, checked=said != OWNED)]
     if owned:
         two = present.counted(owned, "machine identity").replace("identitys", "identities")
@@ -112,7 +114,17 @@ def term_choices(form: RequestForm, now: datetime) -> list[Choice]:
 
 def _to(now: datetime, term: timedelta) -> str:
     end = now + term
-    return f"to {end:%H:%M}" if end.date() == now.date() else f"to {end.day} {end:%b}"
+    return f"to {end:%H:%M}" if end.date() == now.date() else f"to {present.on_day(end)}"
+
+
+def term_hint(form: RequestForm, draft: Lease, now: datetime) -> str:
+    """That the term is too long: by policy, or until that can be asked by what is ticked. Nothing where it is not."""
+    if draft.asked and draft.cap is not None:
+        return f"Too long. {draft.cap_why}" if draft.asked > draft.cap else ""
+    asked, shortest = form.asked(now), min(form.chosen(), key=lambda row: row.longest_lease, default=None)
+    if asked is None or shortest is None or asked <= shortest.longest_lease:
+        return ""
+    return f"Too long. {shortest.name} is leased for at most {length(shortest.longest_lease)}."
 
 
 def purposes(form: RequestForm, now: datetime) -> list[Choice]:
@@ -199,13 +211,14 @@ def _judged(proposal: Proposal, refusals: Mapping[str, str], now: datetime) -> L
     tightest = min(verdicts, key=lambda verdict: verdict.latest_end)
     draft = proposal.draft
     denied = bool(refusals) or not all(verdict.allowed for verdict in verdicts)
-    said = _headline(verdicts, len(refusals), denied=denied)
+    said = _headline(proposal, len(refusals), denied=denied)
     return Lease(
         holder=proposal.beneficiary.name,
         items=_items(entitlement for entitlement, _ in proposal.verdicts),
         purpose=proposal.purpose.name,
         asked=draft.term or (draft.until or now) - now,
         ends_at=draft.until,
+        about=now + draft.term if draft.term and not denied else None,
         cap=tightest.latest_end - now,
         cap_why=tightest.binding.text,
         tone="bad" if denied else "ok",
@@ -217,15 +230,26 @@ def _judged(proposal: Proposal, refusals: Mapping[str, str], now: datetime) -> L
     )
 
 
-def _headline(verdicts: Sequence[Verdict], refusals: int, *, denied: bool) -> tuple[str, str]:
+def _headline(proposal: Proposal, refusals: int, *, denied: bool) -> tuple[str, str]:
     if refusals:
         return "This can't be sent as it stands.", "What is in the way is said below."
     if denied:
-        return "Policy denies this.", "Why is said below."
-    steps = max(len(verdict.steps) for verdict in verdicts)
+        return _denial(proposal)
+    steps = max(len(verdict.steps) for _, verdict in proposal.verdicts)
     if not steps:
         return "Policy allows this.", "Nobody has to decide."
-    return "Policy allows this", f"with {present.number(steps).lower()} approval{'' if steps == 1 else 's'}."
+    each = " for each item" if len(proposal.verdicts) > 1 else ""
+    most = "at most " if any(len(verdict.steps) < steps for _, verdict in proposal.verdicts) else ""
+    noun = f"approval{'' if steps == 1 else 's'}"
+    return "Policy allows this", f"with {most}{present.number(steps).lower()} {noun}{each}."
+
+
+def _denial(proposal: Proposal) -> tuple[str, str]:
+    """What policy denies, by name where it allows the rest."""
+    names = [entitlement.name for entitlement, verdict in proposal.verdicts if not verdict.allowed]
+    if len(names) == len(proposal.verdicts):
+        return "Policy denies this.", "Why is said below."
+    return f"Policy denies {present.all_of(names)}.", "It allows the rest. Why is said below."
 
 
 def _steps(proposal: Proposal, now: datetime) -> list[Step]:
