@@ -186,14 +186,14 @@ class TestPreview:
         assert "be sent as it stands" in text
         assert "is leased for at most 30 days." in text
 
-    def test_says_when_a_term_would_end(self, org: Organisation, requester: Client) -> None:
-        now = timezone.now()
-        with time_machine.travel(now, tick=False):
-            draft = requester.post("/requests/preview", filled(org)).context["draft"]
-        assert draft.about == now + timedelta(hours=2)
-        text = requester.post("/requests/preview", filled(org)).content.decode()
-        assert "Until about" in text
-        assert "if decided now" in text
+    def test_says_when_a_term_would_end(self, org: Organisation, visit: Visit) -> None:
+        noon = (timezone.now() + timedelta(days=1)).replace(hour=12, minute=5)
+        with time_machine.travel(noon, tick=False):
+            client = visit(org.requester)
+            text = client.post("/requests/preview", filled(org)).content.decode()
+            later = client.post("/requests/preview", filled(org, term="86400")).context["draft"].about
+        assert 'Until about <span class="nowrap">14:05</span> if decided now' in text
+        assert later == f"{(noon + timedelta(days=1)).day} {noon + timedelta(days=1):%b %Y} 12:05"
 
     def test_says_beside_the_term_that_it_is_too_long(self, org: Organisation, requester: Client) -> None:
         short = builders.entitlement(org.system, org.owner, name="Own the schema", longest_lease=timedelta(hours=8))
@@ -212,6 +212,7 @@ class TestPreview:
         form = filled(org, entitlements=[str(org.entitlement.pk), str(other.pk)], purpose=str(why.pk))
         text = requester.post("/requests/preview", form).content.decode()
         assert "with two approvals for each item." in text
+        assert 'class="route" aria-label="Own the schema"' in text
 
     def test_says_what_is_still_open(self, org: Organisation, requester: Client) -> None:
         form = filled(org, purpose=None, justification=None)

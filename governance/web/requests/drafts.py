@@ -16,7 +16,7 @@ from governance.requests import actions, queries
 from governance.requests.actions import Foreseen, Proposal
 from governance.web import present
 from governance.web.requests.forms import ME, OWNED, UNTIL, RequestForm, seconds, terms
-from governance.web.shapes import Reason, Step
+from governance.web.shapes import Reason, Route, Step
 
 MOST_SHOWN = 30
 """Entitlements in the list before one has to search, and purposes to choose from."""
@@ -82,13 +82,13 @@ class Lease:
     purpose: str | None = None
     asked: timedelta | None = None
     ends_at: datetime | None = None
-    about: datetime | None = None
+    about: str = ""
     cap: timedelta | None = None
     cap_why: str = ""
     tone: str = "note"
     headline: str = ""
     headline_more: str = ""
-    steps: Sequence[Step] = ()
+    routes: Sequence[Route] = ()
     reasons: Sequence[Reason] = ()
     wrong: Sequence[str] = field(default_factory=tuple)
 
@@ -112,9 +112,17 @@ def term_choices(form: RequestForm, now: datetime) -> list[Choice]:
     return [*choices, Choice(UNTIL, "A date", "you name it", checked=said == UNTIL)]
 
 
+def _about(now: datetime, term: timedelta) -> str:
+    """When a term that begins now would end: the time alone on the same day."""
+    end = now + term
+    return f"{end:%H:%M}" if end.date() == now.date() else present.at_minute(end)
+
+
 def _to(now: datetime, term: timedelta) -> str:
     end = now + term
-    return f"to {end:%H:%M}" if end.date() == now.date() else f"to {present.on_day(end)}"
+    if end.date() == now.date():
+        return f"to {end:%H:%M}"
+    return f"to {end.day} {end:%b}" if end.year == now.year else f"to {present.on_day(end)}"
 
 
 def term_hint(form: RequestForm, draft: Lease, now: datetime) -> str:
@@ -218,13 +226,13 @@ def _judged(proposal: Proposal, refusals: Mapping[str, str], now: datetime) -> L
         purpose=proposal.purpose.name,
         asked=draft.term or (draft.until or now) - now,
         ends_at=draft.until,
-        about=now + draft.term if draft.term and not denied else None,
+        about=_about(now, draft.term) if draft.term and not denied else "",
         cap=tightest.latest_end - now,
         cap_why=tightest.binding.text,
         tone="bad" if denied else "ok",
         headline=said[0],
         headline_more=said[1],
-        steps=[] if denied else _steps(proposal, now),
+        routes=[] if denied else _routes(proposal, now),
         reasons=_reasons(verdicts),
         wrong=list(refusals.values()),
     )
@@ -252,16 +260,18 @@ def _denial(proposal: Proposal) -> tuple[str, str]:
     return f"Policy denies {present.all_of(names)}.", "It allows the rest. Why is said below."
 
 
-def _steps(proposal: Proposal, now: datetime) -> list[Step]:
-    """Who would be asked, item by item."""
+def _routes(proposal: Proposal, now: datetime) -> list[Route]:
+    """Who would be asked, item by item: their routes run beside one another."""
     several = len(proposal.verdicts) > 1
-    return [_step(one, named=several) for one in actions.foreseen(proposal, now)]
+    routes: dict[str, list[Step]] = {}
+    for one in actions.foreseen(proposal, now):
+        routes.setdefault(one.entitlement.name if several else "", []).append(_step(one))
+    return [Route(name, steps) for name, steps in routes.items()]
 
 
-def _step(one: Foreseen, *, named: bool) -> Step:
+def _step(one: Foreseen) -> Step:
     who = " or ".join(one.names) or "nobody can be asked yet"
-    note = f"for {one.entitlement.name}" if named else ""
-    return Step(StepState.WAITING, StepKind(one.plan.kind).label, who, note=note)
+    return Step(StepState.WAITING, StepKind(one.plan.kind).label, who)
 
 
 def _reasons(verdicts: Sequence[Verdict]) -> list[Reason]:
