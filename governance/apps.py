@@ -9,5 +9,7 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         from governance import wiring  # noqa: PLC0415 - models load before their wiring can
+        from governance.web import voice  # noqa: PLC0415 - and before any form
 
         wiring.connect()
+        voice.speak()

@@ -19,13 +19,17 @@ from governance.policy.states import StepKind
 
 
 class ApprovalRoute(Governed):
-    """The ordered steps that must answer for one subject, frozen with the policy decision that asked for them."""
+    """The ordered steps that must answer for one subject, frozen with the policy decision that asked for them.
+
+    `subject_label` is what the subject is called, so that the log says what a route and its steps are about.
+    """
 
     NOUN = "approval_route"
     MOVES = ROUTE_MOVES
 
     subject_kind = models.CharField(max_length=32)
     subject_id = models.UUIDField()
+    subject_label = models.CharField(max_length=300)
     beneficiary = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
     policy_decision = models.ForeignKey(PolicyDecision, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=16, choices=RouteState.choices, default=RouteState.OPEN)
@@ -43,7 +47,7 @@ class ApprovalRoute(Governed):
         ]
 
     def __str__(self) -> str:
-        return f"Route of {self.subject_kind} {self.subject_id}"
+        return f"{self.subject_label}: route"
 
     def facts(self) -> dict[str, Any]:
         """What the route is about and which decision asked for it."""
@@ -91,7 +95,7 @@ class ApprovalStep(Governed):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} step"
+        return f"{self.route.subject_label}: {self.get_kind_display().lower()} step"
 
     def facts(self) -> dict[str, Any]:
         """Its place in the route and whose decision it asks for."""
@@ -191,4 +195,4 @@ class Question(Governed):
         ]
 
     def __str__(self) -> str:
-        return f"Question on {self.step}"
+        return f"{self.step}, question"

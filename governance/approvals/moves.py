@@ -20,6 +20,7 @@ from governance.core.subjects import decidable
 from governance.identities.models import Identity
 from governance.notifications.moves import Notice, notify
 from governance.policy.models import PolicyDecision
+from governance.policy.words import minute
 
 ROUTING = Actor.system("routing")
 POLICY = Actor.system("policy")
@@ -38,10 +39,11 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a route is about."""
+    """What a route is about, and what that is called: "R-1014, Read payments"."""
 
     kind: str
     id: UUID
+    label: str
     beneficiary: Identity
 
 
@@ -57,6 +59,7 @@ def open_route(
     route = ApprovalRoute(
         subject_kind=subject.kind,
         subject_id=subject.id,
+        subject_label=subject.label,
         beneficiary=subject.beneficiary,
         policy_decision=decision,
         opened_at=now,
@@ -201,13 +204,11 @@ def _returned(step: ApprovalStep, decision: Decision, *, actor: Actor, now: date
     decidable(route.subject_kind).on_returned(route.subject_id, actor=actor, why=decision.reason, now=now)
 
 
-def record_policy_yes(
-    subject_kind: str, subject_id: UUID, policy_decision: PolicyDecision, *, why: str, now: datetime
-) -> Decision:
+def record_policy_yes(subject: Subject, policy_decision: PolicyDecision, *, why: str, now: datetime) -> Decision:
     """Record that policy answered without a human."""
     decision = Decision(
-        subject_kind=subject_kind,
-        subject_id=subject_id,
+        subject_kind=subject.kind,
+        subject_id=subject.id,
         verdict=Verdict.APPROVE,
         provenance=Provenance.POLICY,
         assurance=0,
@@ -215,7 +216,7 @@ def record_policy_yes(
         policy_decision=policy_decision,
         at=now,
     )
-    return _recorded(decision, "policy", POLICY)
+    return _recorded(decision, f"{subject.label}: policy", POLICY)
 
 
 def lock_question(question: Question) -> Question:
@@ -243,7 +244,7 @@ def answer(question: Question, by: Identity, text: str, *, actor: Actor, now: da
 
 def expire(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
     """Close a step, and its route, that nobody answered in time."""
-    why = f"Nobody decided by {step.due_at:%d %b %Y %H:%M}"
+    why = f"Nobody decided by {minute(step.due_at or now)}"
     move(step, StepState.EXPIRED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
     _drop_waiting(step.route, actor=actor, why=why, now=now)
     _close(step.route, RouteState.EXPIRED, actor=actor, why=why, now=now)
@@ -252,12 +253,14 @@ def expire(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
 def cancel(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
     """Close a held route whose subject no longer asks; the subject is not called back."""
     for step in locked_all(route.steps.exclude(state__in=ENDED_STEPS)):
+        step.route = route
         _cancel_step(step, actor=actor, why=why, now=now)
     move(route, RouteState.CANCELLED, actor=actor, why=why, now=now, closed_at=now)
 
 
 def _drop_waiting(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
     for step in locked_all(route.steps.filter(state=StepState.WAITING)):
+        step.route = route
         _cancel_step(step, actor=actor, why=why, now=now)
 
 

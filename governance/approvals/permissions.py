@@ -6,10 +6,11 @@ from uuid import UUID
 from governance.approvals.models import ApprovalStep
 from governance.approvals.queries import resolve
 from governance.approvals.querysets import StepQuerySet
-from governance.approvals.states import StepState
+from governance.approvals.states import StepState, Verdict
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked
+from governance.policy.words import minute
 
 OVERSEE = (Role.AUDITOR, Role.SECURITY)
 DECIDES = frozenset({"approve", "reject", "return"})
@@ -48,16 +49,20 @@ def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> tuple[ApprovalStep
     except ApprovalStep.DoesNotExist:
         raise NotFound from None
     if step.state != StepState.OPEN:
-        raise Conflict(already(step), code="already_decided")
+        raise Conflict(already(step, actor), code="already_decided")
     decider = decider_for(actor, step, now)
     if verb not in DECIDES or decider is None:
         raise Denied("You are not asked for this step: it is your own access, or somebody else now answers for it.")
     return step, decider
 
 
-def already(step: ApprovalStep) -> str:
-    """What happened to a step that no longer waits: who, what and when."""
+PAST = {Verdict.APPROVE: "approved this", Verdict.REJECT: "rejected this", Verdict.RETURN: "asked back"}
+
+
+def already(step: ApprovalStep, actor: Actor) -> str:
+    """What happened to a step that no longer waits: who, what and when; "you" where it was the actor."""
     last = step.decisions.select_related("decider").order_by("-at").first()
     if last is None or last.decider is None:
         return f"This step is {step.get_state_display().lower()}: {step.state_reason or 'it no longer waits'}."
-    return f"{last.decider} decided first: {last.get_verdict_display().lower()}, {last.at:%d %b %Y %H:%M} UTC."
+    who = "You" if last.decider_id in actor.identity_ids else last.decider.name
+    return f"{who} {PAST[Verdict(last.verdict)]}, {minute(last.at)}."

@@ -7,10 +7,19 @@ from governance.audit import queries
 from governance.audit.models import AuditEvent
 
 
+class ActionFilter(django_filters.CharFilter):
+    """The beginning of an action, in any case of letters: actions are written in small ones, as the index has them."""
+
+    def filter(self, events: "QuerySet[AuditEvent]", value: str) -> "QuerySet[AuditEvent]":
+        """Those whose action begins so."""
+        found: QuerySet[AuditEvent] = super().filter(events, value.lower() if value else value)
+        return found
+
+
 class EventFilter(django_filters.FilterSet):
     """By action or the beginning of one, subject, actor, half-open period, and text."""
 
-    action = django_filters.CharFilter(lookup_expr="startswith", label="Action begins with")
+    action = ActionFilter(lookup_expr="startswith", label="Action begins with")
     subject_kind = django_filters.CharFilter(label="Kind of subject")
     subject = django_filters.UUIDFilter(field_name="subject_id", label="Subject")
     actor_kind = django_filters.CharFilter(label="Kind of actor")

@@ -64,6 +64,11 @@ def day(moment: datetime) -> str:
     return f"{at.day} {at:%b %Y}"
 
 
+def minute(moment: datetime) -> str:
+    """Day and minute in UTC: "30 Jun 2027 18:00 UTC"."""
+    return f"{day(moment)} {moment.astimezone(UTC):%H:%M} UTC"
+
+
 def length(term: timedelta) -> str:
     """A length of time, exactly: "8 hours", "36 hours 30 minutes", and in days from two days on: "7 days"."""
     days, rest = divmod(term, _DAY) if term >= 2 * _DAY else (0, term)

@@ -22,10 +22,11 @@ from governance.policy.consequences import StepSpec
 from governance.policy.queries import Asking, decide_many
 from governance.policy.states import Phase
 from governance.policy.verdicts import Verdict
+from governance.policy.words import minute
 from governance.purposes.models import Purpose
 from governance.requests import moves, permissions, queries
 from governance.requests.models import AccessRequest, RequestItem
-from governance.requests.rules import Draft, beyond_cap, problems
+from governance.requests.rules import UNEXPLAINED, Draft, beyond_cap, problems
 from governance.requests.states import ItemState, RequestState
 
 
@@ -164,7 +165,7 @@ def _held_or_asked(proposal: Proposal, entitlement: Entitlement, now: datetime) 
         return f"{twin} already asks for {entitlement} for this purpose."
     standing = Grant.objects.filter(identity=who, entitlement=entitlement, purpose=purpose, ends_at__gt=now)
     if grant := standing.exclude(state="cancelled").first():
-        return f"{grant} already leases {entitlement} for this purpose until {grant.ends_at:%d %b %Y %H:%M} UTC."
+        return f"{grant} already leases {entitlement} for this purpose until {minute(grant.ends_at)}."
     return None
 
 
@@ -210,18 +211,24 @@ def _follow(item: RequestItem, verdict: Verdict, actor: Actor, now: datetime) ->
         plans = [
             queries.plan(step, request.beneficiary, item.entitlement, request.purpose, now) for step in verdict.steps
         ]
-        subject = approvals.Subject(RequestItem.NOUN, item.pk, request.beneficiary)
+        subject = approvals.Subject(RequestItem.NOUN, item.pk, _called(item), request.beneficiary)
         approvals.open_route(subject, item.policy_decision, plans, actor=actor, now=now)
     else:
-        approvals.record_policy_yes(RequestItem.NOUN, item.pk, item.policy_decision, why=why, now=now)
+        subject = approvals.Subject(RequestItem.NOUN, item.pk, _called(item), item.request.beneficiary)
+        approvals.record_policy_yes(subject, item.policy_decision, why=why, now=now)
         moves.approve_item(item, actor=moves.POLICY, why=why, now=now)
+
+
+def _called(item: RequestItem) -> str:
+    """The item as the log names what is decided about it: "R-1014, Read payments"."""
+    return f"{item.request}, {item.entitlement.name}"
 
 
 @unit_of_work()
 def withdraw(*, request_id: UUID, actor: Actor, reason: str, now: datetime) -> AccessRequest:
     """Take a request back while anything of it waits. Raises NotFound, Denied, Conflict when it is decided."""
     request = permissions.lock(actor, "withdraw", request_id, now)
-    why = reason.strip() or "Withdrawn by the requester"
+    why = reason.strip() or UNEXPLAINED
     moves.withdraw(request, to=ItemState.WITHDRAWN, actor=actor, why=why, now=now)
     return request
 

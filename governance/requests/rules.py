@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from governance.policy.words import length, minute
+
 SHORTEST_JUSTIFICATION = 10
 """Characters; approvers read it first, and "ok" tells them nothing."""
+
+UNEXPLAINED = "Withdrawn by the requester"
+"""What stands as the reason of a withdrawal whose requester gave none."""
 
 SHORTEST_TERM = timedelta(minutes=1)
 
@@ -45,9 +50,9 @@ def problems(draft: Draft, now: datetime) -> Mapping[str, str]:
 
 def beyond_cap(draft: Draft, cap: timedelta, latest_end: datetime, now: datetime) -> str | None:
     """Why the term asked for is longer than policy allows, or None when it is not."""
+    if draft.term is not None and draft.term > cap:
+        return f"The longest lease allowed is {length(cap)}."
     term = draft.until - now if draft.until else draft.term or timedelta()
     if term > latest_end - now:
-        return f"The longest end allowed is {latest_end:%d %b %Y %H:%M} UTC."
-    if draft.term is not None and draft.term > cap:
-        return f"The longest lease allowed is {cap}."
+        return f"The latest end allowed is {minute(latest_end)}."
     return None

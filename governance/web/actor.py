@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from allauth.account.authentication import get_authentication_records
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 
 from governance.core.actor import Actor, ActorKind
 from governance.grants.queries import portal_roles
@@ -65,12 +67,15 @@ class ActorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> HttpResponse:
-        """Settle both, once."""
+        """Settle both, once. No cache keeps a refusal: it may say whom or what it refuses."""
         request.now = timezone.now()
         request.actor = None
         if request.user.is_authenticated:
             request.actor = actor_of(request.user.pk, session_assurance(request), request.now)
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            patch_cache_control(response, private=True, no_store=True)
+        return response
 
     def process_view(
         self, request: Any, _view: Callable[..., HttpResponse], _args: list[Any], _kwargs: dict[str, Any]

@@ -13,6 +13,7 @@ from governance.audit.models import AuditEvent
 from governance.core.actor import Actor
 from governance.evidence.entries import Chain, Entry, EntryKind
 from governance.policy.states import Phase, StepKind
+from governance.requests.rules import UNEXPLAINED
 from governance.templatetags.leasehold import duration
 from governance.web import present
 from governance.web.shapes import Evidence, Link, Point
@@ -155,6 +156,10 @@ def _told(title: str) -> Callable[[Entry], Words]:
     return lambda entry: (title.format(by=entry.by), entry.why, "")
 
 
+def _withdrawn(entry: Entry) -> Words:
+    return f"Withdrawn by {entry.by}", "", "" if entry.why == UNEXPLAINED else entry.why
+
+
 def _started(_entry: Entry) -> Words:
     return "Lease started", "The term runs from here. The system is asked for the access.", ""
 
@@ -211,7 +216,7 @@ DRAWN: Mapping[EntryKind, tuple[str, str, Callable[[Entry], Words]]] = {
     EntryKind.ASKED: ("question", "warn", _quoted("{by} asks")),
     EntryKind.ANSWERED: ("pen", "ok", _quoted("{by} answers")),
     EntryKind.STEP_EXPIRED: ("lapse", "warn", _told("Nobody decided in time")),
-    EntryKind.WITHDRAWN: ("back", "", _told("Withdrawn by {by}")),
+    EntryKind.WITHDRAWN: ("back", "", _withdrawn),
     EntryKind.CANCELLED: ("cross", "bad", _told("Cancelled, nothing was provisioned")),
     EntryKind.STARTED: ("calendar", "ok", _started),
     EntryKind.CALLED: ("plug", "ok", _called),

@@ -88,10 +88,10 @@ def shown_state(grant: Grant, now: datetime) -> str:
     return "ended" if grant.state in STANDING and grant.ends_at <= now else grant.state
 
 
-def policy(decision: PolicyDecision) -> Policy:
-    """A recorded decision in words."""
+def policy(decision: PolicyDecision, name: str = "") -> Policy:
+    """A recorded decision in words, named after the item where there are several."""
     tone, words = policy_words(decision.allowed, [step["kind"] for step in decision.steps])
-    return Policy(tone, words, [recorded_reason(said) for said in decision.reasons])
+    return Policy(tone, words, [recorded_reason(said) for said in decision.reasons], name)
 
 
 def policy_words(allowed: bool, steps: Sequence[str]) -> tuple[str, str]:  # noqa: FBT001 - read with its values

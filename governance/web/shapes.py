@@ -69,11 +69,12 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What policy said in all."""
+    """What policy said in all; `name` is the item where there are several."""
 
     tone: str
     words: str
     reasons: Sequence[Reason]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

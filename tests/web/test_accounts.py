@@ -71,6 +71,33 @@ class TestPassword:
         sent = {"login": org.requester.user.username, "password": "a wrong phrase"}
         assert Client().post("/accounts/login/", sent).status_code == 200
 
+    def test_that_is_wrong_is_answered_in_a_short_sentence(self, org: Organisation) -> None:
+        assert org.requester.user is not None
+        sent = {"login": org.requester.user.username, "password": "a wrong phrase"}
+        assert "Username or password is wrong. Try again." in Client().post("/accounts/login/", sent).content.decode()
+        assert "Fill this in." in Client().post("/accounts/login/", {}).content.decode()
+
+
+class TestCache:
+    """No browser or proxy keeps what may hold a token or say that one no longer works."""
+
+    @pytest.mark.parametrize(
+        "path", ["", "done/", "key/1-bad/", "key/1-set-password/", "key/done/"], ids=lambda path: path or "reset"
+    )
+    def test_keeps_no_page_of_a_password_reset(self, db: None, path: str) -> None:
+        assert "no-store" in Client().get(f"/accounts/password/reset/{path}")["Cache-Control"]
+
+    @pytest.mark.parametrize("path", ["/nowhere", "/accounts/password/reset/key/nonsense"])
+    def test_keeps_no_refusal(self, db: None, path: str) -> None:
+        response = Client().get(path)
+        assert response.status_code == 404
+        assert "no-store" in response["Cache-Control"]
+
+    def test_keeps_no_refusal_of_a_form(self, db: None) -> None:
+        response = Client(enforce_csrf_checks=True).post("/accounts/password/reset/", {"email": "a@example.com"})
+        assert response.status_code == 403
+        assert "no-store" in response["Cache-Control"]
+
 
 class TestActor:
     def test_holds_the_roles_of_usable_grants_alone(self, org: Organisation) -> None:

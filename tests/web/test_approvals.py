@@ -11,6 +11,7 @@ from governance.approvals import actions
 from governance.approvals.models import ApprovalStep, Decision, Question
 from governance.approvals.states import StepState, Verdict
 from governance.catalog.states import Risk
+from governance.core.actor import Role
 from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
 from tests import builders
@@ -65,6 +66,29 @@ class TestInbox:
         assert address("detail", step) in manager.get("/approvals/", {"q": "requester"}).content.decode()
         assert "Nothing matches." in manager.get("/approvals/", {"q": "nobody"}).content.decode()
 
+    def test_names_the_purpose_and_offers_the_next(
+        self, org: Organisation, step: ApprovalStep, manager: Client
+    ) -> None:
+        response = manager.get("/approvals/")
+        text = response.content.decode()
+        assert f"for {org.purpose.name}</span>" in text
+        assert response.context["next"].url == address("detail", step)
+        assert "Open the next request" in text
+        assert "Open the next request" not in manager.get(address("detail", step)).content.decode()
+
+    def test_says_that_an_item_is_one_of_several(self, org: Organisation, manager: Client) -> None:
+        other = builders.entitlement(org.system, org.owner, name="Read the archive")
+        why = builders.purpose(org.owner, org.entitlement, other)
+        request = org.submit(entitlement_ids=(org.entitlement.pk, other.pk), purpose_id=why.pk)
+        assert f"One of two items of {request}" in manager.get("/approvals/").content.decode()
+        step = ApprovalStep.objects.get(route__subject_label=f"{request}, Read the archive", position=1)
+        detail = manager.get(address("detail", step)).context["detail"]
+        assert detail.part == "One of two items"
+        assert [(one.entitlement, one.state) for one in detail.others] == [(str(org.entitlement), "pending")]
+
+    def test_says_nothing_of_parts_where_there_is_one(self, step: ApprovalStep, manager: Client) -> None:
+        assert "One of" not in manager.get(address("detail", step)).content.decode()
+
 
 class TestDecision:
     @pytest.mark.parametrize(
@@ -100,7 +124,7 @@ class TestDecision:
         assert words in response.content.decode()
         assert not Decision.objects.exists()
 
-    def test_says_who_decided_first_and_shows_the_new_state(
+    def test_says_who_decided_and_shows_the_new_state(
         self, org: Organisation, step: ApprovalStep, manager: Client
     ) -> None:
         actions.decide(
@@ -113,8 +137,27 @@ class TestDecision:
         response = manager.post(address("reject", step), {"reason": "Too late"})
         text = response.content.decode()
         assert response.status_code == 409
-        assert "Manager decided first: approve" in text
+        assert "Nothing more was recorded" in text
+        assert "You approved this, " in text
         assert 'id="decide"' not in text
+
+    def test_names_who_decided_to_others_and_says_you_to_oneself(
+        self, org: Organisation, visit: Visit, step: ApprovalStep, manager: Client
+    ) -> None:
+        manager.post(address("reject", step), {"reason": "Not now."})
+        auditor = builders.person("Auditor")
+        builders.portal_role(auditor, Role.AUDITOR)
+        on = Decision.objects.get().at
+        day = f"{on.day} {on:%b %Y %H:%M} UTC."
+        assert manager.get(address("detail", step)).context["detail"].closed == f"You rejected this, {day}"
+        seen = visit(auditor).get(address("detail", step)).context["detail"].closed
+        assert seen == f"Manager rejected this, {day}"
+
+    def test_offers_the_next_item(self, org: Organisation, step: ApprovalStep, manager: Client) -> None:
+        ask_for_high_risk(org)
+        response = manager.post(address("approve", step), {"reason": "Fits."}, follow=True)
+        assert "Your approval is on record." in response.content.decode()
+        assert response.context["next"].url != address("detail", step)
 
     def test_is_not_for_the_requester(self, org: Organisation, visit: Visit, step: ApprovalStep) -> None:
         assert visit(org.requester).post(address("approve", step), {"reason": "Mine"}).status_code == 404

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from governance.approvals import actions as approvals
+from governance.approvals.states import Verdict
 from governance.audit import actions
 from governance.audit.models import AuditEvent
 from governance.audit.queries import proof_of
 from governance.core.actor import Role
+from governance.requests.models import AccessRequest
 from tests import builders
 from tests.builders import Organisation
 from tests.web.conftest import Visit
@@ -21,6 +25,17 @@ def auditor(org: Organisation, visit: Visit) -> Client:
     person = builders.person("Auditor")
     builders.portal_role(person, Role.AUDITOR)
     return visit(person)
+
+
+def ask_back(org: Organisation, request: AccessRequest) -> None:
+    """The manager returns the request with a question."""
+    approvals.decide(
+        step_id=builders.step_ids(request)[0],
+        verdict=Verdict.RETURN,
+        reason="Which books?",
+        actor=builders.actor(org.manager),
+        now=timezone.now(),
+    )
 
 
 class TestList:
@@ -55,6 +70,48 @@ class TestList:
     def test_finds_nothing_by_what_no_text_can_hold(self, auditor: Client) -> None:
         for field in ("q", "action", "subject", "since"):
             assert auditor.get("/events/", {field: "\0"}).status_code == 200
+
+    def test_says_what_a_route_its_steps_and_questions_are_about_and_leads_there(
+        self, org: Organisation, auditor: Client
+    ) -> None:
+        request = org.submit()
+        ask_back(org, request)
+        about = f"{request}, {org.entitlement.name}"
+        rows = {row.event: row for row in auditor.get("/events/").context["rows"]}
+        assert rows["approval_route.open"].subject == f"{about}: route"
+        assert rows["approval_step.asked"].subject == f"{about}: manager step"
+        assert rows["decision.return"].subject == f"{about}: manager step"
+        assert rows["question.created"].subject == f"{about}: manager step, question"
+        events = ("approval_route.open", "approval_step.asked", "decision.return", "question.created")
+        page = reverse("request-detail", args=[request.pk])
+        assert {rows[event].subject_url for event in (*events, "request_item.pending")} == {page}
+
+    def test_leads_to_all_entries_of_what_has_no_page(self, org: Organisation, auditor: Client) -> None:
+        row = auditor.get("/events/", {"subject": str(org.system.pk)}).context["rows"][0]
+        assert row.subject_url == f"/events/?subject={org.system.pk}"
+
+    def test_shows_why(self, org: Organisation, auditor: Client) -> None:
+        org.submit(justification="The books must balance " + "by tonight " * 30)
+        rows = auditor.get("/events/", {"action": "access_request.submitted"}).context["rows"]
+        assert rows[0].why.startswith("The books must balance by tonight")
+        assert rows[0].why.endswith("…")
+
+    def test_finds_the_beginning_of_an_event_in_any_case(self, org: Organisation, auditor: Client) -> None:
+        org.submit()
+        rows = auditor.get("/events/", {"action": "Access_Request."}).context["rows"]
+        assert {row.event for row in rows} == {"access_request.submitted", "access_request.in_review"}
+
+    def test_says_what_a_link_has_narrowed_it_to_and_leads_back(self, org: Organisation, auditor: Client) -> None:
+        request = org.submit()
+        response = auditor.get("/events/", {"subject": str(request.pk), "action": "access_request."})
+        assert [(chip.words, chip.url) for chip in response.context["chips"]] == [
+            (f"Only {request}", "/events/?action=access_request.")
+        ]
+        assert f"Only {request}" in response.content.decode()
+        by = auditor.get("/events/", {"actor": str(org.requester.pk)})
+        assert [(chip.words, chip.url) for chip in by.context["chips"]] == [("Only by Requester", "/events/")]
+        assert not auditor.get("/events/").context["chips"]
+        assert "one that no entry names" in auditor.get("/events/", {"subject": str(uuid4())}).content.decode()
 
     def test_is_not_there_for_others(self, org: Organisation, visit: Visit) -> None:
         client = visit(org.requester)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import time_machine
 from django.urls import reverse
 from django.utils import timezone
@@ -8,9 +10,12 @@ from governance.access.states import Observation
 from governance.approvals import actions as approvals
 from governance.approvals.states import Verdict
 from governance.grants import actions
+from governance.requests import actions as requests
+from governance.requests.models import AccessRequest
 from tests import builders
 from tests.builders import Organisation
 from tests.web.conftest import Visit
+from tests.web.scene import Scene
 
 
 class TestHome:
@@ -51,6 +56,65 @@ class TestHome:
             assert "Revoking, asked of the system" in client.get("/").content.decode()
             builders.see(grant, Observation.ABSENT)
             assert "Revoked, verified absent" in client.get("/").content.decode()
+
+    def test_keeps_what_was_rejected_or_withdrawn_in_sight_with_the_reason(
+        self, org: Organisation, visit: Visit
+    ) -> None:
+        rejected = org.submit()
+        approvals.decide(
+            step_id=builders.step_ids(rejected)[0],
+            verdict=Verdict.REJECT,
+            reason="Not in the week of the close.",
+            actor=builders.actor(org.manager),
+            now=timezone.now(),
+        )
+        withdrawn = org.submit()
+        requests.withdraw(request_id=withdrawn.pk, actor=builders.actor(org.requester), reason="", now=timezone.now())
+        client = visit(org.requester)
+        decided = {line.ref: line for line in client.get("/").context["decided"]}
+        assert decided[str(rejected)].state == "decided_rejected"
+        assert decided[str(rejected)].why == "Not in the week of the close."
+        assert (decided[str(withdrawn)].state, decided[str(withdrawn)].why) == ("withdrawn", "")
+        assert "Not in the week of the close." in client.get("/").content.decode()
+        with time_machine.travel(timezone.now() + timedelta(days=15), tick=False):
+            assert not visit(org.requester).get("/").context["decided"]
+
+    def test_shows_the_holder_what_became_of_a_request_of_others(self, db: None, visit: Visit) -> None:
+        scene = Scene()
+        holder = scene.people["holder"]
+        shown = visit(holder).get("/").context
+        assert {line.ref for line in shown["requests"]} == {str(scene.waiting), str(scene.returned)}
+        assert len(shown["decided"]) == 1
+
+    def test_says_why_a_lease_ended(self, org: Organisation, visit: Visit) -> None:
+        over, revoked, given_back = (builders.live_grant(self._other(org)) for _ in range(3))
+        now = timezone.now()
+        owner, holder = builders.actor(org.owner), builders.actor(org.requester)
+        actions.revoke(grant_id=revoked.pk, actor=owner, reason="The project is over.", now=now)
+        actions.hand_back(grant_id=given_back.pk, actor=holder, reason="", now=now)
+        with time_machine.travel(over.ends_at, tick=False):
+            actions.expire_due(now=timezone.now())
+            ended = {line.url: line.cause for line in visit(org.requester).get("/").context["ended"]}
+        assert ended == {
+            reverse("grant-detail", args=[over.pk]): "The term was over.",
+            reverse("grant-detail", args=[revoked.pk]): "Ended early by Owner: The project is over.",
+            reverse("grant-detail", args=[given_back.pk]): "Ended early by you: Handed back",
+        }
+
+    def _other(self, org: Organisation) -> AccessRequest:
+        """A request of another entitlement than all before."""
+        other = builders.entitlement(org.system, org.owner)
+        why = builders.purpose(org.owner, other)
+        return org.submit(entitlement_ids=(other.pk,), purpose_id=why.pk)
+
+    def test_tells_owner_from_backup_owner(self, org: Organisation, visit: Visit) -> None:
+        own = builders.machine(org.requester, backup=org.owner, name="z-own")
+        stand_in = builders.machine(org.owner, backup=org.requester, name="a-stand-in")
+        parts = visit(org.requester).get("/").context["owned"]
+        assert [(part.label, [who.name for who in part.identities]) for part in parts] == [
+            ("As owner", [own.name]),
+            ("As backup owner", [stand_in.name]),
+        ]
 
     def test_shows_the_machine_identities_one_answers_for(self, org: Organisation, visit: Visit) -> None:
         machine = builders.machine(org.requester)

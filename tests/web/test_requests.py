@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +21,7 @@ from governance.requests.states import RequestState
 from tests import builders
 from tests.builders import Organisation
 from tests.web.conftest import Visit
+from tests.web.scene import Scene
 
 NEW = "/requests/new/"
 SHAPE = "%Y-%m-%dT%H:%M"
@@ -184,6 +186,34 @@ class TestPreview:
         assert "be sent as it stands" in text
         assert "is leased for at most 30 days." in text
 
+    def test_says_when_a_term_would_end(self, org: Organisation, visit: Visit) -> None:
+        noon = (timezone.now() + timedelta(days=1)).replace(hour=12, minute=5)
+        with time_machine.travel(noon, tick=False):
+            client = visit(org.requester)
+            text = client.post("/requests/preview", filled(org)).content.decode()
+            later = client.post("/requests/preview", filled(org, term="86400")).context["draft"].about
+        assert 'Until about <span class="nowrap">14:05</span> if decided now' in text
+        assert later == f"{(noon + timedelta(days=1)).day} {noon + timedelta(days=1):%b %Y} 12:05"
+
+    def test_says_beside_the_term_that_it_is_too_long(self, org: Organisation, requester: Client) -> None:
+        short = builders.entitlement(org.system, org.owner, name="Own the schema", longest_lease=timedelta(hours=8))
+        why = builders.purpose(org.owner, short)
+        form = filled(org, entitlements=[str(short.pk)], purpose=str(why.pk), term="86400")
+        hint = "Too long. Own the schema is leased for at most 8 hours."
+        for asked in (form, {**form, "justification": ""}):
+            text = requester.post("/requests/preview", asked).content.decode()
+            assert hint in text.partition('id="term-hint"')[2]
+        assert "The longest lease allowed is 8 hours." in beside(requester.post(NEW, form), "term")
+        assert hint not in requester.post("/requests/preview", {**form, "term": "7200"}).content.decode()
+
+    def test_counts_the_approvals_of_each_of_several_items(self, org: Organisation, requester: Client) -> None:
+        other = builders.entitlement(org.system, org.owner, name="Own the schema")
+        why = builders.purpose(org.owner, org.entitlement, other)
+        form = filled(org, entitlements=[str(org.entitlement.pk), str(other.pk)], purpose=str(why.pk))
+        text = requester.post("/requests/preview", form).content.decode()
+        assert "with two approvals for each item." in text
+        assert 'class="route" aria-label="Own the schema"' in text
+
     def test_says_what_is_still_open(self, org: Organisation, requester: Client) -> None:
         form = filled(org, purpose=None, justification=None)
         text = requester.post("/requests/preview", form, headers={"HX-Request": "true"}).content.decode()
@@ -197,7 +227,7 @@ class TestPreview:
 
     def test_leaves_the_purposes_alone_while_nothing_else_is_ticked(self, org: Organisation, requester: Client) -> None:
         text = requester.post("/requests/preview", filled(org, fitting=str(org.entitlement.pk))).content.decode()
-        assert "hx-swap-oob" not in text
+        assert 'id="purposes"' not in text
 
     def test_sends_a_visitor_whose_session_is_over_to_sign_in(self, org: Organisation) -> None:
         response = Client().post("/requests/preview", filled(org), headers={"HX-Request": "true"})
@@ -205,6 +235,14 @@ class TestPreview:
 
 
 class TestHolder:
+    def test_is_chosen_where_there_is_only_one(self, org: Organisation, requester: Client) -> None:
+        machine = builders.machine(org.requester)
+        text = requester.get(NEW).content.decode()
+        assert "Choose one<" not in text
+        assert f'value="{machine.pk}"' in text
+        builders.machine(org.requester)
+        assert "Choose one<" in requester.get(NEW).content.decode()
+
     def test_brings_its_catalog_and_names_what_it_can_not_hold(self, org: Organisation, requester: Client) -> None:
         machine = builders.machine(org.requester)
         builders.account(machine, org.system)
@@ -298,6 +336,29 @@ class TestDetail:
         assert response.status_code == 409
         assert "is withdrawn already" in response.content.decode()
 
+    def test_says_once_that_it_was_withdrawn(self, asked: AccessRequest, requester: Client) -> None:
+        requester.post(reverse("request-withdraw", args=[asked.pk]), {"reason": ""})
+        response = requester.get(reverse("request-detail", args=[asked.pk]))
+        assert [item.reason for item in response.context["access_request"].items] == [""]
+        last = response.context["chain"][-1]
+        assert (last.title, last.text, last.quote) == ("Withdrawn by Requester", "", "")
+
+    def test_is_withdrawn_by_whoever_asked_alone(self, db: None, visit: Visit) -> None:
+        scene = Scene()
+        address = reverse("request-detail", args=[scene.waiting.pk])
+        assert "withdraw" in visit(scene.people["requester"]).get(address).content.decode()
+        for relation in ("holder", "approver"):
+            assert "withdraw" not in visit(scene.people[relation]).get(address).content.decode()
+
+    def test_says_what_policy_said_item_by_item(self, org: Organisation, requester: Client) -> None:
+        other = builders.entitlement(org.system, org.owner, name="Read the archive")
+        why = builders.purpose(org.owner, org.entitlement, other)
+        request = org.submit(entitlement_ids=(org.entitlement.pk, other.pk), purpose_id=why.pk)
+        shown = requester.get(reverse("request-detail", args=[request.pk])).context["access_request"]
+        assert {policy.name for policy in shown.policies} == {org.entitlement.name, "Read the archive"}
+        single = requester.get(reverse("request-detail", args=[org.submit().pk])).context["access_request"]
+        assert [policy.name for policy in single.policies] == [""]
+
     def test_says_how_it_was_decided(self, org: Organisation, requester: Client) -> None:
         request = org.submit()
         approvals.decide(
@@ -338,7 +399,7 @@ class TestList:
 
     def test_says_beside_a_filter_that_it_is_unknown(self, requester: Client) -> None:
         text = requester.get("/requests/", {"state": "lost"}).content.decode()
-        assert "Select a valid choice" in text
+        assert "Choose one that is offered." in text
 
     def test_knows_no_place_that_is_made_up(self, requester: Client) -> None:
         assert requester.get("/requests/", {"after": "nonsense"}).status_code == 404

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from governance.core.errors import Conflict
 from governance.lifecycle.founding import Founder, found
+from governance.policy.words import day
 
 
 class Command(BaseCommand):
@@ -35,4 +36,4 @@ class Command(BaseCommand):
             grant = found(founder, now=timezone.now())
         except Conflict as conflict:
             raise CommandError(conflict.message) from conflict
-        self.stdout.write(f"{grant} leases the administrator role to {founder.name} until {grant.ends_at:%d %b %Y}.")
+        self.stdout.write(f"{grant} leases the administrator role to {founder.name} until {day(grant.ends_at)}.")

@@ -19,9 +19,9 @@ from governance.catalog.models import Entitlement, System
 from governance.catalog.states import Risk
 from governance.connectors import moves as connectors
 from governance.core.actor import Actor, ActorKind
-from governance.core.locking import unit_of_work
+from governance.core.locking import locked, unit_of_work
 from governance.core.models import Recorded
-from governance.core.moves import create
+from governance.core.moves import amend, create
 from governance.grants.queries import PORTAL_SYSTEM
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM
@@ -89,7 +89,7 @@ class _Organisation:
     def make(self) -> None:
         """People, systems, purposes and machine identities."""
         portal = System.objects.get(key=PORTAL_SYSTEM)
-        self.people[PERSONAS[0].username] = Identity.objects.get(external_key=PERSONAS[0].username)
+        self.people[PERSONAS[0].username] = self._founder(PERSONAS[0])
         for persona in PERSONAS[1:]:
             self.people[persona.username] = self._person(persona)
             portal_account(self.people[persona.username], portal, self.now)
@@ -118,6 +118,15 @@ class _Organisation:
                         starts_at=self.now,
                     )
                 )
+
+    def _founder(self, persona: Persona) -> Identity:
+        """Who founded the portal, with what the demonstration knows of them besides."""
+        founder = Identity.objects.get(external_key=persona.username)
+        held = locked(Identity.objects.all(), founder.pk)
+        why = "The demonstration's organisation"
+        return amend(
+            held, "described", actor=SEED, why=why, now=self.now, title=persona.title, department=persona.department
+        )
 
     def _person(self, persona: Persona) -> Identity:
         email = f"{persona.username}@demo.example"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
 
 from governance.approvals import permissions
@@ -28,7 +29,7 @@ Items = Mapping[UUID, RequestItem]
 
 
 def items_of(steps: Iterable[ApprovalStep]) -> Items:
-    """What each step is about, by the id of its subject; one query."""
+    """What each step is about, by the id of its subject, and of how many its request has; one query."""
     ids = [step.route.subject_id for step in steps if step.route.subject_kind == RequestItem.NOUN]
     related = (
         "entitlement__system",
@@ -37,7 +38,15 @@ def items_of(steps: Iterable[ApprovalStep]) -> Items:
         "request__beneficiary",
         "request__purpose",
     )
-    return {item.pk: item for item in RequestItem.objects.filter(pk__in=ids).select_related(*related)}
+    beside = RequestItem.objects.filter(request=OuterRef("request")).values("request").annotate(count=Count("pk"))
+    items = RequestItem.objects.filter(pk__in=ids).select_related(*related)
+    return {item.pk: item for item in items.annotate(of=Subquery(beside.values("count")))}
+
+
+def part(item: RequestItem) -> str:
+    """Which part of its request the item is, where there are others: "One of two items"."""
+    of = getattr(item, "of", 1)
+    return f"One of {present.number(of).lower()} items" if of > 1 else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,8 @@ class Row:
     term: timedelta
     purpose: str
     risk: str
+    ref: str
+    part: str
     asked_at: datetime
     answered: bool
     current: bool
@@ -99,8 +110,10 @@ def _row(step: ApprovalStep, item: RequestItem, *, answered: bool, current: bool
         entitlement=entitlement.name,
         system=entitlement.system.name,
         term=asked_term(request),
-        purpose=request.purpose.reference,
+        purpose=request.purpose.name,
         risk=entitlement.risk,
+        ref=str(request),
+        part=part(item),
         asked_at=request.submitted_at,
         answered=answered,
         current=current,
@@ -118,12 +131,22 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """What the same request asks for besides, which is decided on its own."""
+
+    entitlement: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Detail:
     """One request as its approver weighs it."""
 
     pk: UUID
     ref: str
     request_url: str
+    part: str
+    others: Sequence[Other]
     asked_at: datetime
     due_at: datetime | None
     due_tone: str
@@ -165,6 +188,8 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         pk=step.pk,
         ref=str(request),
         request_url=reverse("request-detail", args=[request.pk]),
+        part=part(item),
+        others=list(_others(item)),
         asked_at=request.submitted_at,
         due_at=step.due_at if step.state == StepState.OPEN else None,
         due_tone=_due_tone(step.due_at, now),
@@ -184,7 +209,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         points=_points(item, held),
         holdings=[f"{grant.entitlement}, to {present.on_day(grant.ends_at)}" for grant in held if grant.ends_at > now],
         decidable=decidable,
-        closed="" if decidable else _closed(step),
+        closed="" if decidable else _closed(step, actor),
         high_risk=high,
         reason_hint="Kept with the grant; required at high risk."
         if high
@@ -218,10 +243,15 @@ def _called(identity: Identity, actor: Actor) -> str:
     return "You" if identity.pk in actor.identity_ids else identity.name
 
 
-def _closed(step: ApprovalStep) -> str:
+def _closed(step: ApprovalStep, actor: Actor) -> str:
     if step.state == StepState.OPEN:
         return "You see this step, and others are asked to decide it."
-    return permissions.already(step)
+    return permissions.already(step, actor)
+
+
+def _others(item: RequestItem) -> Iterable[Other]:
+    rows = RequestItem.objects.filter(request=item.request_id).exclude(pk=item.pk).select_related("entitlement__system")
+    return (Other(str(row.entitlement), row.state) for row in rows.order_by("pk"))
 
 
 def _held(item: RequestItem, now: datetime) -> Iterable[Grant]:

@@ -34,10 +34,12 @@ class _Inbox(bases.Page):
         words = said(self.request.GET)
         part = self.keyset.slice(self._waiting(words), self.request.GET)
         items = present.items_of(part.rows)
+        groups = present.groups(part.rows, items, self.now, step.pk if step else None)
         return {
             "q": words or "",
             "summary": self._summary(),
-            "groups": present.groups(part.rows, items, self.now, step.pk if step else None),
+            "groups": groups,
+            "next": groups[0].rows[0] if groups and step is None else None,
             "page": part.page,
             "empty": "Nothing waits for you." if words == "" else "Nothing matches.",
             "opened": step is not None,
@@ -131,8 +133,8 @@ class _Decide(_Inbox, bases.ActionPage):
         return self.draw(self.panes(self.step(self.kwargs["pk"]), form), status=status)
 
     def conflict(self, _refusal: Conflict) -> HttpResponse:
-        """The request as it stands now: who decided first, and when."""
-        return self.draw(self.panes(self.step(self.kwargs["pk"])), status=409)
+        """The request as it stands now: who decided it, and when."""
+        return self.draw({**self.panes(self.step(self.kwargs["pk"])), "conflict": True}, status=409)
 
 
 class Approve(_Decide):

@@ -3,7 +3,7 @@
 import django_filters
 from django.forms import DateTimeField, DateTimeInput, Form, HiddenInput, TextInput
 
-from governance.audit.filters import EventFilter
+from governance.audit.filters import ActionFilter, EventFilter
 from governance.audit.models import AuditEvent
 from governance.core.actor import ActorKind
 
@@ -35,7 +35,7 @@ class EventPageFilter(EventFilter):
         label="Search reasons and names",
         widget=TextInput(attrs={"type": "search", "placeholder": "Reason or name"}),
     )
-    action = django_filters.CharFilter(
+    action = ActionFilter(
         lookup_expr="startswith",
         label="Event begins with",
         widget=TextInput(attrs={"placeholder": "grant.", "size": 14}),

@@ -39,6 +39,12 @@ class EventList(bases.ListPage):
         """As lines."""
         return present.rows(found, sealed_among([event.sequence for event in found]))
 
+    def context(self) -> dict[str, Any]:
+        """What only links filter by, in words, with a way back to the whole list."""
+        form = EventPageFilter(self.request.GET, queryset=self.visible()).form
+        given = form.cleaned_data if form.is_valid() else {}
+        return {"chips": present.chips(self.request.GET, given.get("subject"), given.get("actor"))}
+
 
 class EventPage(bases.DetailPage):
     """One event: its canonical line, its hash, and the proof that the tree holds it."""

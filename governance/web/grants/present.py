@@ -8,6 +8,9 @@ from uuid import UUID
 from django.forms import Form
 from django.urls import reverse
 
+from governance.audit.models import AuditEvent
+from governance.audit.queries import events_of
+from governance.core.actor import Actor
 from governance.evidence.entries import Chain, EntryKind
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED, STANDING, UNPROVEN, GrantState
@@ -17,6 +20,7 @@ from governance.identities.states import OwnerRole
 from governance.requests.models import RequestItem
 from governance.templatetags.leasehold import duration
 from governance.web import present
+from governance.web.chains import EXPIRY
 from governance.web.shapes import Act, Banner, Named, Point, Who
 
 
@@ -154,6 +158,30 @@ def next_points(grant: Grant, now: datetime) -> list[Point]:
 
 def _end(grant: Grant) -> Point:
     return Point("end", f"It ends by itself on {present.at_minute(grant.ends_at)}.")
+
+
+TERM_OVER = "The term was over."
+
+
+def causes_of_end(grants: Sequence[Grant], actor: Actor) -> dict[UUID, str]:
+    """Why each of the grants came to its end, as the log has it: by whom and for what reason. One query."""
+    events = events_of([grant.pk for grant in grants]).filter(action=f"{Grant.NOUN}.{GrantState.REVOKING}")
+    causes = {grant.pk: TERM_OVER for grant in grants}
+    for event in reversed(events):
+        causes[event.subject_id] = _cause(event, actor)
+    return causes
+
+
+def _cause(event: AuditEvent, actor: Actor) -> str:
+    """The first end of a grant in a sentence; the portal's own name for its sweep of expired terms says nothing."""
+    said = event.content
+    if said is None:
+        return "Ended early."
+    by, reason = said["actor"]["label"], said["reason"]
+    if by == EXPIRY:
+        return TERM_OVER
+    who = "you" if event.actor_id in {actor.user_id, *actor.identity_ids} else by
+    return f"Ended early by {who}: {reason}" if reason else f"Ended early by {who}."
 
 
 def ending(grant: Grant, verb: str, form: Form) -> Act:

@@ -10,12 +10,13 @@ from governance.catalog.models import Entitlement
 from governance.core.actor import Actor
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
+from governance.policy.words import length
 from governance.purposes.models import Purpose
 from governance.requests import actions, queries
 from governance.requests.actions import Foreseen, Proposal
 from governance.web import present
 from governance.web.requests.forms import ME, OWNED, UNTIL, RequestForm, seconds, terms
-from governance.web.shapes import Reason, Step
+from governance.web.shapes import Reason, Route, Step
 
 MOST_SHOWN = 30
 """Entitlements in the list before one has to search, and purposes to choose from."""
@@ -81,19 +82,20 @@ class Lease:
     purpose: str | None = None
     asked: timedelta | None = None
     ends_at: datetime | None = None
+    about: str = ""
     cap: timedelta | None = None
     cap_why: str = ""
     tone: str = "note"
     headline: str = ""
     headline_more: str = ""
-    steps: Sequence[Step] = ()
+    routes: Sequence[Route] = ()
     reasons: Sequence[Reason] = ()
     wrong: Sequence[str] = field(default_factory=tuple)
 
 
 def beneficiaries(form: RequestForm, actor: Actor) -> list[Choice]:
     """For whom one may ask."""
-    said, owned = form.said("beneficiary"), form.owned.count()
+    said, owned = form.said("beneficiary"), form.owned_count
     choices = [Choice(ME, "Me", actor.label, checked=said != OWNED)]
     if owned:
         two = present.counted(owned, "machine identity").replace("identitys", "identities")
@@ -110,9 +112,27 @@ def term_choices(form: RequestForm, now: datetime) -> list[Choice]:
     return [*choices, Choice(UNTIL, "A date", "you name it", checked=said == UNTIL)]
 
 
+def _about(now: datetime, term: timedelta) -> str:
+    """When a term that begins now would end: the time alone on the same day."""
+    end = now + term
+    return f"{end:%H:%M}" if end.date() == now.date() else present.at_minute(end)
+
+
 def _to(now: datetime, term: timedelta) -> str:
     end = now + term
-    return f"to {end:%H:%M}" if end.date() == now.date() else f"to {end.day} {end:%b}"
+    if end.date() == now.date():
+        return f"to {end:%H:%M}"
+    return f"to {end.day} {end:%b}" if end.year == now.year else f"to {present.on_day(end)}"
+
+
+def term_hint(form: RequestForm, draft: Lease, now: datetime) -> str:
+    """That the term is too long: by policy, or until that can be asked by what is ticked. Nothing where it is not."""
+    if draft.asked and draft.cap is not None:
+        return f"Too long. {draft.cap_why}" if draft.asked > draft.cap else ""
+    asked, shortest = form.asked(now), min(form.chosen(), key=lambda row: row.longest_lease, default=None)
+    if asked is None or shortest is None or asked <= shortest.longest_lease:
+        return ""
+    return f"Too long. {shortest.name} is leased for at most {length(shortest.longest_lease)}."
 
 
 def purposes(form: RequestForm, now: datetime) -> list[Choice]:
@@ -199,45 +219,59 @@ def _judged(proposal: Proposal, refusals: Mapping[str, str], now: datetime) -> L
     tightest = min(verdicts, key=lambda verdict: verdict.latest_end)
     draft = proposal.draft
     denied = bool(refusals) or not all(verdict.allowed for verdict in verdicts)
-    said = _headline(verdicts, len(refusals), denied=denied)
+    said = _headline(proposal, len(refusals), denied=denied)
     return Lease(
         holder=proposal.beneficiary.name,
         items=_items(entitlement for entitlement, _ in proposal.verdicts),
         purpose=proposal.purpose.name,
         asked=draft.term or (draft.until or now) - now,
         ends_at=draft.until,
+        about=_about(now, draft.term) if draft.term and not denied else "",
         cap=tightest.latest_end - now,
         cap_why=tightest.binding.text,
         tone="bad" if denied else "ok",
         headline=said[0],
         headline_more=said[1],
-        steps=[] if denied else _steps(proposal, now),
+        routes=[] if denied else _routes(proposal, now),
         reasons=_reasons(verdicts),
         wrong=list(refusals.values()),
     )
 
 
-def _headline(verdicts: Sequence[Verdict], refusals: int, *, denied: bool) -> tuple[str, str]:
+def _headline(proposal: Proposal, refusals: int, *, denied: bool) -> tuple[str, str]:
     if refusals:
         return "This can't be sent as it stands.", "What is in the way is said below."
     if denied:
-        return "Policy denies this.", "Why is said below."
-    steps = max(len(verdict.steps) for verdict in verdicts)
+        return _denial(proposal)
+    steps = max(len(verdict.steps) for _, verdict in proposal.verdicts)
     if not steps:
         return "Policy allows this.", "Nobody has to decide."
-    return "Policy allows this", f"with {present.number(steps).lower()} approval{'' if steps == 1 else 's'}."
+    each = " for each item" if len(proposal.verdicts) > 1 else ""
+    most = "at most " if any(len(verdict.steps) < steps for _, verdict in proposal.verdicts) else ""
+    noun = f"approval{'' if steps == 1 else 's'}"
+    return "Policy allows this", f"with {most}{present.number(steps).lower()} {noun}{each}."
 
 
-def _steps(proposal: Proposal, now: datetime) -> list[Step]:
-    """Who would be asked, item by item."""
+def _denial(proposal: Proposal) -> tuple[str, str]:
+    """What policy denies, by name where it allows the rest."""
+    names = [entitlement.name for entitlement, verdict in proposal.verdicts if not verdict.allowed]
+    if len(names) == len(proposal.verdicts):
+        return "Policy denies this.", "Why is said below."
+    return f"Policy denies {present.all_of(names)}.", "It allows the rest. Why is said below."
+
+
+def _routes(proposal: Proposal, now: datetime) -> list[Route]:
+    """Who would be asked, item by item: their routes run beside one another."""
     several = len(proposal.verdicts) > 1
-    return [_step(one, named=several) for one in actions.foreseen(proposal, now)]
+    routes: dict[str, list[Step]] = {}
+    for one in actions.foreseen(proposal, now):
+        routes.setdefault(one.entitlement.name if several else "", []).append(_step(one))
+    return [Route(name, steps) for name, steps in routes.items()]
 
 
-def _step(one: Foreseen, *, named: bool) -> Step:
+def _step(one: Foreseen) -> Step:
     who = " or ".join(one.names) or "nobody can be asked yet"
-    note = f"for {one.entitlement.name}" if named else ""
-    return Step(StepState.WAITING, StepKind(one.plan.kind).label, who, note=note)
+    return Step(StepState.WAITING, StepKind(one.plan.kind).label, who)
 
 
 def _reasons(verdicts: Sequence[Verdict]) -> list[Reason]:

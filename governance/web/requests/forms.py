@@ -134,6 +134,9 @@ class RequestForm(forms.Form):
         self._now = now
         self.owned = queries.beneficiaries(actor, now).exclude(pk__in=actor.identity_ids)
         self.choice("identity").queryset = self.owned
+        self.owned_count = self.owned.count()
+        if self.owned_count == 1:
+            self.choice("identity").empty_label = None  # whoever owns one has nothing to choose from
         self.choice("purpose").queryset = Purpose.objects.active(now)
         self.holder = self._holder()
         self.choice("entitlements").queryset = self.catalog("")
@@ -141,6 +144,14 @@ class RequestForm(forms.Form):
             self.choice("entitlements").error_messages["invalid_choice"] = barred
         offered = [(seconds(term), label) for label, term in terms().items()]
         self.fields["term"].choices = [*offered, (UNTIL, "A date")]  # type: ignore[attr-defined]
+
+    def asked(self, now: datetime) -> timedelta | None:
+        """How long the lease is to be as far as the form says it, also before the rest of it is right."""
+        term = self.said("term")
+        if term == UNTIL:
+            until = self.cleaned_data.get("until") if self.is_bound and hasattr(self, "cleaned_data") else None
+            return until - now if until else None
+        return next((length for length in terms().values() if seconds(length) == term), None)
 
     def _ticked(self) -> list[Any]:
         return self.data.getlist("entitlements") if isinstance(self.data, QueryDict) else []

@@ -14,10 +14,11 @@ from governance.core.actor import Actor
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
 from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.rules import UNEXPLAINED
 from governance.requests.states import OPEN_REQUESTS, ItemState, RequestState
 from governance.templatetags.leasehold import duration
 from governance.web import present
-from governance.web.shapes import Act, Named, Policy, Reason, Route, Who
+from governance.web.shapes import Act, Named, Policy, Route, Who
 
 Routes = Mapping[UUID, Sequence[ApprovalStep]]
 
@@ -148,7 +149,7 @@ class Detail:
     justification: str
     asked_at: datetime
     ends_at: datetime | None
-    policy: Policy
+    policies: Sequence[Policy]
 
 
 def detail(request: AccessRequest, question: Question | None, actor: Actor) -> Detail:
@@ -172,7 +173,7 @@ def detail(request: AccessRequest, question: Question | None, actor: Actor) -> D
         justification=request.justification,
         asked_at=request.submitted_at,
         ends_at=request.wanted_until,
-        policy=_policy(items),
+        policies=_policies(items),
     )
 
 
@@ -200,7 +201,7 @@ def _item(item: RequestItem, grant: Grant | None, request: AccessRequest) -> Ite
         term=term,
         granted_term=cap if item.policy_decision.allowed and cap < term else None,
         state=item.state,
-        reason=item.state_reason,
+        reason="" if item.state_reason == UNEXPLAINED else item.state_reason,
         grant_url=reverse("grant-detail", args=[grant.pk]) if grant else "",
         grant_ref=str(grant) if grant else "",
     )
@@ -210,15 +211,10 @@ def _route(item: RequestItem, steps: Sequence[ApprovalStep], actor: Actor, *, ma
     return Route(item.entitlement.name if many else "", [present.step(step, actor) for step in steps])
 
 
-def _policy(items: Sequence[RequestItem]) -> Policy:
-    """What policy said of all items, each reason once."""
-    said = [present.policy(item.policy_decision) for item in items]
-    reasons: dict[Reason, None] = dict.fromkeys(reason for policy in said for reason in policy.reasons)
-    denied = [policy for policy in said if policy.tone == "bad"]
-    if denied and len(said) > 1:
-        return Policy("bad", f"Denied for {len(denied)} of {len(said)}", list(reasons))
-    words = " ".join(dict.fromkeys(policy.words for policy in said))
-    return Policy(said[0].tone, words, list(reasons))
+def _policies(items: Sequence[RequestItem]) -> list[Policy]:
+    """What policy said, item by item."""
+    several = len(items) > 1
+    return [present.policy(item.policy_decision, item.entitlement.name if several else "") for item in items]
 
 
 def withdrawal(request: AccessRequest, form: Form) -> Act:

@@ -45,6 +45,7 @@ class RequestNew(bases.FormPage):
     def show(self, form: RequestForm, *, status: int = 200, checking: bool = False) -> HttpResponse:
         """The four clauses and the draft. A search shows no errors: the form is not finished yet."""
         words = said(self.request.POST)
+        draft = drafts.lease(form, self.actor, self.now)
         context = {
             "q": words or "",
             "beneficiaries": drafts.beneficiaries(form, self.actor),
@@ -52,7 +53,8 @@ class RequestNew(bases.FormPage):
             "purposes": drafts.purposes(form, self.now),
             "fitting": drafts.fitting(form),
             "terms": drafts.term_choices(form, self.now),
-            "draft": drafts.lease(form, self.actor, self.now),
+            "draft": draft,
+            "term_hint": drafts.term_hint(form, draft, self.now),
         }
         return self.draw({**context, "form": _without_errors(form) if checking else form}, status=status)
 
@@ -74,8 +76,10 @@ class RequestPreview(bases.Page):
         fitting = drafts.fitting(form)
         moved = request.POST.get("catalog_for", drafts.holder(form)) != drafts.holder(form)
         fresh = fitting != request.POST.get("fitting", "")
+        draft = drafts.lease(form, self.actor, self.now)
         context = {
-            "draft": drafts.lease(form, self.actor, self.now),
+            "draft": draft,
+            "term_hint": drafts.term_hint(form, draft, self.now),
             "purposes": drafts.purposes(form, self.now) if fresh else [],
             "fitting": fitting,
             "fresh": fresh,
