@@ -26,6 +26,7 @@ from governance.grants.states import STANDING, STANDS_ON, UNPROVEN, Basis, Grant
 from governance.identities.models import Identity
 from governance.notifications.moves import Notice, notify
 from governance.policy.models import PolicyDecision
+from governance.policy.words import minute
 from governance.provisioning import moves as provisioning
 from governance.provisioning.models import ProvisioningTask
 from governance.purposes.models import Purpose
@@ -93,7 +94,7 @@ def refuse_unfounded(lease: Lease, now: datetime) -> None:
         raise Conflict(msg, code="rule_01_purpose")
     end = latest_possible_end(lease, now)
     if end <= now:
-        raise Conflict(f"The lease would have ended {end:%d %b %Y %H:%M} UTC.", code="rule_01_end")
+        raise Conflict(f"The lease would have ended {minute(end)}.", code="rule_01_end")
 
 
 def overlapping(grant: Grant) -> Grant | None:
@@ -110,7 +111,7 @@ def refuse_overlap(grant: Grant) -> None:
     """Raise Conflict naming the grant that covers the time already."""
     other = overlapping(grant)
     if other is not None:
-        msg = f"{other} already covers this access for this purpose until {other.ends_at:%d %b %Y %H:%M}."
+        msg = f"{other} already covers this access for this purpose until {minute(other.ends_at)}."
         raise Conflict(msg, code="rule_06_overlap")
 
 
@@ -244,7 +245,7 @@ def remind(grants: Iterable[Grant], reminder: Reminder, *, now: datetime) -> Non
         Notice(
             recipient_id=person,
             title=f"{grant.entitlement} ends {reminder.name}",
-            body=f"{grant} of {grant.identity} ends {grant.ends_at:%d %b %Y %H:%M} UTC.",
+            body=f"{grant} of {grant.identity} ends {minute(grant.ends_at)}.",
             subject=(Grant.NOUN, grant.pk),
             once=f"{reminder.once}{grant.pk}",
         )

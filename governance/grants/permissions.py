@@ -14,6 +14,7 @@ from governance.grants.querysets import GrantQuerySet
 from governance.grants.states import STANDING, WAITING
 from governance.identities.models import Identity
 from governance.identities.queries import owned_ids
+from governance.policy.words import minute
 
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 ENDABLE = STANDING | WAITING
@@ -95,4 +96,4 @@ def _ended_by(grant: Grant) -> str:
     end = grant.history.exclude(state__in=ENDABLE).order_by("history_date", "history_id").first()
     if end is None:
         return f"{grant} has ended already."
-    return f"{grant} has ended already: by {end.history_actor}, {end.history_date:%d %b %Y %H:%M} UTC."
+    return f"{grant} has ended already: by {end.history_actor}, {minute(end.history_date)}."

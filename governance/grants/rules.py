@@ -7,6 +7,7 @@ from typing import Any
 
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
+from governance.policy.words import minute
 
 
 def refusal_at_activation(
@@ -22,7 +23,7 @@ def refusal_at_activation(
     only now was approved by nobody. `latest_end` is the end that the grant has carried so far.
     """
     if latest_end <= verdict.facts.now:
-        return f"The time to begin it passed on {latest_end:%d %b %Y %H:%M} UTC."
+        return f"The time to begin it passed on {minute(latest_end)}."
     if verdict.denials:
         return " ".join(reason.text for reason in verdict.denials)
     if not owner_acts:
