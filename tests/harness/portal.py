@@ -50,6 +50,7 @@ def running(*, database_url: str, redis_url: str, target: str) -> Iterator[Porta
     with servers.own_supervisor() as supervisor:
         env = {
             **os.environ,
+            "EMAIL_URL": "console:",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
