@@ -1,6 +1,7 @@
 """Decisions that meet at the same moment: on one step, with a withdrawal, with somebody's leaving."""
 
 from functools import partial
+from time import sleep
 from typing import Any
 
 import pytest
@@ -16,10 +17,12 @@ from governance.core.moves import amend, create
 from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
 from governance.identities.states import Status
+from governance.requests import moves
 from governance.requests.actions import withdraw
 from governance.requests.models import AccessRequest
+from governance.requests.moves import settle
 from governance.requests.states import ItemState, RequestState
-from tests.builders import Organisation, actor, person, purpose, step_ids, team
+from tests.builders import Organisation, actor, entitlement, person, purpose, rule, step_ids, team
 from tests.harness.races import at_once, rounds, seeds, split
 from tests.leases import HR, approve, leave, newcomer, reject
 from tests.rules.sql import run
@@ -36,6 +39,7 @@ def outcome(request: AccessRequest) -> tuple[str, str, int]:
 
 
 APPROVED = (RequestState.DECIDED, ItemState.APPROVED, 1)
+TAKEN_BACK = (RequestState.WITHDRAWN, ItemState.WITHDRAWN, 0)
 
 
 class TestTwoApproversOfOneStep:
@@ -87,6 +91,64 @@ class TestTwoApproversOfOneStep:
             assert len(done) == 1
             assert [type(error) for error in refused] == [Conflict]
 
+    @rounds
+    def test_who_both_have_to_agree_are_both_counted(self, rounds: int) -> None:
+        org = Organisation("security")
+        rule(steps=[{"kind": "security", "required": 2}])
+        first, second = person(), person()
+        team("security", first, second)
+        for seed in seeds(rounds):
+            newcomer(org)
+            request = org.submit()
+            step = step_ids(request)[0]
+            _, refused = split(at_once(partial(approve, step, first), partial(approve, step, second), seed=seed))
+            assert not refused
+            assert set(Decision.objects.filter(step=step).values_list("decider", flat=True)) == {first.pk, second.pk}
+            assert outcome(request) == APPROVED
+
+    @rounds
+    def test_who_are_one_person_in_two_windows_count_once(self, rounds: int) -> None:
+        org = Organisation("security")
+        rule(steps=[{"kind": "security", "required": 2}])
+        one, other = person(), person()
+        team("security", one, other)
+        for seed in seeds(rounds):
+            newcomer(org)
+            request = org.submit()
+            step = step_ids(request)[0]
+            done, refused = split(at_once(partial(approve, step, one), partial(approve, step, one), seed=seed))
+            assert len(done) == 1
+            assert [type(error) for error in refused] == [Denied]
+            assert outcome(request) == (RequestState.IN_REVIEW, ItemState.PENDING, 0)
+            approve(step, other)
+            assert outcome(request) == APPROVED
+
+
+def settle_and_be_slow(*args: Any, **kwargs: Any) -> None:
+    """Who has looked whether an item waits does not commit at once, so that another could look meanwhile."""
+    settle(*args, **kwargs)
+    sleep(0.02)
+
+
+class TestTwoApproversOfOneRequest:
+    @rounds
+    def test_who_decide_its_last_two_items_decide_it(self, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(moves, "settle", settle_and_be_slow)
+        org = Organisation("security")
+        other = entitlement(org.system, org.owner)
+        org.purpose = purpose(org.owner, org.entitlement, other)
+        first, second = person(), person()
+        team("security", first, second)
+        for seed in seeds(rounds):
+            newcomer(org)
+            request = org.submit(entitlement_ids=(org.entitlement.pk, other.pk))
+            one, two = step_ids(request)
+            _, refused = split(at_once(partial(approve, one, first), partial(approve, two, second), seed=seed))
+            assert not refused
+            request.refresh_from_db()
+            assert request.state == RequestState.DECIDED
+            assert {item.state for item in request.items.all()} == {ItemState.APPROVED}
+
 
 class TestAnApprovalAgainstAWithdrawal:
     @rounds
@@ -100,8 +162,22 @@ class TestAnApprovalAgainstAWithdrawal:
             done, refused = split(at_once(partial(approve, step, org.manager), take_back, seed=seed))
             assert len(done) == 1
             assert [type(error) for error in refused] == [Conflict]
-            taken_back = (RequestState.WITHDRAWN, ItemState.WITHDRAWN, 0)
-            assert outcome(request) == (APPROVED if isinstance(done[0], Decision) else taken_back)
+            assert outcome(request) == (APPROVED if isinstance(done[0], Decision) else TAKEN_BACK)
+
+    @rounds
+    def test_of_an_earlier_step_opens_no_later_one(self, rounds: int) -> None:
+        org = Organisation()
+        for seed in seeds(rounds):
+            mine = actor(newcomer(org))
+            request = org.submit()
+            now, steps = timezone.now(), step_ids(request)
+            take_back = partial(withdraw, request_id=request.pk, actor=mine, reason="", now=now)
+            decision, _ = at_once(partial(approve, steps[0], org.manager), take_back, seed=seed)
+            came_first = isinstance(decision, Decision)
+            assert came_first or type(decision) is Conflict
+            assert outcome(request) == TAKEN_BACK
+            states = [ApprovalStep.objects.get(pk=step).state for step in steps]
+            assert states == [StepState.APPROVED if came_first else StepState.CANCELLED, StepState.CANCELLED]
 
 
 class TestAnApproverWhoLeaves:

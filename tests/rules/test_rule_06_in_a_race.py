@@ -57,6 +57,30 @@ class TestTwoEndsAtOnce:
             assert tasks_of(grant.assignment_id) == [(Operation.GRANT, 1), (Operation.REVOKE, 2)]
 
     @rounds
+    def test_of_one_grant_that_has_not_begun_cancel_it_once(self, rounds: int) -> None:
+        org, watch = Organisation(), security()
+        for seed in seeds(rounds):
+            newcomer(org)
+            grant = granted(org)
+            done, refused = split(at_once(partial(give_back, grant), partial(take_away, grant, watch), seed=seed))
+            assert len(done) == 1
+            assert [type(error) for error in refused] == [Conflict]
+            assert fresh(grant).state == GrantState.CANCELLED
+            assert grant.history.filter(state=GrantState.CANCELLED).count() == 1
+
+    @rounds
+    def test_by_its_holder_and_the_clock_remove_the_access_once(self, rounds: int, memory: Scripted) -> None:
+        org = Organisation()
+        for seed in seeds(rounds):
+            newcomer(org)
+            grant = started(org)
+            given, swept = at_once(partial(give_back, grant), partial(expire_due, now=grant.ends_at), seed=seed)
+            assert (type(given), swept) in {(Grant, 0), (Conflict, 1)}
+            assert fresh(grant).state == GrantState.REVOKING
+            assert grant.history.filter(state=GrantState.REVOKING).count() == 1
+            assert tasks_of(grant.assignment_id) == [(Operation.GRANT, 1), (Operation.REVOKE, 2)]
+
+    @rounds
     def test_of_two_grants_on_one_assignment_remove_the_access_once(self, rounds: int, memory: Scripted) -> None:
         org = Organisation()
         other = purpose(org.owner, org.entitlement)
@@ -99,6 +123,24 @@ class TestAnEndAgainstAStart:
             work()
             assert fresh(second).state == GrantState.ACTIVE
             assert (org.account.login, org.entitlement.key) in memory.held
+
+    @rounds
+    def test_of_the_same_grant_leaves_it_ended(self, rounds: int, memory: Scripted) -> None:
+        org = Organisation()
+        for seed in seeds(rounds):
+            newcomer(org)
+            grant = granted(org)
+            _, refused = split(at_once(partial(give_back, grant), partial(begin, grant), seed=seed))
+            assert not refused
+            states = list(grant.history.order_by("history_id").values_list("state", flat=True))
+            tasks = tasks_of(fresh(grant).assignment_id)
+            assert (states, tasks) in [
+                ([GrantState.APPROVED, GrantState.CANCELLED], []),
+                (
+                    [GrantState.APPROVED, GrantState.PROVISIONING, GrantState.REVOKING],
+                    [(Operation.GRANT, 1), (Operation.REVOKE, 2)],
+                ),
+            ]
 
     def test_counts_what_began_after_the_clock_of_the_end_was_read(self, memory: Scripted) -> None:
         org = Organisation()
