@@ -12,7 +12,7 @@ from config.env import Environment
 from config.paths import ROOT
 from tests.harness import servers
 
-READY_SECONDS = 60
+READY_SECONDS = 180.0
 
 
 class Portal:
