@@ -18,6 +18,7 @@ PACKAGES_WITH_TASKS = [
     "governance.audit",
     "governance.grants",
     "governance.lifecycle",
+    "governance.notifications",
     "governance.provisioning",
 ]
 
@@ -34,7 +35,8 @@ TIMETABLE = [
     Beat("config.heartbeat", timedelta(seconds=10), "/health/ready calls workers dead after 30 seconds"),
     Beat("grants.sweep", timedelta(minutes=1), "rule 4: a removal is queued within a minute of the end"),
     Beat("grants.activate_due", timedelta(seconds=15), "approved grants that no wake-up reached"),
-    Beat("grants.remind", timedelta(minutes=5), "holders and owners learn of an end before it comes"),
+    Beat("grants.remind", timedelta(minutes=1), "holders and owners learn of an end before it comes, and after"),
+    Beat("notifications.post", timedelta(seconds=30), "what was said meanwhile goes out together, as one mail each"),
     Beat("approvals.expire_due", timedelta(minutes=1), "rule 15: a timeout never means yes"),
     Beat("approvals.ask_again_due", timedelta(minutes=5), "rule 16: owners change by the clock as well"),
     Beat("lifecycle.end_due", timedelta(minutes=1), "rule 8: an identity's end ends its access within a minute"),

@@ -80,7 +80,9 @@ def _with_servers(supervisor: Supervisor, environ: Environ) -> Environ:
     """Start the servers that `environ` doesn't name, and name them in it, with the secrets kept beside their data."""
     place = supervisor.place
     kept = keys.kept(place.data / "secrets.json", [*SECRETS, *PASSWORDS])
-    defaults = {**DEMONSTRATION, **{name: kept[name] for name in SECRETS}}
+    port = environ.get(env.PORT.name) or env.PORT.default
+    links = {env.PUBLIC_URL.name: f"http://127.0.0.1:{port}"}
+    defaults = {**DEMONSTRATION, **links, **{name: kept[name] for name in SECRETS}}
     servers: dict[str, Postgres | Valkey] = {
         env.REDIS_URL.name: Valkey(place, kept["CACHE_PASSWORD"]),
         env.DATABASE_URL.name: Postgres(place, "database", "leasehold", "leasehold", kept["DATABASE_PASSWORD"]),

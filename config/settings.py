@@ -164,6 +164,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 # --- Mail -------------------------------------------------------------------------------------------------------------
+PUBLIC_URL = ENVIRONMENT[env.PUBLIC_URL]
 DEFAULT_FROM_EMAIL = ENVIRONMENT[env.DEFAULT_FROM_EMAIL]
 globals().update(addresses.mail(ENVIRONMENT[env.EMAIL_URL]))
 

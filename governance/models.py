@@ -1,13 +1,13 @@
 """The switchboard of models: Django finds them by this module, wherever their package lies."""
 
 from governance.access.models import Account, Assignment, PresencePeriod, Verification
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Question, StepApprover
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
 from governance.catalog.models import Entitlement, System
 from governance.connectors.models import ConnectorConfiguration
 from governance.grants.models import Grant
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
-from governance.notifications.models import Notification
+from governance.notifications.models import Mail, MailPreference, Notification
 from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
 from governance.provisioning.models import ProvisioningTask, TaskAttempt
 from governance.purposes.models import Dedication, Justification, Purpose
@@ -24,6 +24,7 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEvent",
     "AuditLeaf",
+    "Comment",
     "ConnectorConfiguration",
     "Decision",
     "Dedication",
@@ -32,6 +33,8 @@ __all__ = [
     "Human",
     "Identity",
     "Justification",
+    "Mail",
+    "MailPreference",
     "Notification",
     "Ownership",
     "PolicyDecision",

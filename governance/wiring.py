@@ -8,6 +8,7 @@ from governance.audit import moves as audit
 from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment
 from governance.identities.queries import governance_is_staffed, unowned
+from governance.notifications.queries import undelivered
 from governance.requests.models import RequestItem
 from governance.requests.moves import ItemSubject
 
@@ -21,7 +22,7 @@ def connect() -> None:
 
 def readiness_warnings() -> Mapping[str, Callable[[], str | None]]:
     """What readiness says of the organisation: each answers what is wrong in words, or None."""
-    return {"governance team": _governance_team, "ownership": _ownership}
+    return {"governance team": _governance_team, "ownership": _ownership, "mail": _mail}
 
 
 def _governance_team() -> str | None:
@@ -31,3 +32,8 @@ def _governance_team() -> str | None:
 def _ownership() -> str | None:
     count = unowned(timezone.now())
     return f"{count} without an active owner or backup owner (rule 1)" if count else None
+
+
+def _mail() -> str | None:
+    count = undelivered(timezone.now())
+    return f"{count} letters late or given up" if count else None

@@ -40,6 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     _forget_environment()
     os.environ |= {variable.name: str(variable.development) for variable in (env.SECRET_KEY, env.AUDIT_SIGNING_KEY)}
+    os.environ["PUBLIC_URL"] = "https://leasehold.example"
     os.environ["EMAIL_URL"] = "smtp://127.0.0.1"  # as in production; Django's test runner keeps mail in memory
     stack.enter_context(servers.started())
     os.environ["REDIS_URL"] = servers.numbered(os.environ["REDIS_URL"], _worker_number())

@@ -4,11 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from governance.approvals import moves, permissions
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision
-from governance.approvals.states import Provenance, StepState, Verdict
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision
+from governance.approvals.states import YES, Provenance, StepState, Verdict
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
-from governance.core.locking import locked, unit_of_work
+from governance.core.locking import locked, locked_all, unit_of_work
 from governance.core.subjects import decidable
 from governance.identities.models import Identity
 
@@ -23,7 +23,7 @@ def decide(*, step_id: UUID, verdict: Verdict, reason: str, actor: Actor, now: d
     _lock_subject(step_id, actor.identity_ids)
     step, decider_id = permissions.lock(actor, verdict, step_id, now)
     cast = moves.Vote(
-        verdict=verdict,
+        verdict=_yes(step) if verdict in YES else verdict,
         provenance=Provenance.HUMAN,
         decider=Identity.objects.get(pk=decider_id),
         assurance=actor.assurance,
@@ -32,13 +32,28 @@ def decide(*, step_id: UUID, verdict: Verdict, reason: str, actor: Actor, now: d
     return moves.vote(step, cast, actor=actor, now=now)
 
 
+def _yes(step: ApprovalStep) -> Verdict:
+    """What a yes to the step says: a consent is no approval (rule 2)."""
+    return Verdict.CONSENT if step.consents else Verdict.APPROVE
+
+
+@unit_of_work()
+def comment(*, route_id: UUID, text: str, actor: Actor, now: datetime) -> Comment:
+    """Say something about what is being decided. Raises Invalid, NotFound, Denied, Conflict when it is over."""
+    if not text.strip():
+        raise Invalid({"text": "Write what you want to say."})
+    route, author_id = permissions.lock_commentable(actor, route_id, now)
+    return moves.comment(route, Identity.objects.get(pk=author_id), text.strip(), actor=actor, now=now)
+
+
 def _lock_subject(step_id: UUID, identity_ids: "frozenset[UUID]" = frozenset()) -> None:
-    """Take the subject's locks and the route. Raises NotFound when there is no such step."""
+    """Take the subject's locks, the route, and all its steps: what happens to one moves others. Raises NotFound."""
     step = ApprovalStep.objects.select_related("route").filter(pk=step_id).first()
     if step is None:
         raise NotFound
     decidable(step.route.subject_kind).lock(step.route.subject_id, identity_ids)
     locked(ApprovalRoute.objects.all(), step.route_id)
+    locked_all(ApprovalStep.objects.filter(route=step.route_id))
 
 
 @unit_of_work()

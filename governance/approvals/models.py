@@ -15,7 +15,7 @@ from governance.approvals.states import (
 from governance.core.models import Governed, Record
 from governance.identities.models import Identity
 from governance.policy.models import PolicyDecision
-from governance.policy.states import StepKind
+from governance.policy.states import CONSENTS, StepKind
 
 
 class ApprovalRoute(Governed):
@@ -59,7 +59,10 @@ class ApprovalRoute(Governed):
 
 
 class ApprovalStep(Governed):
-    """One stage of a route: who may decide, by when. `target_id` is the thing whose owner is asked."""
+    """One answer that a route needs: whose, and by when. `target_id` is the thing whose owner is asked.
+
+    Steps of one `stage` are open side by side. `required` of those who are asked must say yes, or `everyone`.
+    """
 
     NOUN = "approval_step"
     MOVES = STEP_MOVES
@@ -72,6 +75,8 @@ class ApprovalStep(Governed):
     target_label = models.CharField(max_length=300)
     state = models.CharField(max_length=16, choices=StepState.choices, default=StepState.WAITING)
     required = models.PositiveSmallIntegerField(default=1)
+    everyone = models.BooleanField(default=False)
+    stage = models.PositiveSmallIntegerField()
     opened_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
@@ -97,11 +102,17 @@ class ApprovalStep(Governed):
     def __str__(self) -> str:
         return f"{self.route.subject_label}: {self.get_kind_display().lower()} step"
 
+    @property
+    def consents(self) -> bool:
+        """Whether it asks for a consent, which is no approval (rule 2)."""
+        return self.kind in CONSENTS
+
     def facts(self) -> dict[str, Any]:
         """Its place in the route and whose decision it asks for."""
         return {
             "route_id": str(self.route_id),
             "position": self.position,
+            "stage": self.stage,
             "kind": self.kind,
             "target_kind": self.target_kind,
             "target_id": str(self.target_id),
@@ -170,6 +181,23 @@ class Decision(Record):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class Comment(Record):
+    """What somebody who has to do with a route said about it, to the others. Append-only."""
+
+    NOUN = "comment"
+
+    route = models.ForeignKey(ApprovalRoute, on_delete=models.PROTECT, related_name="comments")
+    author = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    text = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["route", "at"], name="comments_of_a_route")]
+
+    def __str__(self) -> str:
+        return f"{self.author} at {self.at:%Y-%m-%d %H:%M:%S}"
 
 
 class Question(Governed):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Question, StepApprover
-from governance.approvals.queries import resolve
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
+from governance.approvals.queries import is_satisfied, resolve
 from governance.approvals.rules import STEP_TERM
 from governance.approvals.states import ENDED_STEPS, Provenance, RouteState, StepState, Verdict
 from governance.core.actor import Actor
@@ -19,7 +19,9 @@ from governance.core.moves import amend, create, move
 from governance.core.subjects import decidable
 from governance.identities.models import Identity
 from governance.notifications.moves import Notice, notify
+from governance.notifications.states import Topic
 from governance.policy.models import PolicyDecision
+from governance.policy.states import CONSENTS
 from governance.policy.words import minute
 
 ROUTING = Actor.system("routing")
@@ -28,13 +30,16 @@ POLICY = Actor.system("policy")
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One step to be: whose decision it asks for, about which thing."""
+    """One step to be: whose decision it asks for, about which thing. `skip` says why it need not be asked for."""
 
     kind: str
     target_kind: str
     target_id: UUID
     target_label: str
     required: int = 1
+    everyone: bool = False
+    stage: int = 1
+    skip: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,12 @@ def open_route(
     actor: Actor,
     now: datetime,
 ) -> ApprovalRoute:
-    """Make the route that a policy decision asks for, and open its first step."""
+    """Make the route that a policy decision asks for, and open its first stage.
+
+    Raises ValueError for a route on which nobody is to approve: a consent alone is no approval (rule 2).
+    """
+    if all(plan.skip or plan.kind in CONSENTS for plan in plans):
+        raise ValueError("somebody has to approve")
     route = ApprovalRoute(
         subject_kind=subject.kind,
         subject_id=subject.id,
@@ -66,34 +76,49 @@ def open_route(
     )
     create(route, actor=actor, why="Policy requires approval", now=now)
     for position, plan in enumerate(plans, start=1):
-        step = ApprovalStep(
-            route=route,
-            position=position,
-            kind=plan.kind,
-            target_kind=plan.target_kind,
-            target_id=plan.target_id,
-            target_label=plan.target_label,
-            required=plan.required,
-        )
-        create(step, actor=actor, why="Policy requires approval", now=now)
+        step = create(_step(route, position, plan), actor=actor, why="Policy requires approval", now=now)
+        if plan.skip:
+            why = plan.skip
+            move(step, StepState.SKIPPED, actor=ROUTING, why=why, now=now, closed_at=now, state_reason=why)
     _advance(route, actor=actor, now=now)
     return route
 
 
+def _step(route: ApprovalRoute, position: int, plan: StepPlan) -> ApprovalStep:
+    return ApprovalStep(
+        route=route,
+        position=position,
+        kind=plan.kind,
+        target_kind=plan.target_kind,
+        target_id=plan.target_id,
+        target_label=plan.target_label,
+        required=plan.required,
+        everyone=plan.everyone,
+        stage=plan.stage,
+    )
+
+
 def _advance(route: ApprovalRoute, *, actor: Actor, now: datetime) -> bool:
-    """Open the next waiting step. Answers False when none waits: every step has approved."""
-    steps = locked_all(route.steps.filter(state=StepState.WAITING))
-    if not steps:
-        return False
-    step = min(steps, key=lambda waiting: waiting.position)
-    step.route = route
-    move(step, StepState.OPEN, actor=actor, why="Its turn", now=now, opened_at=now, due_at=now + STEP_TERM)
-    ask_again(step, why="The step opened", now=now)
-    return True
+    """Open the next stage once nothing of this one waits for an answer. Answers False when every step has answered."""
+    steps = locked_all(route.steps.exclude(state__in=ENDED_STEPS))
+    for step in steps:
+        step.route = route
+    if any(step.state != StepState.WAITING for step in steps):
+        return True
+    stage = min((step.stage for step in steps), default=None)
+    opening = [step for step in steps if step.stage == stage]
+    for step in opening:
+        move(step, StepState.OPEN, actor=actor, why="Its turn", now=now, opened_at=now, due_at=now + STEP_TERM)
+    for step in opening:
+        ask_again(step, why="The step opened", now=now)
+    return bool(opening)
 
 
 def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
     """Resolve who is asked, end what no longer holds and tell those who are new. Nobody at all is recorded too."""
+    if is_satisfied(step, now):
+        _go_on(step, actor=ROUTING, why="Everyone who is still asked has said yes", now=now)
+        return
     chosen = {asked.identity_id: asked for asked in resolve(step, now)}
     current = {row.identity_id: row for row in step.approvers.filter(ends_at__isnull=True)}
     gone, fresh = current.keys() - chosen.keys(), chosen.keys() - current.keys()
@@ -113,9 +138,10 @@ def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
 def _tell(step: ApprovalStep, identity_ids: Collection[UUID], now: datetime) -> None:
     route = step.route
     said = decidable(route.subject_kind).describe(frozenset({route.subject_id}))[route.subject_id]
-    body = f"Your decision is asked as {step.get_kind_display().lower()}."
+    body = f"Your {'consent' if step.consents else 'decision'} is asked as {step.get_kind_display().lower()}."
     once = f"asked:{step.pk}"
-    notify([Notice(pk, said.title, body, (ApprovalStep.NOUN, step.pk), once) for pk in identity_ids], now=now)
+    subject = (ApprovalStep.NOUN, step.pk)
+    notify([Notice(pk, Topic.WORK, said.title, body, subject, once) for pk in identity_ids], now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +172,7 @@ def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Deci
     )
     _recorded(decision, str(step), actor)
     match cast.verdict:
-        case Verdict.APPROVE:
+        case Verdict.APPROVE | Verdict.CONSENT:
             _approved(step, decision, actor=actor, now=now)
         case Verdict.REJECT:
             _rejected(step, decision, actor=actor, now=now)
@@ -182,17 +208,25 @@ def _event(decision: Decision, label: str, actor: Actor) -> Event:
 
 
 def _approved(step: ApprovalStep, decision: Decision, *, actor: Actor, now: datetime) -> None:
-    if step.decisions.filter(verdict=Verdict.APPROVE).count() < step.required:
+    if is_satisfied(step, now):
+        _go_on(step, actor=actor, why=decision.reason, now=now)
+    else:
         ask_again(step, why="One of several has decided", now=now)
-        return
-    move(step, StepState.APPROVED, actor=actor, why=decision.reason, now=now, closed_at=now)
+    for other in locked_all(step.route.steps.filter(state=StepState.OPEN).exclude(pk=step.pk)):
+        other.route = step.route
+        ask_again(other, why="Who approved one step decides no other", now=now)
+
+
+def _go_on(step: ApprovalStep, *, actor: Actor, why: str, now: datetime) -> None:
+    """As many as must have said yes: the step is done, and with the last one the route."""
+    move(step, StepState.APPROVED, actor=actor, why=why, now=now, closed_at=now)
     if not _advance(step.route, actor=actor, now=now):
-        _close(step.route, RouteState.APPROVED, actor=actor, why=decision.reason, now=now)
+        _close(step.route, RouteState.APPROVED, actor=actor, why=why, now=now)
 
 
 def _rejected(step: ApprovalStep, decision: Decision, *, actor: Actor, now: datetime) -> None:
     move(step, StepState.REJECTED, actor=actor, why=decision.reason, now=now, closed_at=now)
-    _drop_waiting(step.route, actor=actor, why="An earlier step rejected", now=now)
+    _drop_others(step.route, actor=actor, why="Another step rejected", now=now)
     _close(step.route, RouteState.REJECTED, actor=actor, why=decision.reason, now=now)
 
 
@@ -219,6 +253,38 @@ def record_policy_yes(subject: Subject, policy_decision: PolicyDecision, *, why:
     return _recorded(decision, f"{subject.label}: policy", POLICY)
 
 
+def comment(route: ApprovalRoute, by: Identity, text: str, *, actor: Actor, now: datetime) -> Comment:
+    """Say something about a held route to the others who have to do with it."""
+    said = Comment(route=route, author=by, text=text, at=now)
+    said.save(force_insert=True)
+    record(
+        [
+            Event(
+                action=f"{Comment.NOUN}.made",
+                actor=actor,
+                subject_kind=route.NOUN,
+                subject_id=route.pk,
+                subject_label=str(route),
+                reason=text,
+                at=now,
+                facts={"comment_id": str(said.pk)},
+            )
+        ]
+    )
+    asked = StepApprover.objects.filter(step__route=route, step__state=StepState.OPEN, ends_at__isnull=True)
+    title, once = f"{route.subject_label} has a new comment", f"comment:{said.pk}"
+    notify(
+        (
+            Notice(row.identity_id, Topic.WORK, title, text, (ApprovalStep.NOUN, row.step_id), once)
+            for row in asked
+            if row.identity_id != by.pk
+        ),
+        now=now,
+    )
+    decidable(route.subject_kind).on_commented(route.subject_id, said.pk, by=by.pk, text=text, now=now)
+    return said
+
+
 def lock_question(question: Question) -> Question:
     """Hold the question's route, step and itself; the subject is held already."""
     step = question.step
@@ -237,7 +303,9 @@ def answer(question: Question, by: Identity, text: str, *, actor: Actor, now: da
     move(step, StepState.OPEN, actor=actor, why="Answered", now=now, due_at=due_at)
     ask_again(step, why="The question was answered", now=now)
     subject = (ApprovalStep.NOUN, step.pk)
-    notice = Notice(question.asked_by_id, "Your question was answered", text, subject, f"answered:{question.pk}")
+    notice = Notice(
+        question.asked_by_id, Topic.WORK, "Your question was answered", text, subject, f"answered:{question.pk}"
+    )
     notify([notice], now=now)
     return step
 
@@ -246,26 +314,21 @@ def expire(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
     """Close a step, and its route, that nobody answered in time."""
     why = f"Nobody decided by {minute(step.due_at or now)}"
     move(step, StepState.EXPIRED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
-    _drop_waiting(step.route, actor=actor, why=why, now=now)
+    _drop_others(step.route, actor=actor, why=why, now=now)
     _close(step.route, RouteState.EXPIRED, actor=actor, why=why, now=now)
 
 
 def cancel(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
     """Close a held route whose subject no longer asks; the subject is not called back."""
-    for step in locked_all(route.steps.exclude(state__in=ENDED_STEPS)):
-        step.route = route
-        _cancel_step(step, actor=actor, why=why, now=now)
+    _drop_others(route, actor=actor, why=why, now=now)
     move(route, RouteState.CANCELLED, actor=actor, why=why, now=now, closed_at=now)
 
 
-def _drop_waiting(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
-    for step in locked_all(route.steps.filter(state=StepState.WAITING)):
+def _drop_others(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
+    """Cancel every step that has not ended."""
+    for step in locked_all(route.steps.exclude(state__in=ENDED_STEPS)):
         step.route = route
-        _cancel_step(step, actor=actor, why=why, now=now)
-
-
-def _cancel_step(step: ApprovalStep, *, actor: Actor, why: str, now: datetime) -> None:
-    move(step, StepState.CANCELLED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
+        move(step, StepState.CANCELLED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
 
 
 def _close(route: ApprovalRoute, to: RouteState, *, actor: Actor, why: str, now: datetime) -> None:

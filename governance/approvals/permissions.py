@@ -3,17 +3,18 @@
 from datetime import datetime
 from uuid import UUID
 
-from governance.approvals.models import ApprovalStep
+from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
 from governance.approvals.queries import resolve
 from governance.approvals.querysets import StepQuerySet
-from governance.approvals.states import StepState, Verdict
+from governance.approvals.states import RouteState, StepState, Verdict
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
-from governance.core.locking import locked
+from governance.core.locking import locked, locked_all
+from governance.core.subjects import decidable
 from governance.policy.words import minute
 
 OVERSEE = (Role.AUDITOR, Role.SECURITY)
-DECIDES = frozenset({"approve", "reject", "return"})
+DECIDES = frozenset({"approve", "consent", "reject", "return"})
 
 
 def visible(actor: Actor) -> "StepQuerySet[ApprovalStep]":
@@ -56,7 +57,12 @@ def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> tuple[ApprovalStep
     return step, decider
 
 
-PAST = {Verdict.APPROVE: "approved this", Verdict.REJECT: "rejected this", Verdict.RETURN: "asked back"}
+PAST = {
+    Verdict.APPROVE: "approved this",
+    Verdict.CONSENT: "consented to this",
+    Verdict.REJECT: "rejected this",
+    Verdict.RETURN: "asked back",
+}
 
 
 def already(step: ApprovalStep, actor: Actor) -> str:
@@ -66,3 +72,34 @@ def already(step: ApprovalStep, actor: Actor) -> str:
         return f"This step is {step.get_state_display().lower()}: {step.state_reason or 'it no longer waits'}."
     who = "You" if last.decider_id in actor.identity_ids else last.decider.name
     return f"{who} {PAST[Verdict(last.verdict)]}, {minute(last.at)}."
+
+
+def commentable(actor: Actor, pk: UUID, now: datetime) -> ApprovalRoute:
+    """An open route that the actor may comment on: who is asked may, and whose access it would be.
+
+    Raises NotFound for strangers, Denied for those who only oversee, Conflict once it is decided.
+    """
+    route = ApprovalRoute.objects.filter(pk=pk).first()
+    if route is None:
+        raise NotFound
+    concerned = commenters(route, now) & actor.identity_ids
+    if not concerned and not actor.has(*OVERSEE):
+        raise NotFound
+    if not concerned:
+        raise Denied("Only those who decide, and those whose access it would be, comment here.")
+    if route.state != RouteState.OPEN:
+        raise Conflict(f"This is {route.get_state_display().lower()} already.", code="already_decided")
+    return route
+
+
+def lock_commentable(actor: Actor, pk: UUID, now: datetime) -> tuple[ApprovalRoute, UUID]:
+    """Take such a route, with the identity one comments as. Raises as `commentable`."""
+    locked_all(ApprovalRoute.objects.filter(pk=pk))
+    route = commentable(actor, pk, now)
+    return route, min(commenters(route, now) & actor.identity_ids)
+
+
+def commenters(route: ApprovalRoute, now: datetime) -> frozenset[UUID]:
+    """Everybody who is or was asked, and the parties to what is decided."""
+    asked = StepApprover.objects.filter(step__route=route).values_list("identity", flat=True)
+    return frozenset(asked) | decidable(route.subject_kind).parties(route.subject_id, now)

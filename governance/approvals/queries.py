@@ -4,30 +4,55 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, StepApprover
 from governance.approvals.rules import Asked, Candidates, Place, choose
-from governance.approvals.states import Verdict
+from governance.approvals.states import YES, Verdict
 from governance.audit.models import AuditEvent
 from governance.core.subjects import decidable
-from governance.identities.models import Identity, Ownership, TeamMembership
+from governance.identities.models import Identity, Ownership, Team, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
-from governance.identities.states import OwnerRole
+from governance.identities.states import Kind, OwnerRole
 from governance.policy.models import PolicyRuleVersion
-from governance.policy.states import StepKind
+from governance.policy.states import CONSENTS, StepKind
 
 
 def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
-    """Who is to be asked for the step now: eligible people only, by the first choice or its fallbacks."""
-    return choose(_chain(step, now), excluded(step.route, now))
+    """Who is to be asked for the step now: eligible people only, by the first choice or its fallbacks.
+
+    Whoever has said yes to it already is asked no more. Where everyone must, the others of the same choice stay asked,
+    and nobody comes in for them.
+    """
+    done = same_human(_deciders(Decision.objects.filter(step=step, verdict__in=YES)))
+    if not step.everyone:
+        return choose(_chain(step, now), excluded(step, now) | done)
+    return tuple(asked for asked in choose(_chain(step, now), excluded(step, now)) if asked.identity_id not in done)
 
 
-def excluded(route: ApprovalRoute, now: datetime) -> frozenset[UUID]:
-    """Identities that may not decide: parties to the subject, who approved an earlier step, who changed the route."""
+def excluded(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
+    """Identities that may not decide: parties to the subject, who approved another step, who changed the route.
+
+    A consent is asked of a party, that is what it is for.
+    """
+    route = step.route
+    if step.consents:
+        return same_human(_changers(route))
     parties = decidable(route.subject_kind).parties(route.subject_id, now)
-    earlier = Decision.objects.filter(step__route=route, verdict=Verdict.APPROVE, decider__isnull=False)
-    return same_human([*parties, *earlier.values_list("decider", flat=True), *_changers(route)])
+    others = Decision.objects.filter(step__route=route, verdict=Verdict.APPROVE).exclude(step=step)
+    return same_human([*parties, *_deciders(others), *_changers(route)])
+
+
+def _deciders(decisions: "QuerySet[Decision]") -> list[UUID]:
+    return list(decisions.filter(decider__isnull=False).values_list("decider", flat=True))
+
+
+def is_satisfied(step: ApprovalStep, now: datetime) -> bool:
+    """Whether as many as must have said yes to the step; where everyone must, nobody is left to ask."""
+    said_yes = step.decisions.filter(verdict__in=YES).count()
+    if step.everyone:
+        return said_yes > 0 and not resolve(step, now)
+    return said_yes >= step.required
 
 
 def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> list[tuple[Asked, ...]]:
@@ -35,7 +60,7 @@ def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> 
     out = frozenset(parties)
     found = []
     for place in places:
-        asked = choose(_chain(place, now), out)
+        asked = choose(_chain(place, now), () if place.kind in CONSENTS else out)
         found.append(asked)
         if len(asked) == 1:
             out |= same_human([asked[0].identity_id])
@@ -47,7 +72,8 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     steps = route.steps.all()
     targets = [*steps.values_list("target_kind", "target_id"), (Identity.NOUN, route.beneficiary_id)]
     owned = Ownership.objects.filter(subject_id__in={pk for _, pk in targets})
-    teams = Q(team__in=owned.values("team")) | Q(team__key__in=[GOVERNANCE_TEAM, SECURITY_TEAM])
+    named = [pk for kind, pk in targets if kind == Team.NOUN]
+    teams = Q(team__in=owned.values("team")) | Q(team__in=named) | Q(team__key__in=[GOVERNANCE_TEAM, SECURITY_TEAM])
     asked = StepApprover.objects.filter(step__in=steps)
     subjects = {
         *(pk for kind, pk in targets if kind == Identity.NOUN),
@@ -67,6 +93,10 @@ def _chain(step: Place, now: datetime) -> list[Candidates]:
             first = [Candidates("Security", _ids(members(SECURITY_TEAM, now), now), fallback=False)]
         case StepKind.MANAGER:
             first = _managers(step, now)
+        case StepKind.TEAM:
+            first = [Candidates(f"Team {step.target_label}", _ids(_team(step.target_id, now), now), fallback=False)]
+        case StepKind.IDENTITY_OWNER:
+            return _consenting(step, now)
         case _:
             first = _owners(step, now)
     governance = Candidates("Governance team", _ids(members(GOVERNANCE_TEAM, now), now), fallback=True)
@@ -82,6 +112,19 @@ def _managers(step: Place, now: datetime) -> list[Candidates]:
         Candidates(f"Manager of {person}", _ids([manager], now), fallback=False),
         Candidates(f"Manager of {manager}", _ids([above], now), fallback=True),
     ]
+
+
+def _team(team_id: UUID, now: datetime) -> list[Identity]:
+    key = Team.objects.filter(pk=team_id).values_list("key", flat=True).first()
+    return members(key, now) if key else []
+
+
+def _consenting(step: Place, now: datetime) -> list[Candidates]:
+    """Who answers for the identity; a person for themselves. Nobody else can consent in their place."""
+    identity = Identity.objects.get(pk=step.target_id)
+    if identity.kind == Kind.PERSON:
+        return [Candidates("Whose access it would be", _ids([identity], now), fallback=False)]
+    return _owners(step, now)
 
 
 def _owners(step: Place, now: datetime) -> list[Candidates]:

@@ -51,8 +51,13 @@ class Verdict(TextChoices):
     """What a decision says."""
 
     APPROVE = "approve", "Approve"
+    CONSENT = "consent", "Consent"
     REJECT = "reject", "Reject"
     RETURN = "return", "Return with a question"
+
+
+YES = frozenset({Verdict.APPROVE, Verdict.CONSENT})
+"""Verdicts with which a step goes on."""
 
 
 class Provenance(TextChoices):

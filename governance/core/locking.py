@@ -36,6 +36,8 @@ LOCK_ORDER = (
     "approvalstep",
     "question",
     "provisioningtask",
+    "notification",
+    "mail",
 )
 
 HELD_BY_OTHERS = frozenset({"55P03", "40P01"})

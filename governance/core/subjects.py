@@ -33,6 +33,9 @@ class Decidable(Protocol):
     def on_returned(self, subject_id: UUID, *, actor: Actor, why: str, now: datetime) -> None:
         """An approver asks something back; the subject waits for its answer."""
 
+    def on_commented(self, subject_id: UUID, comment_id: UUID, *, by: UUID, text: str, now: datetime) -> None:
+        """Somebody said something about it to those who decide; tell whoever asked."""
+
     def describe(self, subject_ids: Collection[UUID]) -> Mapping[UUID, Description]:
         """Descriptions of many subjects in a constant number of queries."""
 

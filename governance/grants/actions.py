@@ -12,7 +12,7 @@ from governance.access.queries import account_in
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked_all, unit_of_work
-from governance.grants import moves, permissions, queries, rules
+from governance.grants import moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
 from governance.grants.states import UNPROVEN, WAITING
 from governance.identities.models import Identity
@@ -88,8 +88,15 @@ def activate(*, grant_id: UUID, now: datetime) -> Grant:
         return grant
     if assignment is None:
         why = f"{grant.identity} has no account on {grant.entitlement.system}."
-        return moves.cancel(grant, actor=ACTIVATION, why=why, now=now)
+        return _refuse(grant, why, now)
     return _activate(grant, assignment, now)
+
+
+def _refuse(grant: Grant, why: str, now: datetime) -> Grant:
+    """Cancel what cannot begin, and tell those who count on it."""
+    moves.cancel(grant, actor=ACTIVATION, why=why, now=now)
+    notices.tell_cancelled(grant, now=now)
+    return grant
 
 
 def _assignment_for(account: Account, grant: Grant, now: datetime) -> Assignment:
@@ -113,7 +120,7 @@ def _activate(grant: Grant, assignment: Assignment, now: datetime) -> Grant:
     approved = grant.policy_decision.steps
     why = rules.refusal_at_activation(verdict, approved, owner_acts=owner_acts, latest_end=grant.ends_at)
     if why is not None:
-        return moves.cancel(grant, actor=ACTIVATION, why=why, now=now)
+        return _refuse(grant, why, now)
     return moves.start(grant, assignment, decision, latest_end=verdict.latest_end, actor=ACTIVATION, now=now)
 
 
@@ -134,4 +141,11 @@ def remind_due(*, now: datetime, limit: int = 2000) -> None:
     """Tell the holder, the requester and the owner of each lease that is near its end, once per reminder."""
     for reminder in rules.REMINDERS:
         near = queries.to_remind(reminder, now).with_names()
-        moves.remind(near.order_by("ends_at")[:limit], reminder, now=now)
+        notices.remind(near.order_by("ends_at")[:limit], reminder, now=now)
+
+
+@unit_of_work()
+def tell_ended(*, now: datetime, limit: int = 2000) -> None:
+    """Tell the holder, the requester and the owner of each lease that has ended, once."""
+    ended = queries.ended_untold(now).with_names()
+    notices.tell_ended(ended.order_by("ends_at")[:limit], now=now)

@@ -5,7 +5,7 @@ so two ends at once remove the access once, and a slow removal never takes what 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -19,12 +19,12 @@ from governance.core.errors import Conflict
 from governance.core.locking import locked_all
 from governance.core.moves import amend, create, move, move_many
 from governance.core.wake import after_commit
+from governance.grants import notices
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
-from governance.grants.rules import TIMED_AHEAD, Reminder
+from governance.grants.rules import TIMED_AHEAD
 from governance.grants.states import STANDING, STANDS_ON, UNPROVEN, Basis, GrantState
 from governance.identities.models import Identity
-from governance.notifications.moves import Notice, notify
 from governance.policy.models import PolicyDecision
 from governance.policy.words import minute
 from governance.provisioning import moves as provisioning
@@ -239,28 +239,6 @@ def _support(assignment_ids: Collection[UUID | None], now: datetime) -> Mapping[
     return {assignment_id: ", ".join(names) for assignment_id, names in named.items()}
 
 
-def remind(grants: Iterable[Grant], reminder: Reminder, *, now: datetime) -> None:
-    """Put the reminder in the inboxes of those concerned; said once to each, however often this runs."""
-    notices = (
-        Notice(
-            recipient_id=person,
-            title=f"{grant.entitlement} ends {reminder.name}",
-            body=f"{grant} of {grant.identity} ends {minute(grant.ends_at)}.",
-            subject=(Grant.NOUN, grant.pk),
-            once=f"{reminder.once}{grant.pk}",
-        )
-        for grant in grants
-        for person in _concerned(grant)
-    )
-    notify(notices, now=now)
-
-
-def _concerned(grant: Grant) -> frozenset[UUID]:
-    """People to tell; a machine identity has no inbox, its requester and owner have."""
-    holder = [] if grant.identity.is_machine else [grant.identity_id]
-    return frozenset([*holder, grant.requester_id, grant.accountable_owner_id])
-
-
 def repoint(grant: Grant, owner: Identity, *, actor: Actor, why: str, now: datetime) -> Grant:
     """Name another accountable owner (rule 1: at once, when the old one ends)."""
     return amend(grant, "owner_changed", actor=actor, why=why, now=now, accountable_owner=owner)
@@ -314,6 +292,7 @@ def _confirm(grant: Grant, detail: str, *, actor: Actor, now: datetime) -> None:
         move(grant, GrantState.PROVISIONING, actor=actor, why=detail, now=now, state_reason="")
     if grant.state == GrantState.PROVISIONING:
         move(grant, GrantState.ACTIVE, actor=actor, why=detail, now=now)
+        notices.tell_ready(grant, now=now)
 
 
 def _prove_removal(grant: Grant, observation: str, detail: str, *, actor: Actor, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """Reads about leases that other packages and pages share."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import CharField, Exists, F, OuterRef, Value
@@ -10,10 +10,14 @@ from django.db.models.functions import Cast, Concat
 from governance.core.actor import Role
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
-from governance.grants.rules import Reminder
+from governance.grants.rules import ENDED_ONCE, Reminder
+from governance.grants.states import UNPROVEN, GrantState
 from governance.notifications.models import Notification
 
 PORTAL_SYSTEM = "portal"
+ENDED = UNPROVEN | {GrantState.REVOKED}
+TOLD_FOR = timedelta(days=1)
+"""For how long after its end a lease is worth a message: a worker that was away for longer brings no flood."""
 
 
 def portal_roles(identity_ids: Collection[UUID], user_id: UUID, now: datetime) -> frozenset[Role]:
@@ -28,9 +32,17 @@ def portal_roles(identity_ids: Collection[UUID], user_id: UUID, now: datetime) -
 
 def to_remind(reminder: Reminder, now: datetime) -> "GrantQuerySet[Grant]":
     """Grants whose owner has not been told yet that they are near their end; short leases are left out."""
-    told = Notification.objects.filter(
-        recipient=OuterRef("accountable_owner"),
-        once=Concat(Value(reminder.once), Cast(OuterRef("pk"), CharField())),
-    )
     near = Grant.objects.ending_within(now, reminder.ahead)
-    return near.filter(~Exists(told), ends_at__gte=F("starts_at") + reminder.shortest_lease)
+    return near.filter(~_told(reminder.once), ends_at__gte=F("starts_at") + reminder.shortest_lease)
+
+
+def ended_untold(now: datetime) -> "GrantQuerySet[Grant]":
+    """Grants that ended within the day, of which nobody has been told."""
+    ended = Grant.objects.filter(state__in=ENDED, ends_at__range=(now - TOLD_FOR, now))
+    return ended.filter(~_told(ENDED_ONCE))
+
+
+def _told(once: str) -> Exists:
+    """Whether the owner has been told: they are concerned by every notification of their grants."""
+    mark = Concat(Value(once), Cast(OuterRef("pk"), CharField()))
+    return Exists(Notification.objects.filter(recipient=OuterRef("accountable_owner"), once=mark))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from governance.policy.consequences import StepSpec
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
 from governance.policy.words import minute
@@ -28,12 +29,19 @@ def refusal_at_activation(
         return " ".join(reason.text for reason in verdict.denials)
     if not owner_acts:
         return "Nobody active answers for the purpose any more."
-    approved = {step["kind"]: step["required"] for step in approved_steps}
-    missing = [step.kind for step in verdict.steps if approved.get(step.kind, 0) < step.required]
+    approved = {(step["kind"], step.get("team", "")): step for step in approved_steps}
+    missing = [step.kind for step in verdict.steps if _is_more(step, approved.get((step.kind, step.team)))]
     if missing:
         steps = ", ".join(StepKind(kind).label.lower() for kind in missing)
         return f"Policy now also asks for: {steps}."
     return None
+
+
+def _is_more(wanted: StepSpec, had: Mapping[str, Any] | None) -> bool:
+    """Whether a step asks for more than the one that was taken, if one was."""
+    if had is None:
+        return True
+    return not had.get("everyone", False) and (wanted.everyone or had["required"] < wanted.required)
 
 
 TIMED_AHEAD = timedelta(seconds=75)
@@ -53,6 +61,9 @@ class Reminder:
         """Begins the mark by which a notification of it is known; the grant's id ends it."""
         return f"ends {self.name}:"
 
+
+ENDED_ONCE = "ended:"
+"""Begins the mark of the notification that a lease has ended; the grant's id ends it."""
 
 REMINDERS = (
     Reminder("in 7 days", timedelta(days=7), timedelta(days=14)),

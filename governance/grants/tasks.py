@@ -67,5 +67,7 @@ def sweep() -> None:
 
 @shared_task(name="grants.remind")
 def remind() -> None:
-    """Tell holders and owners of leases that end soon."""
-    actions.remind_due(now=timezone.now())
+    """Tell holders and owners of leases that end soon, and of those that have ended."""
+    now = timezone.now()
+    actions.remind_due(now=now)
+    actions.tell_ended(now=now)

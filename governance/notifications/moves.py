@@ -5,7 +5,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from governance.notifications.models import Notification
+from governance.notifications.models import Mail, Notification
+from governance.notifications.states import Topic
 
 TITLE = 300
 """Characters that a title keeps: names of people and entitlements may be longer together."""
@@ -16,6 +17,7 @@ class Notice:
     """One message to one person about one thing; the same `once` is said to them one time only."""
 
     recipient_id: UUID
+    topic: Topic
     title: str
     body: str
     subject: tuple[str, UUID]
@@ -28,6 +30,7 @@ def notify(notices: Iterable[Notice], *, now: datetime) -> None:
         [
             Notification(
                 recipient_id=notice.recipient_id,
+                topic=notice.topic,
                 title=notice.title[:TITLE],
                 body=notice.body,
                 subject_kind=notice.subject[0],
@@ -44,3 +47,16 @@ def notify(notices: Iterable[Notice], *, now: datetime) -> None:
 def read(unread: "QuerySet[Notification]", *, now: datetime) -> int:
     """Count unread messages as read. Answers how many that were."""
     return unread.update(read_at=now)
+
+
+def gather(notifications: Iterable[Notification], *, now: datetime) -> int:
+    """Put held messages into one letter for each recipient, to go out at once. Answers how many letters."""
+    letters: dict[UUID, Mail] = {}
+    rows = list(notifications)
+    for row in rows:
+        row.mail = letters.setdefault(
+            row.recipient_id, Mail(recipient_id=row.recipient_id, created_at=now, next_attempt_at=now)
+        )
+    Mail.objects.bulk_create(letters.values())
+    Notification.objects.bulk_update(rows, ["mail"])
+    return len(letters)

@@ -1,16 +1,31 @@
 """Whose messages are whose: a person reads their own, and nobody else's."""
 
-from django.db.models import QuerySet
+from typing import Any
 
 from governance.core.actor import Actor
-from governance.notifications.models import Notification
+from governance.identities.models import Identity
+from governance.notifications.models import MailPreference, Notification
+from governance.notifications.querysets import NotificationQuerySet
+from governance.notifications.states import Topic
 
 
-def visible(actor: Actor) -> "QuerySet[Notification]":
+def visible(actor: Actor) -> "NotificationQuerySet[Notification]":
     """What was said to the actor, under any of their identities."""
     return Notification.objects.filter(recipient__in=actor.identity_ids)
 
 
-def unread(actor: Actor) -> "QuerySet[Notification]":
+def unread(actor: Actor) -> "NotificationQuerySet[Notification]":
     """What they have not opened yet."""
-    return visible(actor).filter(read_at__isnull=True)
+    return visible(actor).unread()
+
+
+def preference(actor: Actor) -> dict[str, Any]:
+    """What the actor has chosen, or what holds for whoever has not."""
+    own = MailPreference.objects.filter(identity=actor.identity_id).first() or MailPreference()
+    return {**{topic: getattr(own, topic) for topic in Topic.values}, "digest_hour": own.digest_hour}
+
+
+def address(actor: Actor) -> str:
+    """Where the actor's mail goes; empty where there is no address."""
+    own = Identity.objects.filter(pk__in=actor.identity_ids).exclude(email="").order_by("pk").first()
+    return own.email if own else ""

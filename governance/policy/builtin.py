@@ -1,13 +1,13 @@
 """What the domain demands of every access, whatever the rules say: nobody can edit it, and it explains itself."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from governance.catalog.states import CatalogState, Risk
 from governance.identities.states import Kind, Status
 from governance.policy.consequences import Consequence, StepSpec
 from governance.policy.facts import EntitlementFacts, Facts, IdentityFacts, PurposeFacts
-from governance.policy.states import StepKind
+from governance.policy.states import CONSENTS, StepKind
 from governance.policy.verdicts import BUILT_IN, Reason
 from governance.policy.words import day, length
 from governance.purposes.states import PurposeState
@@ -28,6 +28,14 @@ def human_for_machine(facts: Facts) -> Reason | None:
     if not facts.request.by_machine or facts.entitlement.risk == Risk.LOW:
         return None
     text = "A machine identity asks, and above low risk a human must decide."
+    return Reason(BUILT_IN, 0, Consequence(steps=(StepSpec(StepKind.ENTITLEMENT_OWNER),)), text)
+
+
+def approval_beside_consent(steps: Collection[StepSpec]) -> Reason | None:
+    """Somebody else must approve where so far only a consent is asked for (rule 2); else None."""
+    if not steps or any(step.kind not in CONSENTS for step in steps):
+        return None
+    text = "A consent is no approval: the entitlement's owner decides as well."
     return Reason(BUILT_IN, 0, Consequence(steps=(StepSpec(StepKind.ENTITLEMENT_OWNER),)), text)
 
 

@@ -9,6 +9,7 @@ from governance.policy.states import OutcomeKind, StepKind
 
 LONGEST_CAP: Final = timedelta(days=3660)
 MOST_APPROVERS: Final = 9
+LAST_STAGE: Final = 20
 
 
 class ConsequenceError(Exception):
@@ -17,10 +18,23 @@ class ConsequenceError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class StepSpec:
-    """A step that has to be taken: whose decision it asks for, and how many of them must agree."""
+    """A step that has to be taken: whose decision it asks for, and how many of them must agree.
+
+    `everyone` asks for all of them, however many they are. Steps of one `stage` are open side by side, stages follow
+    one another; without one, each kind has its own. `team` is the key of the team that a step of that kind asks.
+    """
 
     kind: StepKind
     required: int = 1
+    everyone: bool = False
+    stage: int = 0
+    team: str = ""
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """Where it stands among others, the first first."""
+        order = list(StepKind).index(self.kind) + 1
+        return self.stage or order, order, self.team
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +69,27 @@ class Consequence:
 
 
 def union(steps: Iterable[StepSpec]) -> tuple[StepSpec, ...]:
-    """Each kind once, in the fixed order, with the largest number of approvers that was asked for."""
-    required: dict[StepKind, int] = {}
+    """Each kind and team once, in order: the largest number asked for, everyone where anybody asked for everyone.
+
+    Of several stages the earliest holds, so that rules which don't know each other can only make a route stricter.
+    """
+    found: dict[tuple[StepKind, str], StepSpec] = {}
     for step in steps:
-        required[step.kind] = max(step.required, required.get(step.kind, 0))
-    return tuple(StepSpec(kind, required[kind]) for kind in StepKind if kind in required)
+        known = found.get((step.kind, step.team), step)
+        found[step.kind, step.team] = StepSpec(
+            kind=step.kind,
+            required=max(step.required, known.required),
+            everyone=step.everyone or known.everyone,
+            stage=min((stage for stage in (step.stage, known.stage) if stage), default=0),
+            team=step.team,
+        )
+    return tuple(sorted(found.values(), key=lambda step: step.place))
+
+
+def written_step(step: StepSpec) -> dict[str, Any]:
+    """The JSON form of a step: what it always has, and the rest where it differs from what goes without saying."""
+    rest = {"everyone": step.everyone, "stage": step.stage, "team": step.team}
+    return {"kind": str(step.kind), "required": step.required, **{name: said for name, said in rest.items() if said}}
 
 
 def written(consequence: Consequence) -> dict[str, Any]:
@@ -68,7 +98,7 @@ def written(consequence: Consequence) -> dict[str, Any]:
     if consequence.deny:
         value["deny"] = True
     if consequence.steps:
-        value["steps"] = [{"kind": str(step.kind), "required": step.required} for step in consequence.steps]
+        value["steps"] = [written_step(step) for step in consequence.steps]
     if consequence.without_human:
         value["allow_without_human"] = True
     if consequence.cap is not None:
@@ -123,17 +153,27 @@ def _steps(steps: object) -> tuple[StepSpec, ...]:
     if not isinstance(steps, list):
         raise ConsequenceError("Steps are a list.")
     found = [_step(step) for step in steps]
-    if len({step.kind for step in found}) < len(found):
-        raise ConsequenceError("Each kind of step is asked for once.")
+    if len({(step.kind, step.team) for step in found}) < len(found):
+        raise ConsequenceError("Each kind of step, and each team, is asked for once.")
     return union(found)
 
 
 def _step(step: object) -> StepSpec:
-    if not isinstance(step, Mapping) or set(step) - {"kind", "required"}:
+    if not isinstance(step, Mapping) or set(step) - {"kind", "required", "everyone", "stage", "team"}:
         raise ConsequenceError('A step reads like {"kind": "manager", "required": 1}.')
-    kind, required = step.get("kind"), step.get("required", 1)
+    kind, required, stage = step.get("kind"), step.get("required", 1), step.get("stage", 0)
     if kind not in StepKind.values:
         raise ConsequenceError(f"There is no step called {kind}; there are {', '.join(StepKind.values)}.")
     if type(required) is not int or not 0 < required <= MOST_APPROVERS:
         raise ConsequenceError(f"A step needs between 1 and {MOST_APPROVERS} approvers.")
-    return StepSpec(StepKind(kind), required)
+    if type(stage) is not int or not 0 <= stage <= LAST_STAGE:
+        raise ConsequenceError(f"A stage is a number between 1 and {LAST_STAGE}.")
+    return StepSpec(StepKind(kind), required, _flag(step, "everyone"), stage, _team(step))
+
+
+def _team(step: Mapping[str, Any]) -> str:
+    """The team that a step of that kind asks; no other kind names one."""
+    team = step.get("team", "")
+    if not isinstance(team, str) or (step.get("kind") == StepKind.TEAM) != bool(team):
+        raise ConsequenceError('A team\'s step names it, and no other does: {"kind": "team", "team": "ledger"}.')
+    return team

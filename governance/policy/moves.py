@@ -22,7 +22,7 @@ from governance.core.moves import amend, create, move, plain
 from governance.identities.models import Identity, Ownership
 from governance.identities.states import OwnerRole
 from governance.policy.cel import ConditionError, checked
-from governance.policy.consequences import Consequence, ConsequenceError, read, written
+from governance.policy.consequences import Consequence, ConsequenceError, read, written, written_step
 from governance.policy.facts import EXAMPLE, flat
 from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
 from governance.policy.queries import in_force_from
@@ -179,7 +179,7 @@ def record_decision(
         subject_id=subject_id,
         allowed=verdict.allowed,
         needs_human=verdict.needs_human,
-        steps=[{"kind": str(step.kind), "required": step.required} for step in verdict.steps],
+        steps=[written_step(step) for step in verdict.steps],
         cap=verdict.cap,
         latest_end=verdict.latest_end,
         reasons=[_reason(reason) for reason in verdict.reasons],

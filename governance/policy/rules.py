@@ -49,6 +49,8 @@ def evaluate(rules: Sequence[RuleData], facts: Facts) -> Verdict:
         reasons.append(builtin.UNCOVERED)
     if not any(reason.consequence.steps for reason in applied) and (human := builtin.human_for_machine(facts)):
         reasons.append(human)
+    if beside := builtin.approval_beside_consent([step for reason in reasons for step in reason.consequence.steps]):
+        reasons.append(beside)
     reasons.sort(key=lambda reason: _rank(reason, facts.now))
     versions = sorted((rule.key, rule.version) for rule in rules)
     return _sum(reasons, facts, tuple(versions))

@@ -44,7 +44,9 @@ class OutcomeKind(TextChoices):
 class StepKind(TextChoices):
     """Whose decision a step asks for, in the order in which steps follow one another.
 
-    The manager is that of the person who gets the access; of a machine identity, its owner's.
+    The manager is that of the person who gets the access; of a machine identity, its owner's. The identity owner is
+    asked to consent, which is no approval: of a machine identity its owner, of an external one its sponsor, of a
+    person they themselves (rule 2).
     """
 
     MANAGER = "manager", "Manager"
@@ -53,3 +55,8 @@ class StepKind(TextChoices):
     ENTITLEMENT_OWNER = "entitlement_owner", "Entitlement owner"
     SYSTEM_OWNER = "system_owner", "System owner"
     SECURITY = "security", "Security"
+    TEAM = "team", "Team"
+
+
+CONSENTS = frozenset({StepKind.IDENTITY_OWNER})
+"""Steps without which nothing goes on, and which never count as an approval (rule 2)."""

@@ -18,7 +18,6 @@ from governance.grants.models import Grant
 from governance.identities.models import Identity
 from governance.policy import moves as policy
 from governance.policy.builtin import UNCOVERED
-from governance.policy.consequences import StepSpec
 from governance.policy.queries import Asking, decide_many
 from governance.policy.states import Phase
 from governance.policy.verdicts import Verdict
@@ -63,7 +62,8 @@ def foreseen(proposal: "Proposal", now: datetime) -> list["Foreseen"]:
     parties = queries.parties(proposal.requester.pk, proposal.beneficiary.pk, now)
     routes = []
     for entitlement, verdict in proposal.verdicts:
-        plans = [_plan(step, proposal, entitlement, now) for step in verdict.steps]
+        wish = queries.Wish(proposal.requester, proposal.beneficiary, entitlement, proposal.purpose)
+        plans = [queries.plan(step, wish, now) for step in verdict.steps]
         routes.append((entitlement, plans, foresee(plans, parties, now)))
     names = Identity.objects.in_bulk({one.identity_id for *_, asked in routes for step in asked for one in step})
     return [
@@ -71,10 +71,6 @@ def foreseen(proposal: "Proposal", now: datetime) -> list["Foreseen"]:
         for entitlement, plans, asked in routes
         for plan, step in zip(plans, asked, strict=True)
     ]
-
-
-def _plan(step: StepSpec, proposal: "Proposal", entitlement: Entitlement, now: datetime) -> approvals.StepPlan:
-    return queries.plan(step, proposal.beneficiary, entitlement, proposal.purpose, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +204,8 @@ def _follow(item: RequestItem, verdict: Verdict, actor: Actor, now: datetime) ->
         moves.close_item(item, ItemState.DENIED, actor=moves.POLICY, why=why, now=now)
     elif verdict.needs_human:
         request = item.request
-        plans = [
-            queries.plan(step, request.beneficiary, item.entitlement, request.purpose, now) for step in verdict.steps
-        ]
+        wish = queries.Wish(request.requester, request.beneficiary, item.entitlement, request.purpose)
+        plans = [queries.plan(step, wish, now) for step in verdict.steps]
         subject = approvals.Subject(RequestItem.NOUN, item.pk, _called(item), request.beneficiary)
         approvals.open_route(subject, item.policy_decision, plans, actor=actor, now=now)
     else:

@@ -15,8 +15,9 @@ from governance.core.subjects import Description
 from governance.grants import moves as grants
 from governance.grants.states import Basis
 from governance.identities.models import Identity
-from governance.identities.queries import accountable_owner
+from governance.identities.queries import accountable_owner, same_human
 from governance.notifications.moves import Notice, notify
+from governance.notifications.states import Topic
 from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest, RequestItem
 from governance.requests.queries import parties
@@ -65,11 +66,12 @@ def settle(request: AccessRequest, *, actor: Actor, now: datetime) -> None:
         return
     move(request, RequestState.DECIDED, actor=actor, why="Every item has its outcome", now=now, closed_at=now)
     outcomes = "; ".join(f"{item.entitlement}: {item.get_state_display().lower()}" for item in items)
-    _tell(request, f"{request} is decided", outcomes, f"decided:{request.pk}", now)
+    _tell(request, Topic.OUTCOME, f"{request} is decided", outcomes, f"decided:{request.pk}", now)
 
 
-def _tell(request: AccessRequest, title: str, body: str, once: str, now: datetime) -> None:
-    notify([Notice(request.requester_id, title, body, (AccessRequest.NOUN, request.pk), once)], now=now)
+def _tell(request: AccessRequest, topic: Topic, title: str, body: str, once: str, now: datetime) -> None:
+    subject = (AccessRequest.NOUN, request.pk)
+    notify([Notice(request.requester_id, topic, title, body, subject, once)], now=now)
 
 
 def cancel_routes(items: Collection[RequestItem], *, actor: Actor, why: str, now: datetime) -> None:
@@ -122,7 +124,20 @@ class ItemSubject:
         request = _loaded(subject_id).request
         if request.state == RequestState.IN_REVIEW:
             move(request, RequestState.RETURNED, actor=actor, why=why, now=now)
-        _tell(request, f"{request} was returned with a question", why, f"returned:{request.pk}:{now.isoformat()}", now)
+        _tell(
+            request,
+            Topic.WORK,
+            f"{request} was returned with a question",
+            why,
+            f"returned:{request.pk}:{now.isoformat()}",
+            now,
+        )
+
+    def on_commented(self, subject_id: UUID, comment_id: UUID, *, by: UUID, text: str, now: datetime) -> None:
+        """The requester reads it, unless it is theirs."""
+        request = _loaded(subject_id).request
+        if by not in same_human([request.requester_id]):
+            _tell(request, Topic.WORK, f"{request} has a new comment", text, f"comment:{comment_id}", now)
 
     def describe(self, subject_ids: Collection[UUID]) -> Mapping[UUID, Description]:
         """A sentence for each item: who asks, for whom, for what."""

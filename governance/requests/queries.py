@@ -1,6 +1,7 @@
 """What somebody may ask for, and what would follow if they did."""
 
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,16 +15,18 @@ from governance.catalog.models import Entitlement
 from governance.catalog.querysets import EntitlementQuerySet
 from governance.core.actor import Actor
 from governance.core.models import Governed
-from governance.identities.models import Identity
+from governance.identities.models import Identity, Team
 from governance.identities.queries import accountable_owner, answerable_for, owned_ids, same_human
 from governance.identities.querysets import IdentityQuerySet
 from governance.identities.states import MACHINE_KINDS
 from governance.policy.consequences import StepSpec
-from governance.policy.states import StepKind
+from governance.policy.states import CONSENTS, StepKind
 from governance.purposes.models import Purpose
 from governance.purposes.querysets import PurposeQuerySet
 from governance.requests.models import AccessRequest, RequestItem
 from governance.requests.states import ItemState
+
+OWN_WISH = "Whoever would be asked to consent has asked for it"
 
 
 def beneficiaries(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
@@ -73,10 +76,28 @@ def open_questions(request: AccessRequest) -> "QuerySet[Question]":
     return waiting.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id__in=items)
 
 
-def plan(step: StepSpec, beneficiary: Identity, entitlement: Entitlement, purpose: Purpose, now: datetime) -> StepPlan:
-    """Whose decision a step asks for in this request."""
-    kind = step.kind
-    match kind:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One item as its route sees it: who asks for whom, what for, for which purpose."""
+
+    requester: Identity
+    beneficiary: Identity
+    entitlement: Entitlement
+    purpose: Purpose
+
+
+def plan(step: StepSpec, wish: Wish, now: datetime) -> StepPlan:
+    """Whose decision a step asks for. A consent is not asked of who answers for the identity and asks themselves."""
+    found = _plan(step, wish, now)
+    if step.kind not in CONSENTS:
+        return found
+    answering = same_human([wish.beneficiary.pk]) | answerable_for(wish.beneficiary.pk, now)
+    return replace(found, skip=OWN_WISH) if wish.requester.pk in answering else found
+
+
+def _plan(step: StepSpec, wish: Wish, now: datetime) -> StepPlan:
+    beneficiary, entitlement = wish.beneficiary, wish.entitlement
+    match step.kind:
         case StepKind.MANAGER:
             person = accountable_owner("identity", beneficiary.pk, now) if beneficiary.is_machine else beneficiary
             return _about("identity", person or beneficiary, step)
@@ -85,7 +106,10 @@ def plan(step: StepSpec, beneficiary: Identity, entitlement: Entitlement, purpos
         case StepKind.SYSTEM_OWNER:
             return _about("system", entitlement.system, step)
         case StepKind.PURPOSE_OWNER:
-            return _about("purpose", purpose, step)
+            return _about("purpose", wish.purpose, step)
+        case StepKind.TEAM:
+            team = Team.objects.filter(key=step.team).first()
+            return _about("team", team, step) if team else _about("identity", beneficiary, step)
         case _:
             return _about("identity", beneficiary, step)
 
@@ -99,6 +123,8 @@ def _about(target_kind: str, target: Governed, step: StepSpec) -> StepPlan:
     return StepPlan(
         kind=step.kind,
         required=step.required,
+        everyone=step.everyone,
+        stage=step.place[0],
         target_kind=target_kind,
         target_id=target.pk,
         target_label=str(target)[:300],

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.urls import reverse
+
 from governance.approvals.models import ApprovalStep
-from governance.approvals.states import StepState
+from governance.approvals.states import RouteState, StepState
 from governance.catalog.states import Risk
 from governance.core.actor import Actor
 from governance.grants.models import Grant
@@ -15,8 +17,9 @@ from governance.identities.states import Kind
 from governance.policy.models import PolicyDecision
 from governance.policy.states import OutcomeKind, StepKind
 from governance.purposes.models import Purpose
+from governance.requests.models import AccessRequest
 from governance.templatetags.leasehold import duration
-from governance.web.shapes import Named, Policy, Reason, Step, Who
+from governance.web.shapes import Comment, Named, Policy, Reason, Step, Talk, Who
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 BUILT_IN = "built-in"
@@ -124,19 +127,43 @@ def reason(outcome: str, text: str, rule: str, version: int) -> Reason:
 
 
 def step(row: ApprovalStep, actor: Actor) -> Step:
-    """A stage of a route; needs `approvers` and `decisions` prefetched, each with its identity."""
-    return Step(row.state, row.get_kind_display(), _asked(row, actor), _when(row), _note(row))
+    """A step of a route; needs `approvers` and `decisions` prefetched, each with its identity."""
+    role = f"{row.get_kind_display()}'s consent" if row.consents else row.get_kind_display()
+    return Step(row.state, role, _asked(row, actor), _when(row), _note(row))
+
+
+def talk(steps: Sequence[ApprovalStep], request: AccessRequest, actor: Actor) -> Talk:
+    """What was said about a route; needs `approvers` prefetched."""
+    route = steps[0].route
+    concerned = {one.identity_id for step in steps for one in step.approvers.all()}
+    concerned |= {request.requester_id, request.beneficiary_id}
+    may = route.state == RouteState.OPEN and concerned & actor.identity_ids
+    said = route.comments.select_related("author").order_by("at", "pk")
+    comments = [Comment(called(one.author, actor), one.text, one.at) for one in said]
+    return Talk(comments, reverse("route-comment", args=[route.pk]) if may else "")
+
+
+def called(identity: Identity, actor: Actor) -> str:
+    """What the visitor reads for somebody: "You" for themselves."""
+    return "You" if identity.pk in actor.identity_ids else identity.name
 
 
 def _asked(row: ApprovalStep, actor: Actor) -> str:
     decided = [d.decider.name for d in row.decisions.all() if d.decider and d.verdict != "return"]
-    if decided:
+    if decided and row.state != StepState.OPEN:
         return all_of(decided)
     asked = [a.identity for a in row.approvers.all() if a.ends_at is None]
     names = ["you" if one.pk in actor.identity_ids else one.name for one in asked]
     if not names and row.state == StepState.OPEN:
         return "nobody is eligible"
-    return any_of(sorted(names, key=lambda name: (name != "you", name)))
+    wanted = sorted(names, key=lambda name: (name != "you", name))
+    others = all_of(wanted) if row.everyone else _so_many(row.required - len(decided), wanted)
+    return f"{all_of(decided)}, and {others}" if decided and names else others
+
+
+def _so_many(number_: int, names: Sequence[str]) -> str:
+    """How many of the names: "Ann or Ben", "two of Ann, Ben and Cem"."""
+    return any_of(names) if number_ <= 1 else f"{number(number_).lower()} of {all_of(names)}"
 
 
 def _when(row: ApprovalStep) -> str:
@@ -151,7 +178,12 @@ def _note(row: ApprovalStep) -> str:
     asked = [a for a in row.approvers.all() if a.ends_at is None]
     if asked and asked[0].fallback:
         return f"{asked[0].via}, because nobody else is eligible"
-    return _of(row)
+    return "; ".join(part for part in (_of(row), _beside(row)) if part)
+
+
+def _beside(row: ApprovalStep) -> str:
+    """That it is open at the same time as others of its route."""
+    return "Beside the others of its stage" if row.stage != row.position and row.state == StepState.OPEN else ""
 
 
 def _of(row: ApprovalStep) -> str:

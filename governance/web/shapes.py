@@ -37,6 +37,23 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody said while a route was open."""
+
+    author: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What was said about a route, and where the visitor can add to it, if they may."""
+
+    comments: Sequence[Comment]
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """An approver's question and its answer, if there is one yet."""
 
@@ -54,6 +71,7 @@ class Route:
 
     name: str
     steps: Sequence[Step]
+    talk: Talk | None = None
 
 
 @dataclass(frozen=True, slots=True)

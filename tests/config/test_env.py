@@ -13,6 +13,7 @@ PRODUCTION = {
     "SECRET_KEY": "x" * 50,
     "AUDIT_SIGNING_KEY": base64.b64encode(bytes(32)).decode(),
     "EMAIL_URL": "smtps://mail.example",
+    "PUBLIC_URL": "https://leasehold.example",
 }
 LOCAL = PRODUCTION | {
     "DATABASE_URL": "postgresql://leasehold@/leasehold?host=%2Frun%2Fleasehold",
@@ -35,7 +36,7 @@ class TestEnvironment:
             )
         named = {problem.split()[0] for problem in raised.value.problems}
         wrong = {"PORT", "DEBUG", "LOG_LEVEL", "REDIS_URL", "SECRET_KEY"}
-        assert named == wrong | {"DATABASE_URL", "AUDIT_SIGNING_KEY", "EMAIL_URL"}
+        assert named == wrong | {"DATABASE_URL", "AUDIT_SIGNING_KEY", "EMAIL_URL", "PUBLIC_URL"}
 
     @pytest.mark.parametrize("key", ["", "short", base64.b64encode(bytes(31)).decode(), "?" * 44])
     def test_takes_only_a_whole_signing_key(self, key: str) -> None:

@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from governance.policy.consequences import Consequence, ConsequenceError, StepSpec, read, union, written
 from governance.policy.states import StepKind
 
-STEPS = st.lists(st.builds(StepSpec, st.sampled_from(StepKind), st.integers(1, 9)), min_size=1).map(union)
+KINDS = [kind for kind in StepKind if kind != StepKind.TEAM]
+HOW = (st.integers(1, 9), st.booleans(), st.integers(0, 20))
+STEP = st.builds(StepSpec, st.sampled_from(KINDS), *HOW) | st.builds(
+    StepSpec, st.just(StepKind.TEAM), *HOW, st.sampled_from(["ledger", "risk"])
+)
+STEPS = st.lists(STEP, min_size=1).map(union)
 CAPS = st.integers(1, 86400 * 3660).map(lambda seconds: timedelta(seconds=seconds))
 CONSEQUENCES = st.one_of(
     st.just(Consequence(deny=True)),

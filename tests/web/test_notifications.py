@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from governance.notifications.models import Notification
+from governance.notifications.models import MailPreference, Notification
 from tests.builders import Organisation, step_ids
 from tests.leases import decided, reject
 from tests.web.conftest import Visit
@@ -63,3 +63,21 @@ def test_tells_a_requester_that_they_were_refused(org: Organisation, visit: Visi
     request = org.submit()
     reject(step_ids(request)[0], org.manager)
     assert f"{request} is decided" in text(visit(org.requester).get(reverse("notification-list")))
+
+
+class TestPreferences:
+    def test_are_kept(self, org: Organisation, visit: Visit) -> None:
+        client = visit(org.requester)
+        address = reverse("notification-preferences")
+        chosen = {"work": "daily", "outcome": "never", "end": "at_once", "digest_hour": "16"}
+        assert "Your choice is kept." in text(client.post(address, chosen, follow=True))
+        kept = MailPreference.objects.get(identity=org.requester)
+        assert (kept.work, kept.outcome, kept.end, kept.digest_hour) == ("daily", "never", "at_once", 16)
+        assert '<option value="16" selected>' in text(client.get(address))
+
+    @pytest.mark.parametrize("wrong", [{"work": "hourly"}, {"digest_hour": "24"}, {"digest_hour": "x"}, {"end": ""}])
+    def test_that_do_not_exist_are_refused(self, org: Organisation, visit: Visit, wrong: dict[str, str]) -> None:
+        chosen = {"work": "daily", "outcome": "never", "end": "at_once", "digest_hour": "16", **wrong}
+        answer = visit(org.requester).post(reverse("notification-preferences"), chosen)
+        assert answer.status_code == 422
+        assert not MailPreference.objects.exists()

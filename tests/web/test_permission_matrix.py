@@ -79,6 +79,7 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         **{f"approval-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
         **{f"grant-{verb}": [scene.grant.pk] for verb in ("detail", "hand-back", "revoke")},
         "notification-open": [scene.said.pk],
+        "route-comment": [scene.step.route_id],
         "event-detail": [scene.event.pk],
         "event-proof": [scene.event.pk],
         "account_reset_password_from_key": ["1", "set-password"],
@@ -92,6 +93,7 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "request-answer": {"question": scene.question.pk, "answer": "All of them."},
         **{f"approval-{verb}": reason for verb in ("approve", "reject", "return")},
         "grant-revoke": reason,
+        "route-comment": {"text": "See the ticket."},
     }
 
 

@@ -29,3 +29,14 @@ class RefusalForm(DecisionForm):
         self.fields["reason"].required = True
         self.fields["reason"].error_messages["required"] = "Say why, or what you ask: the requester reads it."
         self.fields["acknowledged"].required = False
+
+
+class CommentForm(forms.Form):
+    """A few words to the others."""
+
+    text = forms.CharField(
+        label="Comment",
+        max_length=4000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "Write what you want to say."},
+    )

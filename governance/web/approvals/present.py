@@ -16,11 +16,10 @@ from governance.core.actor import Actor
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED
-from governance.identities.models import Identity
 from governance.requests.models import RequestItem
 from governance.web import present
 from governance.web.requests.present import asked_term
-from governance.web.shapes import Exchange, Named, Point, Policy, Step, Who
+from governance.web.shapes import Exchange, Named, Point, Policy, Step, Talk, Who
 
 HIGH = frozenset({Risk.HIGH, Risk.CRITICAL})
 MOST_HELD = 50
@@ -138,6 +137,9 @@ class Other:
     state: str
 
 
+REASON_HINT = "Kept with the grant; required {}."
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
     """One request as its approver weighs it."""
@@ -163,6 +165,8 @@ class Detail:
     policy: Policy
     assurance: str
     steps: Sequence[Step]
+    talk: Talk
+    consents: bool
     points: Sequence[Point]
     holdings: Sequence[str]
     decidable: bool
@@ -184,6 +188,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
     decidable = permissions.can(actor, "approve", step, now)
     high = is_high(step, items)
     held = list(_held(item, now))
+    route = routes_of([item.pk])[item.pk]
     return Detail(
         pk=step.pk,
         ref=str(request),
@@ -205,15 +210,15 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         questions=list(_questions(item, actor)),
         policy=present.policy(item.policy_decision),
         assurance=f"{request.requester.name} at assurance level {request.assurance}",
-        steps=[present.step(row, actor) for row in routes_of([item.pk])[item.pk]],
+        steps=[present.step(row, actor) for row in route],
+        talk=present.talk(route, request, actor),
+        consents=step.consents,
         points=_points(item, held),
         holdings=[f"{grant.entitlement}, to {present.on_day(grant.ends_at)}" for grant in held if grant.ends_at > now],
         decidable=decidable,
         closed="" if decidable else _closed(step, actor),
         high_risk=high,
-        reason_hint="Kept with the grant; required at high risk."
-        if high
-        else "Kept with the grant; required to reject or ask.",
+        reason_hint=REASON_HINT.format("at high risk" if high else "to reject or ask"),
         signed_in=f"Signed in at assurance level {actor.assurance}",
     )
 
@@ -230,17 +235,13 @@ def _questions(item: RequestItem, actor: Actor) -> Iterable[Exchange]:
     asked = Question.objects.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id=item.pk)
     for row in asked.select_related("asked_by", "answered_by").order_by("asked_at"):
         yield Exchange(
-            asker=_called(row.asked_by, actor),
+            asker=present.called(row.asked_by, actor),
             question=row.question,
             asked_at=row.asked_at,
-            answerer=_called(row.answered_by, actor) if row.answered_by else "",
+            answerer=present.called(row.answered_by, actor) if row.answered_by else "",
             answer=row.answer,
             answered_at=row.answered_at,
         )
-
-
-def _called(identity: Identity, actor: Actor) -> str:
-    return "You" if identity.pk in actor.identity_ids else identity.name
 
 
 def _closed(step: ApprovalStep, actor: Actor) -> str:

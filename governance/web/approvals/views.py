@@ -8,14 +8,15 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
 from governance.approvals import actions, permissions
-from governance.approvals.models import ApprovalStep
+from governance.approvals.models import ApprovalRoute, ApprovalStep
 from governance.approvals.states import Verdict
 from governance.core.errors import Conflict
 from governance.requests.filters import matching_items
-from governance.requests.models import RequestItem
+from governance.requests.models import AccessRequest, RequestItem
 from governance.web import bases
 from governance.web.approvals import forms, present
 from governance.web.paging import Keyset
@@ -159,3 +160,34 @@ class Return(_Decide):
     form_class = forms.RefusalForm
     verdict = Verdict.RETURN
     done = "Your question is asked. The step waits for the answer."
+
+
+class CommentPage(bases.FormPage):
+    """Saying something to the others who have to do with a request."""
+
+    template_name = "approvals/comment.html"
+    form_class = forms.CommentForm
+
+    def act(self, form: Any) -> HttpResponse:
+        """Keep it, and show it where it is read."""
+        text = form.cleaned_data["text"]
+        said = actions.comment(route_id=self.kwargs["pk"], text=text, actor=self.actor, now=self.now)
+        messages.success(self.request, "Your comment is on record.")
+        return redirect("request-detail", pk=request_of(said.route).pk)
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form, for those who may send it."""
+        route = permissions.commentable(self.actor, self.kwargs["pk"], self.now)
+        about = request_of(route)
+        context = {
+            "form": form,
+            "about": str(route),
+            "back": reverse("request-detail", args=[about.pk]),
+            "ref": str(about),
+        }
+        return self.draw(context, status=status)
+
+
+def request_of(route: ApprovalRoute) -> AccessRequest:
+    """The request whose item the route decides."""
+    return AccessRequest.objects.get(items=route.subject_id)

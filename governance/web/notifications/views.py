@@ -12,7 +12,9 @@ from django.shortcuts import redirect
 from governance.notifications import actions, permissions
 from governance.notifications.filters import NotificationFilter
 from governance.notifications.models import Notification
+from governance.notifications.states import Topic
 from governance.web import bases, present
+from governance.web.notifications.forms import PreferenceForm
 from governance.web.paging import Keyset
 
 PAGES = {"access_request": "request-detail", "approval_step": "approval-detail", "grant": "grant-detail"}
@@ -61,3 +63,26 @@ class ReadAll(bases.Page):
         count = actions.read_all(actor=self.actor, now=self.now)
         messages.success(self.request, f"{present.counted(count, 'notification')} marked as read.")
         return redirect("notification-list")
+
+
+class Preferences(bases.FormPage):
+    """What comes by mail as well."""
+
+    template_name = "notifications/preferences.html"
+    form_class = PreferenceForm
+
+    def form(self, data: Any = None) -> PreferenceForm:
+        """The form as the actor has it now."""
+        return PreferenceForm(data, initial=permissions.preference(self.actor))
+
+    def act(self, form: PreferenceForm) -> HttpResponse:
+        """Keep the choice."""
+        chosen = form.cleaned_data
+        rhythms = {topic: chosen[topic.value] for topic in Topic}
+        actions.prefer(rhythms=rhythms, digest_hour=chosen["digest_hour"], actor=self.actor)
+        messages.success(self.request, "Your choice is kept.")
+        return redirect("notification-preferences")
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form, and where mail goes."""
+        return self.draw({"form": form, "address": permissions.address(self.actor)}, status=status)

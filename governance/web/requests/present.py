@@ -208,7 +208,11 @@ def _item(item: RequestItem, grant: Grant | None, request: AccessRequest) -> Ite
 
 
 def _route(item: RequestItem, steps: Sequence[ApprovalStep], actor: Actor, *, many: bool) -> Route:
-    return Route(item.entitlement.name if many else "", [present.step(step, actor) for step in steps])
+    return Route(
+        item.entitlement.name if many else "",
+        [present.step(step, actor) for step in steps],
+        present.talk(steps, item.request, actor),
+    )
 
 
 def _policies(items: Sequence[RequestItem]) -> list[Policy]:
