@@ -103,6 +103,15 @@ STATIC_ROOT = _declare(
     default="staticfiles",
 )
 
+FILES_ROOT = _declare(
+    _S,
+    "FILES_ROOT",
+    kinds.TEXT,
+    "The directory for files that people give as evidence. All web servers share it, it is kept with the database, "
+    "and nothing but the portal serves what is in it.",
+    default="files",
+)
+
 _S = "Security"
 SECRET_KEY = _declare(
     _S,
@@ -223,6 +232,22 @@ DEMO_TARGET_DSN = _declare(
     "The database server that the demonstration governs. `make run` starts it and sets this. The secrets of other "
     "systems stand in variables of your choice whose names begin with `TARGET_`; a connector's configuration "
     "names the variable, never the secret.",
+    default="",
+    secret=True,
+)
+DEMO_TARGET_SCIM_URL = _declare(
+    _S,
+    "DEMO_TARGET_SCIM_URL",
+    kinds.TEXT,
+    "The SCIM 2.0 application that the demonstration governs, below which its resources are. `make run` starts one "
+    "and sets this; without it the demonstration has no such system.",
+    default="",
+)
+DEMO_TARGET_SCIM_TOKEN = _declare(
+    _S,
+    "DEMO_TARGET_SCIM_TOKEN",
+    kinds.TEXT,
+    "The bearer token of that application.",
     default="",
     secret=True,
 )

@@ -40,6 +40,7 @@ def configure(*, form: str, level: str) -> None:
             "formatters": {"line": {"()": lambda: _formatter(form)}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
+            "loggers": {"httpx2": {"level": "WARNING"}},  # each call to a system is an attempt in the database
         }
     )
 

@@ -13,6 +13,7 @@ from config.embedded.children import end_with_parent
 from config.embedded.errors import CantRunError
 from config.embedded.place import Place, of_checkout
 from config.embedded.postgres import Postgres
+from config.embedded.scim import Scim
 from config.embedded.supervisor import Supervisor, supervising
 from config.embedded.valkey import Valkey
 from config.env import ConfigurationError, Environment
@@ -27,7 +28,7 @@ DEMONSTRATION = {
     "EMAIL_URL": "console:",
     env.ORGANISATION_NAME.name: "Harbour Mutual",
 }
-PASSWORDS = ["DATABASE_PASSWORD", "TARGET_PASSWORD", "CACHE_PASSWORD"]
+PASSWORDS = ["DATABASE_PASSWORD", "TARGET_PASSWORD", "CACHE_PASSWORD", "SCIM_TOKEN"]
 
 Environ = dict[str, str]
 
@@ -81,9 +82,9 @@ def _with_servers(supervisor: Supervisor, environ: Environ) -> Environ:
     place = supervisor.place
     kept = keys.kept(place.data / "secrets.json", [*SECRETS, *PASSWORDS])
     port = environ.get(env.PORT.name) or env.PORT.default
-    links = {env.PUBLIC_URL.name: f"http://127.0.0.1:{port}"}
-    defaults = {**DEMONSTRATION, **links, **{name: kept[name] for name in SECRETS}}
-    servers: dict[str, Postgres | Valkey] = {
+    own = {env.PUBLIC_URL.name: f"http://127.0.0.1:{port}", env.FILES_ROOT.name: str(place.data / "files")}
+    defaults = {**DEMONSTRATION, **own, **{name: kept[name] for name in SECRETS}}
+    servers: dict[str, Postgres | Valkey | Scim] = {
         env.REDIS_URL.name: Valkey(place, kept["CACHE_PASSWORD"]),
         env.DATABASE_URL.name: Postgres(place, "database", "leasehold", "leasehold", kept["DATABASE_PASSWORD"]),
     }
@@ -91,10 +92,11 @@ def _with_servers(supervisor: Supervisor, environ: Environ) -> Environ:
     if environ["DEMO_MODE"].lower() in kinds.TRUE:
         target = Postgres(place, "target", "target_admin", "target", kept["TARGET_PASSWORD"])
         servers[env.DEMO_TARGET_DSN.name] = target
-    for name in servers.keys() - environ.keys():
-        supervisor.start_server(servers[name])
-        environ[name] = servers[name].url
-    return environ
+        servers[env.DEMO_TARGET_SCIM_URL.name] = Scim(place, kept["SCIM_TOKEN"])
+        environ.setdefault(env.DEMO_TARGET_SCIM_TOKEN.name, kept["SCIM_TOKEN"])
+    missing = {name: server for name, server in servers.items() if name not in environ}
+    supervisor.start_servers(*missing.values())
+    return {**environ, **{name: server.url for name, server in missing.items()}}
 
 
 def _start_portal(supervisor: Supervisor, environ: Environ, values: Environment, address: str) -> None:

@@ -6,9 +6,9 @@ from config.settings import *  # noqa: F403
 # The quickest hasher: Argon2 is slow on purpose.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-# No collectstatic before a test.
+# No collectstatic before a test, and no files left behind.
 STORAGES = {
-    **product.STORAGES,
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 

@@ -9,7 +9,7 @@ from governance.grants.models import Grant
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
 from governance.notifications.models import Mail, MailPreference, Notification
 from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
-from governance.provisioning.models import ProvisioningTask, TaskAttempt
+from governance.provisioning.models import ManualEvidence, ManualTask, ProvisioningTask, TaskAttempt
 from governance.purposes.models import Dedication, Justification, Purpose
 from governance.requests.models import AccessRequest, RequestItem
 
@@ -35,6 +35,8 @@ __all__ = [
     "Justification",
     "Mail",
     "MailPreference",
+    "ManualEvidence",
+    "ManualTask",
     "Notification",
     "Ownership",
     "PolicyDecision",

@@ -105,6 +105,11 @@ def team(key: str, *people: Identity) -> Team:
     return made
 
 
+def joined(key: str, member: Identity) -> None:
+    """Make somebody a member of a team that there is."""
+    keep(TeamMembership(team=Team.objects.get(key=key), identity=member, starts_at=timezone.now() - EPOCH))
+
+
 def system(owner: Identity, **fields: Any) -> System:
     """A production system of moderate risk."""
     number = next(_numbers)

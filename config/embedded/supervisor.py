@@ -11,6 +11,7 @@ from config.embedded import locks
 from config.embedded.children import Child, NotReadyError, Program
 from config.embedded.place import Place
 from config.embedded.postgres import Postgres
+from config.embedded.scim import Scim
 from config.embedded.valkey import Valkey
 
 SERVER_SECONDS = 60
@@ -37,9 +38,11 @@ class Supervisor:
         self._children.append(child)
         return child
 
-    def start_server(self, server: Postgres | Valkey) -> None:
-        """Start `server` and return when it answers. Raises ChildDiedError or NotReadyError."""
-        self.start(server.program()).wait_until(server.ready, seconds=SERVER_SECONDS)
+    def start_servers(self, *servers: Postgres | Valkey | Scim) -> None:
+        """Start the servers and return when all answer. Raises ChildDiedError or NotReadyError."""
+        started = [(self.start(server.program()), server) for server in servers]
+        for child, server in started:
+            child.wait_until(server.ready, seconds=SERVER_SECONDS)
 
     def finish(self, program: Program, *, directory: Path, env: Mapping[str, str]) -> Path:
         """Run `program` to its end and return its log. Raises ChildDiedError if it fails."""

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from governance.access import querysets
-from governance.access.states import AccountClass, Observation
+from governance.access.states import AccountClass, Observation, Proof
 from governance.catalog.models import Entitlement, System
 from governance.core.models import Governed, Record, Recorded
 from governance.identities.models import PERIOD, Identity
@@ -88,7 +88,8 @@ class PresencePeriod(Record):
 class Verification(Recorded):
     """One immutable observation of one assignment, never taken from the answer to a write. Append-only.
 
-    `answer_hash` is the SHA-256 of the raw answer. `paths` are the ways by which the access stands though not
+    `answer_hash` is the SHA-256 of the raw answer; where `proof` is a person's confirmation, of the file that is its
+    evidence. `paths` are the ways by which the access stands though not
     assigned directly: each a list of names as the system has them, from the account's side to the entitlement.
     """
 
@@ -103,12 +104,14 @@ class Verification(Recorded):
     answer_hash = models.CharField(max_length=64)
     detail = models.CharField(max_length=500, blank=True)
     paths = models.JSONField(default=list)
+    proof = models.CharField(max_length=16, choices=Proof.choices, default=Proof.READ_BACK)
     generation = models.PositiveBigIntegerField()
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["assignment", "-at"], name="verification_latest_first")]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(observation__in=Observation.values), name="observation_is_known"),
+            models.CheckConstraint(condition=Q(proof__in=Proof.values), name="proof_is_known"),
         ]
 
     def facts(self) -> dict[str, Any]:
@@ -119,6 +122,7 @@ class Verification(Recorded):
             "method": self.method,
             "source": self.source,
             "answer_hash": self.answer_hash,
+            "proof": self.proof,
             "paths": self.paths,
             "generation": self.generation,
         }

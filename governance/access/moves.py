@@ -5,7 +5,7 @@ from datetime import datetime
 
 from governance.access.models import Account, Assignment, PresencePeriod, Verification
 from governance.access.rules import Presence, presence
-from governance.access.states import AccountClass, Observation
+from governance.access.states import AccountClass, Observation, Proof
 from governance.catalog.models import Entitlement, System
 from governance.core.actor import Actor
 from governance.core.locking import locked, locked_all, require_held
@@ -15,7 +15,10 @@ from governance.identities.models import Identity
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at an assignment: what it showed, when, how and where, and the SHA-256 of the raw answer."""
+    """One look at an assignment: what it showed, when, how and where, and the SHA-256 of the raw answer.
+
+    `proof` says whether the system was read, or people stand in for it.
+    """
 
     observation: Observation
     at: datetime
@@ -24,6 +27,7 @@ class Look:
     answer_hash: str
     detail: str
     paths: tuple[tuple[str, ...], ...] = ()
+    proof: Proof = Proof.READ_BACK
 
 
 def open_account(
@@ -77,6 +81,7 @@ def record_look(assignment: Assignment, look: Look, *, actor: Actor, why: str, n
         answer_hash=look.answer_hash,
         detail=look.detail[:500],
         paths=[list(path) for path in look.paths],
+        proof=look.proof,
         generation=assignment.generation,
     )
     return create(verification, actor=actor, why=why, now=now)

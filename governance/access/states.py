@@ -9,6 +9,13 @@ class AccountClass(TextChoices):
     SHARED = "shared", "Shared"
 
 
+class Proof(TextChoices):
+    """What an observation rests on: the system itself, or people where no program can read it."""
+
+    READ_BACK = "read_back", "Read back from the system"
+    CONFIRMATION = "confirmation", "A person's confirmation with evidence"
+
+
 class Observation(TextChoices):
     """What one look at a system said of one assignment."""
 

@@ -9,6 +9,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Self
 
@@ -16,6 +17,8 @@ from governance.access.states import Observation
 from governance.core.errors import DomainError
 
 __all__ = [
+    "AccountName",
+    "ByHand",
     "Capability",
     "Connector",
     "ConnectorError",
@@ -24,6 +27,7 @@ __all__ = [
     "Observed",
     "Refused",
     "Unreachable",
+    "Work",
 ]
 
 
@@ -33,6 +37,13 @@ class Capability(StrEnum):
     WRITE = "write"  # ensure_present and ensure_absent change the system
     OBSERVE = "observe"  # observe reads the system itself, not what was written to it
     OTHER_PATHS = "other_paths"  # observe also sees access that stands without a direct assignment
+
+
+class AccountName(StrEnum):
+    """What a connector calls an account by."""
+
+    LOGIN = "login"
+    NATIVE_ID = "native_id"  # the system's own immutable id: a login that is renamed or given away leads nowhere else
 
 
 class ConnectorError(DomainError):
@@ -45,14 +56,16 @@ class Unreachable(ConnectorError):
     """The system did not answer, or asked for patience: trying again later may help.
 
     `sent` says whether the request may have reached the system. If so, nobody knows whether it was carried out,
-    and the next thing to do is to look. A connector that can't tell leaves it at True.
+    and the next thing to do is to look. A connector that can't tell leaves it at True. `after` is for how many
+    seconds the system wants to be left alone, if it has said so.
     """
 
     code = "system_unreachable"
 
-    def __init__(self, message: str, *, sent: bool = True) -> None:
+    def __init__(self, message: str, *, sent: bool = True, after: float = 0.0) -> None:
         super().__init__(message)
         self.sent = sent
+        self.after = after
 
 
 class Refused(ConnectorError):
@@ -99,11 +112,13 @@ class Observed:
 class Connector(ABC):
     """Brings direct assignments in one system about, and reads them back.
 
-    `login` is the account's login there, `entitlement` the entitlement's key. Every call connects anew, keeps to
-    `deadlines`, and raises Unreachable or Refused. What a write answers is never taken as proof.
+    `login` is the account's login there, or its immutable id if `accounts_by` says so; `entitlement` is the
+    entitlement's key. Every call connects anew, keeps to `deadlines`, and raises Unreachable or Refused. What a write
+    answers is never taken as proof.
     """
 
     capabilities: ClassVar[frozenset[Capability]]
+    accounts_by: ClassVar[AccountName] = AccountName.LOGIN
     deadlines: Deadlines
 
     @classmethod
@@ -126,3 +141,24 @@ class Connector(ABC):
     @abstractmethod
     def check(self) -> str:
         """Whether the system answers and lets itself be governed, in words. Raises as any call does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a person is asked to do: in words, and within how long."""
+
+    instructions: str
+    term: timedelta
+
+
+class ByHand(Connector):
+    """Stands for a system that no program reaches: people do what `work` says, and others confirm it.
+
+    It declares no capability, so that none of its calls is ever made.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+
+    @abstractmethod
+    def work(self, *, wanted: bool) -> Work:
+        """What there is to do to have an assignment stand, or be gone."""

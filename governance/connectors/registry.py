@@ -11,7 +11,12 @@ GROUP = "leasehold.connectors"
 
 BUILT_IN: Mapping[str, EntryPoint] = {
     name: EntryPoint(name=name, value=f"governance.connectors.{name}:{kind}", group=GROUP)
-    for name, kind in {"portal": "PortalConnector", "postgres": "PostgresConnector"}.items()
+    for name, kind in {
+        "manual": "ManualConnector",
+        "portal": "PortalConnector",
+        "postgres": "PostgresConnector",
+        "scim": "ScimConnector",
+    }.items()
 }
 
 

@@ -1,6 +1,7 @@
 """Settings of a connector, read one by one; whatever is wrong with them is said at once, each beside its name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from governance.connectors.interface import Deadlines, Refused
@@ -8,6 +9,7 @@ from governance.connectors.secrets import secret
 from governance.core.errors import Invalid
 
 LONGEST_SECONDS = 120.0
+LONGEST_HOURS = 8760
 
 
 class Settings:
@@ -24,6 +26,25 @@ class Settings:
             return value
         self.problem(name, "is missing" if value is None else "must be a text")
         return ""
+
+    def given(self, name: str) -> bool:
+        """Whether there is such a setting that nobody has read yet."""
+        return name in self._left
+
+    def flag(self, name: str) -> bool:
+        """A yes or no; no if it is not given."""
+        value = self._left.pop(name, False)
+        if not isinstance(value, bool):
+            self.problem(name, "must be true or false")
+        return value is True
+
+    def choice(self, name: str, among: Sequence[str]) -> str:
+        """One of the words, the first if none is given."""
+        value = self._left.pop(name, among[0])
+        if value not in among:
+            self.problem(name, f"must be one of {', '.join(among)}")
+            return among[0]
+        return str(value)
 
     def secret(self, name: str) -> str:
         """The secret whose variable this setting names."""
@@ -43,6 +64,14 @@ class Settings:
             return float(value)
         self.problem(name, f"must be a number of seconds above 0, at most {LONGEST_SECONDS:.0f}")
         return default
+
+    def hours(self, name: str, default: float) -> timedelta:
+        """A time in hours, above zero, at most a year."""
+        value = self._left.pop(name, default)
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LONGEST_HOURS:
+            return timedelta(hours=value)
+        self.problem(name, f"must be a number of hours above 0, at most {LONGEST_HOURS}")
+        return timedelta(hours=default)
 
     def deadlines(self) -> Deadlines:
         """The three deadlines of a call: `connect_seconds`, `read_seconds`, `total_seconds`."""

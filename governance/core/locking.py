@@ -38,6 +38,7 @@ LOCK_ORDER = (
     "provisioningtask",
     "notification",
     "mail",
+    "manualtask",
 )
 
 HELD_BY_OTHERS = frozenset({"55P03", "40P01"})

@@ -43,6 +43,9 @@ ACTIONS: Mapping[str, EntryKind] = {
     "grant.revoked": EntryKind.REMOVED,
     "provisioning_task.succeeded": EntryKind.CALLED,
     "provisioning_task.failed": EntryKind.CALL_FAILED,
+    "manual_task.open": EntryKind.HANDED_OVER,
+    "manual_task.done": EntryKind.DONE_BY_HAND,
+    "manual_task.sent_back": EntryKind.SENT_BACK,
 }
 """The events that a chain is made of; all others restate what one of these says."""
 
@@ -66,7 +69,7 @@ def chain_of_grant(grant: Grant) -> Chain:
     own = _telling([grant.pk], {*ACTIONS, *FOUNDED} if founded else ACTIONS)
     span = _span(own)
     tasks = _tasks(grant, span)
-    return _chain([*asked, *own, *_telling(tasks)], tasks, _looks(grant, span), _reminders(grant))
+    return _chain([*asked, *own, *_telling(_worked(tasks))], tasks, _looks(grant, span), _reminders(grant))
 
 
 def chain_of_request(request: AccessRequest) -> Chain:
@@ -110,7 +113,13 @@ def _tasks(grant: Grant, span: tuple[datetime, datetime] | None) -> Mapping[UUID
     if span is None:
         return {}
     tasks = ProvisioningTask.objects.filter(assignment=grant.assignment_id, created_at__range=span)
-    return {task.pk: task for task in tasks.prefetch_related("attempts").order_by("created_at")[:MOST]}
+    rows = tasks.select_related("manual_task").prefetch_related("attempts")
+    return {task.pk: task for task in rows.order_by("created_at")[:MOST]}
+
+
+def _worked(tasks: Mapping[UUID, ProvisioningTask]) -> list[UUID]:
+    """What tells how each task was carried out: the task itself, or what people were asked for by it."""
+    return [task.manual_task.pk if hasattr(task, "manual_task") else pk for pk, task in tasks.items()]
 
 
 def _looks(grant: Grant, span: tuple[datetime, datetime] | None) -> list[Verification]:

@@ -38,7 +38,7 @@ PERSONAS = (
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An entitlement of the demonstration's database: a role on a real PostgreSQL server."""
+    """An entitlement of the demonstration: a role on its database server, a group of its application, a badge."""
 
     role: str
     name: str
@@ -56,6 +56,25 @@ OFFERS = (
     Offer("payments_write", "Write payments", "Correct and re-send payments.", Risk.HIGH, 7 * DAY, EVERYONE),
     Offer("payments_owner", "Own the schema", "Change tables and delete rows.", Risk.CRITICAL, 8 * HOUR, EVERYONE),
 )
+
+
+GROUPS = (
+    Offer("Support agents", "Answer customers", "Read and answer tickets.", Risk.MODERATE, 30 * DAY, (Kind.PERSON,)),
+    Offer("Support exports", "Export tickets", "Download what customers wrote.", Risk.HIGH, 7 * DAY, (Kind.PERSON,)),
+)
+"""Groups of the demonstration's SCIM application."""
+
+BADGES = (Offer("vault-room", "Vault room badge", "Enter the vault room.", Risk.MODERATE, 30 * DAY, (Kind.PERSON,)),)
+"""What people hand out in the demonstration."""
+
+BADGE_WORK = {
+    "grant_instructions": "Hand the badge out at the front desk against a signature, and enter it in the book.\n\n"
+    "Evidence: a picture or scan of the line in the badge book.",
+    "revoke_instructions": "Take the badge back at the front desk, and strike the line in the badge book.\n\n"
+    "Evidence: a picture or scan of the struck line.",
+    "grant_hours": 48,
+    "revoke_hours": 24,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +111,7 @@ MACHINES = (
 PURPOSES = (
     ("P-0102", "Payments on call", "tomas", 180 * DAY, ("payments_read", "payments_report", "payments_write")),
     ("P-0119", "Month-end close", "amara", 45 * DAY, ("payments_read", "payments_report")),
+    ("P-0131", "Customer care", "tomas", 240 * DAY, ("Support agents", "Support exports")),
+    ("P-0158", "Cash handling", "naomi", 200 * DAY, ("vault-room",)),
     ("P-0164", "Database maintenance", "amara", 300 * DAY, ("payments_write", "payments_owner")),
 )

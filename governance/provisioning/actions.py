@@ -8,24 +8,29 @@ compared under the lock, decide whether what it reports counts (rule 5). A repor
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from random import SystemRandom
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from governance.access.models import Assignment
+from governance.access.models import Account, Assignment
 from governance.access.moves import record_look
-from governance.connectors.interface import Connector, Refused
+from governance.connectors.interface import AccountName, ByHand, Connector, Refused
 from governance.connectors.queries import connector_of
 from governance.core.actor import Actor
+from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.core.ids import new_id
 from governance.core.locking import locked, locked_all, unit_of_work
 from governance.core.moves import amend, move
 from governance.core.subjects import provable
 from governance.core.wake import after_commit
-from governance.provisioning import moves, rules
+from governance.identities.models import Identity
+from governance.provisioning import files, handwork, moves, permissions, rules
 from governance.provisioning.calls import Clock, Evidence, Job, perform
-from governance.provisioning.models import ProvisioningTask, TaskAttempt
+from governance.provisioning.models import ManualEvidence, ManualTask, ProvisioningTask, TaskAttempt
 from governance.provisioning.queries import due_ids, free_at, has_room, next_due_id
-from governance.provisioning.states import IN_DOUBT, AttemptOutcome, Operation, TaskState
+from governance.provisioning.states import IN_DOUBT, AttemptOutcome, ManualState, Operation, TaskState
+
+if TYPE_CHECKING:
+    from django.core.files.base import File
 
 WORKER = Actor.system("provisioning")
 SWEEP_MOST = 200
@@ -56,7 +61,10 @@ def due(*, now: datetime) -> list[UUID]:
 
 @unit_of_work()
 def claim(task_id: UUID, *, now: datetime) -> Job | None:
-    """Make the task this worker's for as long as its calls can take. None if it is not due, or its system is busy."""
+    """Make the task this worker's for as long as its calls can take. None if it is not due, or its system is busy.
+
+    None as well where people do the work: they are asked, or reminded.
+    """
     assignment = next(iter(locked_all(Assignment.objects.with_names().filter(tasks=task_id))), None)
     if assignment is None:
         return None
@@ -67,7 +75,11 @@ def claim(task_id: UUID, *, now: datetime) -> Job | None:
     if task.generation != assignment.generation:
         moves.supersede([task], actor=WORKER, why="The assignment has moved on", now=now)
         return None
-    return _claimed(task, _connector(assignment), now)
+    connector = _connector(assignment)
+    if isinstance(connector, ByHand):
+        handwork.hand_over(task, connector, actor=WORKER, now=now)
+        return None
+    return _claimed(task, connector, now)
 
 
 def _connector(assignment: Assignment) -> Connector | Refused:
@@ -92,12 +104,18 @@ def _claimed(task: ProvisioningTask, connector: Connector | Refused, now: dateti
         token=token,
         claimed_until=now + lease,
         wanted=task.operation == Operation.GRANT,
-        login=account.login,
+        login=_called(account, connector),
         entitlement=task.assignment.entitlement.key,
         connector=connector,
         look_first=task.attempts_made > 1,
         in_doubt=in_doubt,
     )
+
+
+def _called(account: Account, connector: Connector | Refused) -> str:
+    """What the connector calls the account by."""
+    by_id = not isinstance(connector, Refused) and connector.accounts_by == AccountName.NATIVE_ID
+    return account.native_id if by_id else account.login
 
 
 def _lease(connector: Connector | Refused) -> timedelta:
@@ -227,7 +245,8 @@ def _try_again(
     """Back off. An unknown outcome is no failure: the task stays running, and whoever takes it up looks first."""
     retry = rules.after_failure(task.operation, task.attempts_made, outcome, chance)
     why = evidence.words()
-    changes: dict[str, Any] = {"next_attempt_at": now + retry.delay, "claimed_until": now, "last_error": why}
+    wait = max(retry.delay, rules.patience(evidence.patience))
+    changes: dict[str, Any] = {"next_attempt_at": now + wait, "claimed_until": now, "last_error": why}
     if outcome == AttemptOutcome.UNKNOWN and not retry.dead:
         amend(task, "unknown", actor=WORKER, why=why, now=now, **changes)
     else:
@@ -238,3 +257,105 @@ def _try_again(
         amend(task, "escalated", actor=WORKER, why=why, now=now, escalated_at=now)
     if outcome != AttemptOutcome.OTHER_PATH:
         provable().on_failed(task.assignment_id, reason=why, dead=retry.dead, actor=WORKER, now=now)
+
+
+def do_by_hand(*, manual_id: UUID, report: str, evidence: "File[bytes]", actor: Actor, now: datetime) -> ManualTask:
+    """Say that a person's task is done, in words and with a file that shows it.
+
+    Raises Invalid for a file that can't be taken, NotFound, Denied, and Conflict when somebody was first.
+    """
+    if not permissions.visible(actor, now).filter(pk=manual_id).exists():
+        raise NotFound
+    with files.keeping(evidence) as kept:
+        return _done(manual_id, report, kept, actor=actor, now=now)
+
+
+@unit_of_work()
+def _done(manual_id: UUID, report: str, kept: files.Kept, *, actor: Actor, now: datetime) -> ManualTask:
+    manual = permissions.lock(actor, "do", manual_id, now)
+    doer = _person(actor)
+    shown = ManualEvidence(
+        manual_task=manual,
+        name=kept.name,
+        kept_as=kept.kept_as,
+        media_type=kept.media_type,
+        size=kept.size,
+        sha256=kept.sha256,
+        giver=doer,
+        given_at=now,
+    )
+    shown.save(force_insert=True)
+    facts = {"evidence_name": kept.name, "evidence_sha256": kept.sha256, "evidence_bytes": kept.size}
+    done: dict[str, Any] = {"doer": doer, "done_at": now, "report": report, "evidence": shown}
+    move(manual, ManualState.DONE, actor=actor, why=report, now=now, facts=facts, **done)
+    asked = permissions.asked_to_confirm(manual, now)
+    handwork.tell(manual, asked, "waits for you to confirm it", report, f"done:{shown.pk}", now=now)
+    return manual
+
+
+def confirm_by_hand(*, manual_id: UUID, judgement: str, actor: Actor, now: datetime) -> ManualTask:
+    """Confirm what somebody else has done: it stands for the reading back of a system that can't be read.
+
+    Raises NotFound, Denied for the holder and for whoever has done it, Conflict when it is at another stage or its
+    evidence is not what was given.
+    """
+    seen = permissions.visible(actor, now).select_related("evidence", "task").filter(pk=manual_id).first()
+    if seen is None:
+        raise NotFound
+    if permissions.can(actor, "confirm", seen, now):
+        files.require_intact(seen.evidence)
+    return _confirmed(manual_id, seen.task, seen.evidence_id, judgement, actor=actor, now=now)
+
+
+@unit_of_work()
+def _confirmed(
+    manual_id: UUID, of: ProvisioningTask, looked_at: UUID | None, judgement: str, *, actor: Actor, now: datetime
+) -> ManualTask:
+    assignment = locked(Assignment.objects.with_names(), of.assignment_id)
+    provable().lock(assignment.pk)
+    task = locked(ProvisioningTask.objects.all(), of.pk)
+    manual = permissions.lock(actor, "confirm", manual_id, now)
+    if manual.evidence_id != looked_at:
+        raise Conflict("There is other evidence by now: look at it first.", code="evidence_changed")
+    task.assignment = assignment
+    manual.task = task
+    judged: dict[str, Any] = {"judge": _person(actor), "judged_at": now, "judgement": judgement}
+    move(manual, ManualState.CONFIRMED, actor=actor, why=judgement or "Confirmed", now=now, **judged)
+    _prove_by_hand(manual, actor=actor, now=now)
+    return manual
+
+
+def _prove_by_hand(manual: ManualTask, *, actor: Actor, now: datetime) -> None:
+    """Record the confirmation as what was seen, and let what rests on the assignment know."""
+    task = manual.task
+    look = handwork.look(manual, now)
+    evidence = Evidence(said=manual.report, seen=look.detail, look=look, called_at=manual.done_at, observed_at=now)
+    amend(task, "taken_up", actor=actor, why="A person has done it", now=now, attempts_made=task.attempts_made + 1)
+    attempt = TaskAttempt(task=task, number=task.attempts_made, claim_token=new_id(), started_at=manual.done_at or now)
+    attempt.called_at, attempt.observed_at = evidence.called_at, evidence.observed_at
+    attempt.said, attempt.seen = evidence.said, evidence.seen
+    attempt.verification = record_look(task.assignment, look, actor=actor, why="Confirmed by a person", now=now)
+    _finish(attempt, AttemptOutcome.PROVED, now)
+    _succeed(task, evidence, now)
+    _tell(task.assignment, evidence, now)
+
+
+@unit_of_work()
+def send_back(*, manual_id: UUID, judgement: str, actor: Actor, now: datetime) -> ManualTask:
+    """Have a task done again, saying why. Raises NotFound, Denied, Conflict, and Invalid without a reason."""
+    if not judgement.strip():
+        raise Invalid({"judgement": "Say what is missing: it is done again by what you write."})
+    manual = permissions.lock(actor, "send_back", manual_id, now)
+    judged: dict[str, Any] = {"judge": _person(actor), "judged_at": now, "judgement": judgement}
+    move(manual, ManualState.SENT_BACK, actor=actor, why=judgement, now=now, **judged)
+    doer = [manual.doer] if manual.doer and manual.doer.acts(now) else []
+    people = {one.pk: one for one in [*doer, *permissions.asked_to_do(manual, now)]}
+    handwork.tell(manual, people.values(), "was sent back", judgement, f"back:{manual.evidence_id}", now=now)
+    return manual
+
+
+def _person(actor: Actor) -> Identity:
+    """The identity that acts. Raises Denied where none is linked."""
+    if actor.identity_id is None:
+        raise Denied("Only a person does or confirms this.")
+    return Identity.objects.get(pk=actor.identity_id)

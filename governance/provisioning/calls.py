@@ -46,7 +46,10 @@ class Job:
 
 @dataclass(slots=True)
 class Evidence:
-    """What an attempt has to show: what the call said, what was read back, and when."""
+    """What an attempt has to show: what the call said, what was read back, and when.
+
+    `patience` is for how many seconds the system wants to be left alone.
+    """
 
     said: str = ""
     seen: str = ""
@@ -55,6 +58,7 @@ class Evidence:
     observed_at: datetime | None = None
     refused: bool = False
     in_doubt: bool = False
+    patience: float = 0.0
 
     def outcome(self, *, wanted: bool) -> AttemptOutcome:
         """What it amounts to."""
@@ -113,6 +117,7 @@ def _change(job: Job, connector: Connector, evidence: Evidence, clock: Clock) ->
     except Unreachable as unreachable:
         evidence.said = unreachable.message
         evidence.in_doubt = unreachable.sent or before
+        evidence.patience = max(evidence.patience, unreachable.after)
         return evidence.in_doubt
     except Exception as error:
         logger.exception("connector broke while changing", extra={"task_id": str(job.task_id)})
@@ -141,6 +146,7 @@ def _look(job: Job, connector: Connector, evidence: Evidence, clock: Clock) -> N
         evidence.in_doubt = evidence.in_doubt and observed.observation == Observation.UNKNOWN
     except ConnectorError as error:
         evidence.seen = f"no answer: {error.message}"
+        evidence.patience = max(evidence.patience, getattr(error, "after", 0.0))
     except Exception as error:
         logger.exception("connector broke while reading back", extra={"task_id": str(job.task_id)})
         evidence.seen = f"the connector broke: {type(error).__name__}: {error}"

@@ -4,9 +4,20 @@ from django.db import models
 from django.db.models import F, Q
 
 from governance.access.models import Assignment, Verification
-from governance.core.models import Record, Recorded
+from governance.core.models import Governed, Record, Recorded
+from governance.identities.models import Identity
 from governance.provisioning import querysets
-from governance.provisioning.states import MOVES, OPEN_TASKS, AttemptOutcome, Operation, TaskState
+from governance.provisioning.states import (
+    MANUAL_MOVES,
+    MOVES,
+    OPEN_TASKS,
+    TO_DO,
+    WAITING,
+    AttemptOutcome,
+    ManualState,
+    Operation,
+    TaskState,
+)
 
 
 class ProvisioningTask(Recorded):
@@ -105,3 +116,75 @@ class TaskAttempt(Record):
 
     def __str__(self) -> str:
         return f"Attempt {self.number} of {self.task_id}"
+
+
+class ManualTask(Governed):
+    """What a provisioning task asks of people where no program reaches the system.
+
+    Somebody does it and shows evidence, somebody else judges that. Who may is in `permissions`; each time it is done
+    anew there is another file, and `evidence` is the latest.
+    """
+
+    NOUN = "manual_task"
+    LABEL = "{task}"
+    MOVES = MANUAL_MOVES
+
+    task = models.OneToOneField(ProvisioningTask, on_delete=models.PROTECT, related_name="manual_task")
+    state = models.CharField(max_length=16, choices=ManualState.choices, default=ManualState.OPEN)
+    instructions = models.TextField()
+    opened_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    escalated_at = models.DateTimeField(null=True)
+    doer = models.ForeignKey(Identity, null=True, on_delete=models.PROTECT, related_name="manual_work")
+    done_at = models.DateTimeField(null=True)
+    report = models.TextField(blank=True)
+    evidence = models.ForeignKey("ManualEvidence", null=True, on_delete=models.PROTECT, related_name="+")
+    judge = models.ForeignKey(Identity, null=True, on_delete=models.PROTECT, related_name="manual_judgements")
+    judged_at = models.DateTimeField(null=True)
+    judgement = models.TextField(blank=True)
+
+    objects = querysets.ManualTaskQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["due_at", "id"], name="manual_tasks_due", condition=Q(state__in=sorted(WAITING))),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=ManualState.values), name="manual_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=[*sorted(TO_DO), ManualState.CLOSED])
+                | Q(doer__isnull=False, done_at__isnull=False, evidence__isnull=False),
+                name="manual_work_has_a_doer_and_evidence",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=ManualState.CONFIRMED) | Q(judge__isnull=False, judged_at__isnull=False),
+                name="manual_confirmation_has_a_judge",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=ManualState.CONFIRMED) | ~Q(judge=F("doer")),
+                name="nobody_confirms_their_own_work",
+            ),
+        ]
+
+    def facts(self) -> dict[str, Any]:
+        """Which provisioning task it serves, and by when."""
+        return {"provisioning_task_id": str(self.task_id), "due_at": self.due_at.isoformat()}
+
+
+class ManualEvidence(Record):
+    """A file that shows what somebody has done; it is never changed. `kept_as` is its name in the storage.
+
+    `media_type` is what its own first bytes say it is, never what was claimed; `sha256` is in hexadecimal.
+    """
+
+    manual_task = models.ForeignKey(ManualTask, on_delete=models.PROTECT, related_name="files")
+    name = models.CharField(max_length=200)
+    kept_as = models.CharField(max_length=200, unique=True)
+    media_type = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    giver = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="given_evidence")
+    given_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -14,6 +14,7 @@ from governance.core.actor import Actor
 from governance.core.locking import locked_all
 from governance.core.moves import amend_many, create_many, move_many
 from governance.core.wake import after_commit
+from governance.provisioning import handwork
 from governance.provisioning.models import ProvisioningTask
 from governance.provisioning.queries import free_at
 from governance.provisioning.states import Operation, TaskState
@@ -94,5 +95,10 @@ def _open_tasks(assignments: Sequence[Assignment]) -> list[ProvisioningTask]:
 
 
 def supersede(tasks: Sequence[ProvisioningTask], *, actor: Actor, why: str, now: datetime) -> None:
-    """Close tasks whose generation is over. Their claims stay, to say until when somebody may still be calling."""
+    """Close tasks whose generation is over, and what people were asked for by them.
+
+    Their claims stay, to say until when somebody may still be calling.
+    """
     move_many(tasks, TaskState.SUPERSEDED, actor=actor, why=why, now=now)
+    if tasks:
+        handwork.close(tasks, actor=actor, why=why, now=now)

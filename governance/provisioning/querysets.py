@@ -4,7 +4,7 @@ from typing import Self, TypeVar
 from django.db import models
 from django.db.models import Q
 
-from governance.provisioning.states import OPEN_TASKS
+from governance.provisioning.states import OPEN_TASKS, WAITING
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -24,3 +24,22 @@ class TaskQuerySet(models.QuerySet[M]):
     def claimed(self, now: datetime) -> Self:
         """Tasks on which a worker may still be calling, superseded ones among them."""
         return self.filter(claimed_until__gt=now)
+
+
+class ManualTaskQuerySet(models.QuerySet[M]):
+    """Reads over people's tasks."""
+
+    def with_names(self) -> Self:
+        """With everything that a label or a page needs, in one query."""
+        return self.select_related(
+            "task__assignment__account__system",
+            "task__assignment__account__identity",
+            "task__assignment__entitlement__system",
+            "doer",
+            "judge",
+            "evidence",
+        )
+
+    def waiting(self) -> Self:
+        """Those that somebody still has to do or to judge."""
+        return self.filter(state__in=WAITING)

@@ -14,6 +14,8 @@ GRANT_TRIES = 12
 FIRST_DELAY = timedelta(seconds=2)
 LONGEST_DELAY = timedelta(minutes=15)
 LEAST_DELAY = timedelta(seconds=1)
+LONGEST_PATIENCE = timedelta(hours=1)
+"""A system that wants to be left alone for longer is asked again all the same."""
 
 AT_ONCE = 2
 """How many workers may be busy with one system at a time: a system that hangs keeps no more than these."""
@@ -44,6 +46,11 @@ def delay(attempts: int, chance: float) -> timedelta:
     """
     ceiling = min(LONGEST_DELAY, FIRST_DELAY * (1 << min(attempts - 1, 16)))
     return max(LEAST_DELAY, ceiling * chance)
+
+
+def patience(seconds: float) -> timedelta:
+    """How long to leave a system alone that has asked for so many seconds of peace."""
+    return timedelta(seconds=min(max(seconds, 0.0), LONGEST_PATIENCE.total_seconds()))
 
 
 def after_failure(operation: str, attempts: int, outcome: str, chance: float) -> Retry:

@@ -35,6 +35,26 @@ class AttemptOutcome(TextChoices):
     SUPERSEDED = "superseded", "Superseded"
 
 
+class ManualState(TextChoices):
+    """The life of a person's task on a system that no program reaches."""
+
+    OPEN = "open", "To be done"
+    DONE = "done", "To be confirmed"
+    SENT_BACK = "sent_back", "Sent back"
+    CONFIRMED = "confirmed", "Confirmed"
+    CLOSED = "closed", "Closed"
+
+
+TO_DO = frozenset({ManualState.OPEN, ManualState.SENT_BACK})
+WAITING = TO_DO | {ManualState.DONE}
+"""Nobody's task ends by itself: it is confirmed, or what it was for is wanted no more."""
+
+MANUAL_MOVES: Mapping[str, frozenset[str]] = {
+    ManualState.OPEN: frozenset({ManualState.DONE, ManualState.CLOSED}),
+    ManualState.DONE: frozenset({ManualState.CONFIRMED, ManualState.SENT_BACK, ManualState.CLOSED}),
+    ManualState.SENT_BACK: frozenset({ManualState.DONE, ManualState.CLOSED}),
+}
+
 OPEN_TASKS = frozenset({TaskState.QUEUED, TaskState.RUNNING, TaskState.SUCCEEDED, TaskState.FAILED})
 
 IN_DOUBT = frozenset({TaskState.RUNNING, TaskState.SUCCEEDED})

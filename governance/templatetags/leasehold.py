@@ -155,7 +155,7 @@ def risk_ticks(risk: str) -> SafeString:
 def state_mark(subject: str, state: str, note: str = "") -> SafeString:
     """Draw a state as icon and words, with `note` in brackets behind it.
 
-    `subject` is grant, request, item, step or task. Raises KeyError for a state that has no mark.
+    `subject` is grant, request, item, step, task or manual. Raises KeyError for a state that has no mark.
     """
     mark = STATES[subject][state]
     words = f"{mark.words} ({note})" if note else mark.words

@@ -74,7 +74,15 @@ TASK = {
     "dead": Mark("alert", "Stopped, a person is asked", "bad"),
 }
 
-STATES = {"grant": GRANT, "request": REQUEST, "item": ITEM, "step": STEP, "task": TASK}
+MANUAL = {
+    "open": Mark("pen", "To be done", "note"),
+    "done": Mark("eye", "To be confirmed", "warn"),
+    "sent_back": Mark("back", "Sent back", "warn"),
+    "confirmed": Mark("check", "Confirmed", "ok"),
+    "closed": Mark("lapse", "Closed"),
+}
+
+STATES = {"grant": GRANT, "request": REQUEST, "item": ITEM, "step": STEP, "task": TASK, "manual": MANUAL}
 
 STEP_CLASSES = {
     "waiting": "",

@@ -7,6 +7,7 @@ from typing import Final
 from django.urls import reverse
 
 from governance.access.models import Verification
+from governance.access.states import Proof
 from governance.approvals.models import Decision
 from governance.audit import permissions as audit
 from governance.audit.models import AuditEvent
@@ -94,8 +95,9 @@ def _facts(entry: Entry) -> Iterable[tuple[str, str]]:
 
 def _look(seen: Verification) -> Iterable[tuple[str, str]]:
     yield "Observed", f"{seen.get_observation_display()}, {present.at_minute(seen.at)}:{seen.at.astimezone(UTC):%S}"
+    yield "Kind of proof", seen.get_proof_display()
     yield "Method", f"{seen.method}, {seen.source}"
-    yield "Raw answer", f"SHA-256 {seen.answer_hash}"
+    yield "Evidence file" if is_confirmation(seen) else "Raw answer", f"SHA-256 {seen.answer_hash}"
     for path in seen.paths:
         yield "Other path", " → ".join(path)
 
@@ -168,6 +170,15 @@ def _called(entry: Entry) -> Words:
     return "Provisioned", _attempts(entry), ""
 
 
+def _handed_over(entry: Entry) -> Words:
+    due = datetime.fromisoformat(str(entry.facts["due_at"]))
+    return "Given to a person", f"{entry.why}. It is due {present.at_minute(due)}.", ""
+
+
+def _done_by_hand(entry: Entry) -> Words:
+    return f"Done by {entry.by}", f"Evidence: {entry.facts['evidence_name']}. It waits to be confirmed.", entry.why
+
+
 def _removal_called(entry: Entry) -> Words:
     return "Removal asked of the system", _attempts(entry), ""
 
@@ -181,16 +192,28 @@ def _attempts(entry: Entry) -> str:
 
 
 def _present(entry: Entry) -> Words:
-    return "Verified present", _seen(entry), ""
+    return f"Verified present{_by_whom(entry)}", _seen(entry), ""
+
+
+def _by_whom(entry: Entry) -> str:
+    """What marks a proof that is no reading of the system."""
+    return ", by a person's confirmation" if is_confirmation(entry.verification) else ""
+
+
+def is_confirmation(seen: Verification | None) -> bool:
+    """Whether people stand in for reading the system."""
+    return seen is not None and seen.proof == Proof.CONFIRMATION
 
 
 def _seen(entry: Entry) -> str:
     seen = entry.verification
+    if seen is not None and is_confirmation(seen):
+        return f"{seen.source}. {seen.detail}. No program can read this system."
     return f"Read back from {seen.source}. {seen.detail}".strip() if seen else entry.why
 
 
 def _removed(entry: Entry) -> Words:
-    return "Revoked, verified absent", _seen(entry), ""
+    return f"Revoked, verified absent{_by_whom(entry)}", _seen(entry), ""
 
 
 def _supported(entry: Entry) -> Words:
@@ -221,6 +244,9 @@ DRAWN: Mapping[EntryKind, tuple[str, str, Callable[[Entry], Words]]] = {
     EntryKind.STARTED: ("calendar", "ok", _started),
     EntryKind.CALLED: ("plug", "ok", _called),
     EntryKind.CALL_FAILED: ("alert", "warn", _told("An attempt failed")),
+    EntryKind.HANDED_OVER: ("pen", "note", _handed_over),
+    EntryKind.DONE_BY_HAND: ("check", "note", _done_by_hand),
+    EntryKind.SENT_BACK: ("back", "warn", _quoted("Sent back by {by}")),
     EntryKind.FAILED: ("alert", "bad", _told("Provisioning failed")),
     EntryKind.PRESENT: ("eye", "ok", _present),
     EntryKind.OWNER_CHANGED: ("arrow", "", _told("Another owner answers for it")),
@@ -232,7 +258,17 @@ DRAWN: Mapping[EntryKind, tuple[str, str, Callable[[Entry], Words]]] = {
     EntryKind.SUPPORTED: ("arrow", "", _supported),
 }
 
-UNPROVEN = frozenset({EntryKind.ENDED, EntryKind.REMOVAL_CALLED, EntryKind.REMOVAL_FAILED, EntryKind.CALL_FAILED})
+UNPROVEN = frozenset(
+    {
+        EntryKind.HANDED_OVER,
+        EntryKind.DONE_BY_HAND,
+        EntryKind.SENT_BACK,
+        EntryKind.ENDED,
+        EntryKind.REMOVAL_CALLED,
+        EntryKind.REMOVAL_FAILED,
+        EntryKind.CALL_FAILED,
+    }
+)
 """After these nothing is proven until the next record."""
 
 

@@ -16,6 +16,7 @@ from governance.audit.queries import Seal, lag, latest_checkpoint
 from governance.core.actor import Actor
 from governance.identities.states import Kind
 from governance.notifications.permissions import unread
+from governance.provisioning import permissions as manual
 from governance.web.accounts.personas import Persona, personas
 from governance.web.shapes import Who
 
@@ -83,11 +84,18 @@ class Portal:
             self._item("Home", "home"),
             self._item("Requests", "request-list"),
             self._item("Approvals", "approval-list", inbox(self._actor).count()),
+            *self._tasks(self._actor),
             self._item("Grants", "grant-list"),
         ]
         if self._actor.has(*audit.READERS):
             items.append(self._item("Audit events", "event-list"))
         return items
+
+    def _tasks(self, actor: Actor) -> list[NavItem]:
+        """The way to people's tasks, for those who have any, those who oversee them, and whoever is there."""
+        waiting = manual.waiting_for(actor, self._now).count()
+        item = self._item("Tasks", "task-list", waiting)
+        return [item] if waiting or item.current or actor.has(*manual.SEES_ALL) else []
 
     @cached_property
     def unread(self) -> int:

@@ -6,6 +6,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.web.home.urls")),
     path("requests/", include("governance.web.requests.urls")),
     path("approvals/", include("governance.web.approvals.urls")),
+    path("tasks/", include("governance.web.tasks.urls")),
     path("grants/", include("governance.web.grants.urls")),
     path("notifications/", include("governance.web.notifications.urls")),
     path("events/", include("governance.web.audit.urls")),

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from playwright.sync_api import Browser, Page
 
 from tests.harness.portal import Portal
+from tests.harness.scim import Application
 
 SOON = 20_000
 """Milliseconds within which workers must have done what they were woken for."""
@@ -22,6 +23,8 @@ def demonstration(portal: Portal, settings: Any, target_postgres: str, monkeypat
     """The portal with its organisation of invented people."""
     settings.DEMO_MODE = True
     monkeypatch.setenv("DEMO_TARGET_DSN", target_postgres)
+    monkeypatch.setenv("DEMO_TARGET_SCIM_URL", portal.scim_url)
+    monkeypatch.setenv("DEMO_TARGET_SCIM_TOKEN", portal.scim_token)
     call_command("seed_demo")
     return portal
 
@@ -43,6 +46,19 @@ def sign_in(demonstration: Portal, browser: Browser) -> Iterator[SignIn]:
     yield signed_in
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def is_in(demonstration: Portal) -> Holds:
+    """Whether a user is in a group of the SCIM application, as it answers now."""
+    application = Application(demonstration.scim_url, demonstration.scim_token)
+
+    def looked_up(user: str, group: str) -> bool:
+        users = {one["userName"]: one["id"] for one in application.ask("GET", "/Users?count=500")["Resources"]}
+        groups = {one["displayName"]: one["id"] for one in application.ask("GET", "/Groups?count=500")["Resources"]}
+        return users[user] in application.members(groups[group])
+
+    return looked_up
 
 
 @pytest.fixture

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
+from tests.browser.walk import SCHEMES, WIDTHS, faults
 from tests.harness.portal import Portal
-
-WIDTHS = (1440, 390)
-SCHEMES = ("light", "dark")
 
 PAGES = {
     "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/"],
     "tomas": ["/approvals/"],
+    "naomi": ["/tasks/"],
     "oliver": ["/events/", "/grants/", "/requests/"],
 }
 """Where each visitor goes. From a list they open its first row as well."""
@@ -27,15 +25,6 @@ def opened(page: Page) -> str | None:
     """The address of the first row of a list."""
     addresses = page.evaluate("() => [...document.querySelectorAll('main a')].map(link => link.getAttribute('href'))")
     return next((address for address in addresses if address and ROW.match(address)), None)
-
-
-def faults(page: Page) -> list[str]:
-    """What is wrong with the page as it stands."""
-    found = [
-        f"axe: {fault['id']} at {fault['nodes'][0]['html'][:200]}" for fault in Axe().run(page).response["violations"]
-    ]
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    return [*found, f"{wide} pixels stick out"] if wide > 0 else found
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)

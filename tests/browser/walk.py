@@ -1,8 +1,14 @@
 """The steps that people take through the pages, as browser tests take them."""
 
 import re
+from urllib.parse import urljoin
 
-from playwright.sync_api import Page, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import FilePayload, Page, expect
+
+WIDTHS = (1440, 390)
+SCHEMES = ("light", "dark")
+EVIDENCE: FilePayload = {"name": "book.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\nline 118"}
 
 PRESENT = "Active, verified present"
 ABSENT = "Revoked, verified absent"
@@ -43,3 +49,61 @@ def wait_for(page: Page, words: str, seconds: int = 30) -> None:
         page.wait_for_timeout(1000)
         page.reload()
     expect(page.get_by_text(words).first).to_be_visible(timeout=1000)
+
+
+def hand_back(page: Page) -> None:
+    """Give the opened grant back, in the dialog."""
+    page.get_by_role("button", name="Hand back").first.click()
+    page.get_by_role("button", name="Hand back").last.click()
+    page.wait_for_load_state()
+
+
+def open_task(page: Page, what: str) -> None:
+    """The task that waits for the signed-in person."""
+    page.goto(urljoin(page.url, "/tasks/?state=waiting"))
+    wait_for(page, what)
+    page.get_by_role("link", name=re.compile(what)).first.click()
+    expect(page.get_by_role("heading", name="What is to be done")).to_be_visible()
+    look_over(page)
+
+
+def work_by_hand(page: Page, what: str) -> None:
+    """Do what the task says: without evidence it is not taken, and nobody confirms their own work."""
+    open_task(page, what)
+    page.get_by_label("What was done").fill("Entered in the badge book, line 118.")
+    page.get_by_role("button", name="It is done").click()
+    expect(page.get_by_text("Without evidence it can't be confirmed.")).to_be_visible()
+    page.get_by_label("Evidence").set_input_files(EVIDENCE)
+    page.get_by_role("button", name="It is done").click()
+    expect(page.get_by_text("Somebody else confirms it next.")).to_be_visible()
+    expect(page.get_by_role("button", name="Confirm")).to_have_count(0)
+    look_over(page)
+
+
+def confirm(page: Page, what: str) -> None:
+    """Look at the evidence, and confirm what somebody else has done."""
+    open_task(page, what)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="book.png").click()
+    assert download.value.suggested_filename == "book.png"
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text("It stands for reading the system back.")).to_be_visible()
+
+
+def look_over(page: Page) -> None:
+    """The page as it stands, in every width and scheme: whole, and accessible."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            assert faults(page) == [], (width, scheme)
+    page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+
+
+def faults(page: Page) -> list[str]:
+    """What is wrong with the page as it stands."""
+    found = [
+        f"axe: {fault['id']} at {fault['nodes'][0]['html'][:200]}" for fault in Axe().run(page).response["violations"]
+    ]
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [*found, f"{wide} pixels stick out"] if wide > 0 else found

@@ -87,7 +87,7 @@ class TestPlugins:
         assert registry.connector_class("postgres") is PostgresConnector
 
     def test_that_are_missing_are_refused_with_the_names_there_are(self) -> None:
-        with pytest.raises(Refused, match="No connector is called nonsense; there are portal, postgres"):
+        with pytest.raises(Refused, match="No connector is called nonsense; there are manual, portal, postgres, scim"):
             registry.make("nonsense", {})
 
     @pytest.mark.parametrize(("name", "why"), [("missing", "can't be loaded"), ("not_one", "is no subclass")])

@@ -1,12 +1,14 @@
 """The whole portal as processes of their own, for tests that need real workers or a browser."""
 
 import os
+import secrets
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from config import network, programs
 from config.embedded.children import Child, Program
+from config.embedded.scim import Scim
 from config.embedded.supervisor import Supervisor
 from config.env import Environment
 from config.paths import ROOT
@@ -21,6 +23,7 @@ class Portal:
     def __init__(self, supervisor: Supervisor, env: Mapping[str, str]) -> None:
         self._supervisor = supervisor
         self.env = dict(env)
+        self.scim_url, self.scim_token = env["DEMO_TARGET_SCIM_URL"], env["DEMO_TARGET_SCIM_TOKEN"]
         self.url = f"http://{env['HOST']}:{env['PORT']}"
         self._values = Environment(env)
         self.worker = self._start(programs.worker(self._values))
@@ -48,18 +51,23 @@ class Portal:
 def running(*, database_url: str, redis_url: str, target: str) -> Iterator[Portal]:
     """Run the portal until the end of the block."""
     with servers.own_supervisor() as supervisor:
+        scim = Scim(supervisor.place, secrets.token_urlsafe())
+        supervisor.start_servers(scim)
         env = {
             **os.environ,
-            "EMAIL_URL": "console:",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "DEMO_TARGET_DSN": target,
+            "DEMO_TARGET_SCIM_URL": scim.url,
+            "DEMO_TARGET_SCIM_TOKEN": scim.token,
             "DEMO_MODE": "true",
+            "EMAIL_URL": "console:",
             "SECRET_KEY": "for-tests-alone-and-therefore-known-to-everybody",
             "HOST": "127.0.0.1",
             "PORT": str(network.free_port("127.0.0.1")),
             "STATIC_ROOT": str(supervisor.place.data / "static"),
+            "FILES_ROOT": str(supervisor.place.data / "files"),
             "LOG_FORMAT": "console",
             "ORGANISATION_NAME": "Harbour Mutual",
         }

@@ -36,13 +36,13 @@ def own_supervisor() -> Iterator[Supervisor]:
 def started_postgres(supervisor: Supervisor, name: str, admin: str, database: str) -> str:
     """Start a new PostgreSQL cluster; returns the address of its database, for its superuser."""
     server = Postgres(supervisor.place, name, admin, database, secrets.token_urlsafe(), volatile=True)
-    supervisor.start_server(server)
+    supervisor.start_servers(server)
     return server.url
 
 
 def _started_valkey(supervisor: Supervisor) -> str:
     server = Valkey(supervisor.place, secrets.token_urlsafe(), volatile=True)
-    supervisor.start_server(server)
+    supervisor.start_servers(server)
     return server.url
 
 

@@ -5,20 +5,28 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from governance.access.models import Account
 from governance.approvals.models import ApprovalStep
 from governance.approvals.states import StepState
+from governance.catalog.models import Entitlement, System
+from governance.connectors.queries import connector_of
 from governance.grants import actions as grants
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.provisioning.actions import run_task
 from governance.provisioning.models import ProvisioningTask
+from tests.harness.scim import Application, _scim_process, scim
+
+__all__ = ["_scim_process", "scim"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def demonstration(settings: Any, target_postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def demonstration(settings: Any, target_postgres: str, scim: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEMO_MODE = True
+    monkeypatch.setenv("DEMO_TARGET_SCIM_URL", scim.url)
+    monkeypatch.setenv("DEMO_TARGET_SCIM_TOKEN", scim.token)
     monkeypatch.setenv("DEMO_TARGET_DSN", target_postgres)
 
 
@@ -44,6 +52,22 @@ class TestSeedDemo:
         assert held == (True, False)
         waiting = set(ApprovalStep.objects.values_list("state", flat=True))
         assert {StepState.OPEN, StepState.RETURNED} <= waiting
+
+    def test_knows_the_users_and_groups_of_the_application_by_their_ids(self, scim: Application) -> None:
+        call_command("seed_demo")
+        users = {one["id"]: one["userName"] for one in scim.ask("GET", "/Users?count=500")["Resources"]}
+        groups = {one["id"]: one["displayName"] for one in scim.ask("GET", "/Groups?count=500")["Resources"]}
+        for account in Account.objects.filter(system__key="helpdesk"):
+            assert users[account.native_id] == account.login
+        offered = Entitlement.objects.filter(system__key="helpdesk").values_list("key", flat=True)
+        assert {groups[key] for key in offered} == {"Support agents", "Support exports"}
+        assert "groups" in connector_of(System.objects.get(key="helpdesk").pk).check()
+
+    def test_has_no_application_where_none_runs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("DEMO_TARGET_SCIM_URL")
+        call_command("seed_demo")
+        assert not System.objects.filter(key="helpdesk").exists()
+        assert System.objects.filter(key="front-desk").exists()
 
     def test_changes_nothing_the_second_time(self) -> None:
         call_command("seed_demo")

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.harness.governed import _governed_server, governed
+from tests.harness.scim import lying_scim
 
 if TYPE_CHECKING:
     from tests.provisioning.things import Clock, Scripted, Told
 
-__all__ = ["_governed_server", "governed"]
+__all__ = ["_governed_server", "governed", "lying_scim"]
 
 
 @pytest.fixture

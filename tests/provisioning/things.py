@@ -53,9 +53,9 @@ def an_entitlement(system: System, key: str = "") -> Entitlement:
 
 
 @unit_of_work()
-def an_account(system: System, login: str = "") -> Account:
+def an_account(system: System, login: str = "", native_id: str = "") -> Account:
     login = login or f"login-{uuid4().hex[:12]}"
-    return access.open_account(system, login, native_id=login, identity=None, correlated_by="test", **BY)
+    return access.open_account(system, login, native_id=native_id or login, identity=None, correlated_by="test", **BY)
 
 
 @unit_of_work()
@@ -63,8 +63,8 @@ def _assignment(account: Account, entitlement: Entitlement) -> Assignment:
     return access.hold_assignment(account, entitlement, **BY)
 
 
-def an_assignment(system: System, login: str = "", key: str = "") -> Assignment:
-    return _assignment(an_account(system, login), an_entitlement(system, key))
+def an_assignment(system: System, login: str = "", key: str = "", native_id: str = "") -> Assignment:
+    return _assignment(an_account(system, login, native_id), an_entitlement(system, key))
 
 
 @unit_of_work()

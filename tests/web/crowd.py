@@ -10,6 +10,7 @@ from uuid import uuid4
 from django.db import models
 from django.utils import timezone
 
+from governance.access.models import Assignment
 from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
 from governance.audit.moves import append
 from governance.catalog.models import Entitlement
@@ -18,9 +19,10 @@ from governance.core.ids import new_id
 from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
 from governance.notifications.models import Notification
+from governance.provisioning.models import ManualTask, ProvisioningTask
 from governance.purposes.models import Justification
 from governance.requests.models import AccessRequest, RequestItem
-from tests import builders
+from tests import builders, handwork
 from tests.builders import Organisation
 
 M = TypeVar("M", bound=models.Model)
@@ -41,6 +43,7 @@ class Crowd:
         self._entitlements()
         self._grants()
         self._machines()
+        self._tasks()
         self._notifications()
         self._events()
 
@@ -67,6 +70,19 @@ class Crowd:
             twin.entitlement = entitlement
             twin.number = twin._meta.get_field("number").get_default()
         Grant.objects.bulk_create(twins)
+
+    def _tasks(self) -> None:
+        """Each for an entitlement of its own."""
+        vault = handwork.manual_system(self.org.owner, self.org.backup)
+        self.task = handwork.done(handwork.asked(self.org.requester, vault), self.org.backup)
+        wanted = list(self._copies(self.task.task.assignment))
+        tasks = list(self._copies(self.task.task))
+        asked = list(self._copies(self.task))
+        for assignment, entitlement, task, manual in zip(wanted, self.entitlements, tasks, asked, strict=True):
+            assignment.entitlement, task.assignment, manual.task = entitlement, assignment, task
+        Assignment.objects.bulk_create(wanted)
+        ProvisioningTask.objects.bulk_create(tasks)
+        ManualTask.objects.bulk_create(asked)
 
     def _notifications(self) -> None:
         said = Notification.objects.filter(recipient=self.org.manager)[0]

@@ -20,7 +20,7 @@ from governance.policy.queries import Asking, decide
 from governance.requests import actions as requests
 from governance.requests.actions import Proposal
 from governance.requests.models import AccessRequest
-from tests import builders
+from tests import builders, handwork
 
 RELATIONS = ("holder", "requester", "owner", "approver", "unrelated")
 
@@ -47,6 +47,10 @@ class Scene:
         self.step = self._step(self.waiting)
         self.question = self._question()
         self.said = Notification.objects.get(recipient=self.people["approver"], subject_id=self.step.pk)
+        self.deputy = builders.person("Deputy", manager=boss)
+        vault = handwork.manual_system(self.people["owner"], self.deputy)
+        self.task = handwork.asked(self.people["holder"], vault)
+        self.done = handwork.done(handwork.asked(self.people["holder"], vault), self.deputy)
         self.event = AuditEvent.objects.order_by("sequence")[0]
 
     def play(self, relation: str, role: Role | None) -> Identity:

@@ -18,6 +18,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from governance.core.actor import Role
+from tests import handwork
 from tests.web.scene import RELATIONS, Scene
 
 ROLES = (None, Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
@@ -78,6 +79,9 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "request-answer": [scene.returned.pk],
         **{f"approval-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
         **{f"grant-{verb}": [scene.grant.pk] for verb in ("detail", "hand-back", "revoke")},
+        **{f"task-{verb}": [scene.task.pk] for verb in ("detail", "done")},
+        **{f"task-{verb}": [scene.done.pk] for verb in ("confirm", "send-back")},
+        "task-evidence": [scene.done.pk, scene.done.evidence_id],
         "notification-open": [scene.said.pk],
         "route-comment": [scene.step.route_id],
         "event-detail": [scene.event.pk],
@@ -94,6 +98,8 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         **{f"approval-{verb}": reason for verb in ("approve", "reject", "return")},
         "grant-revoke": reason,
         "route-comment": {"text": "See the ticket."},
+        "task-done": {"report": "It is done.", "evidence": handwork.a_file()},
+        **{f"task-{verb}": {"judgement": "As the picture shows."} for verb in ("confirm", "send-back")},
     }
 
 

@@ -44,6 +44,8 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "grant-list of an owner": (org.owner, reverse("grant-list")),
         "grant-list of an auditor": (auditor, reverse("grant-list")),
         "grant-detail": (org.requester, reverse("grant-detail", args=[crowd.grant.pk])),
+        "task-list": (org.owner, reverse("task-list")),
+        "task-detail": (org.owner, reverse("task-detail", args=[crowd.task.pk])),
         "notification-list": (org.manager, reverse("notification-list")),
         "event-list": (auditor, reverse("event-list")),
         "event-detail": (auditor, reverse("event-detail", args=[event.pk])),

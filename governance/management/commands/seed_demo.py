@@ -1,6 +1,7 @@
 """The demonstration, made through the product's own doors: its requests are asked, decided and provisioned for real."""
 
 import os
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -27,7 +28,20 @@ from governance.identities.models import Human, Identity, Ownership, Team, TeamM
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM
 from governance.identities.states import Environment, Kind, OwnerRole, Status
 from governance.lifecycle.founding import Founder, found, portal_account
-from governance.management.demonstration import MACHINES, OFFERS, PERSONAS, PURPOSES, Machine, Offer, Persona
+from governance.management.demonstration import (
+    BADGE_WORK,
+    BADGES,
+    GROUPS,
+    MACHINES,
+    OFFERS,
+    PERSONAS,
+    PURPOSES,
+    Machine,
+    Offer,
+    Persona,
+)
+from governance.management.demonstration_scim import GROUPS as IN_GROUPS
+from governance.management.demonstration_scim import USERS, prepared
 from governance.purposes.models import Dedication, Justification, Purpose
 from governance.purposes.states import PurposeState
 from governance.requests import actions as requests
@@ -37,6 +51,7 @@ from governance.users.models import User
 
 SEED = Actor.system("demonstration")
 TARGET = "DEMO_TARGET_DSN"
+SCIM_URL, SCIM_TOKEN = "DEMO_TARGET_SCIM_URL", "DEMO_TARGET_SCIM_TOKEN"  # names of variables, no secret
 
 R = TypeVar("R", bound=Recorded)
 
@@ -51,11 +66,12 @@ class Command(BaseCommand):
         if not settings.DEMO_MODE:
             raise CommandError("The demonstration is made in DEMO_MODE only.")
         _prepare_target(os.environ[TARGET])
+        there = _prepare_application()
         if System.objects.filter(key=PORTAL_SYSTEM).exists():
             return
         first = PERSONAS[0]
         found(Founder(first.username, f"{first.username}@demo.example", first.name, None), now=timezone.now())
-        organisation = _Organisation(timezone.now())
+        organisation = _Organisation(timezone.now(), there)
         organisation.make()
         organisation.live()
 
@@ -71,6 +87,14 @@ def _prepare_target(dsn: str) -> None:
             server.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(login)))
 
 
+def _prepare_application() -> Mapping[str, Mapping[str, str]] | None:
+    """Users and groups of the demonstration's SCIM application, by name; None where there is no application."""
+    if not os.environ.get(SCIM_URL):
+        return None
+    users, groups = [persona.username for persona in PERSONAS], [offer.role for offer in GROUPS]
+    return prepared(os.environ[SCIM_URL], os.environ[SCIM_TOKEN], users, groups)
+
+
 def _login(machine: Machine) -> str:
     return machine.name.replace("-", "_")
 
@@ -78,8 +102,9 @@ def _login(machine: Machine) -> str:
 class _Organisation:
     """What stands, by the names that the data uses."""
 
-    def __init__(self, now: datetime) -> None:
+    def __init__(self, now: datetime, application: Mapping[str, Mapping[str, str]] | None) -> None:
         self.now = now
+        self.application = application
         self.people: dict[str, Identity] = {}
         self.machines: dict[str, Identity] = {}
         self.offers: dict[str, Entitlement] = {}
@@ -94,10 +119,23 @@ class _Organisation:
             self.people[persona.username] = self._person(persona)
             portal_account(self.people[persona.username], portal, self.now)
         self._teams()
-        database = self._database()
+        database = self._system(
+            "payments-db",
+            "Payments DB",
+            "The payments database, a real PostgreSQL server of its own.",
+            "postgres",
+            {"dsn_env": TARGET},
+            Risk.HIGH,
+        )
         for offer in OFFERS:
-            self.offers[offer.role] = self._offer(database, offer)
+            does = {"type": "schema", "pattern": "payments.*", "actions": [offer.role.rsplit("_", 1)[-1]]}
+            self.offers[offer.role] = self._offer(database, offer, offer.role, [does])
+        if self.application is not None:
+            self._helpdesk(self.application)
+        self._front_desk()
         for reference, name, owner, length, roles in PURPOSES:
+            if not self.offers.keys() & set(roles):
+                continue
             self.purposes[reference] = self._purpose(reference, name, owner, self.now + length, roles)
         for machine in MACHINES:
             self.machines[machine.name] = self._machine(machine)
@@ -150,26 +188,54 @@ class _Organisation:
             team = Team.objects.get(key=key)
             self._keep(TeamMembership(team=team, identity=self.people[name], starts_at=self.now))
 
-    def _database(self) -> System:
-        system = System(
-            key="payments-db",
-            name="Payments DB",
-            description="The payments database, a real PostgreSQL server of its own.",
-            environment=Environment.PRODUCTION,
-            risk=Risk.HIGH,
+    def _helpdesk(self, application: Mapping[str, Mapping[str, str]]) -> None:
+        """The SCIM application, where everybody has an account and nobody is in a group."""
+        settings = {"base_url_env": SCIM_URL, "token_env": SCIM_TOKEN, "private_address": True}
+        system = self._system(
+            "helpdesk", "Helpdesk", "Customers' tickets, a real SCIM 2.0 application.", "scim", settings
         )
+        for offer in GROUPS:
+            key = application[IN_GROUPS][offer.role]
+            self.offers[offer.role] = self._offer(system, offer, key, [{"type": "tickets", "pattern": "*"}])
+        for login, native_id in application[USERS].items():
+            self._account(system, login, native_id, self.people[login])
+
+    def _front_desk(self) -> None:
+        """What no program reaches: people hand badges out, and others confirm it."""
+        system = self._system("front-desk", "Front desk", "Badges, kept in a book at the desk.", "manual", BADGE_WORK)
+        for offer in BADGES:
+            self.offers[offer.role] = self._offer(system, offer, offer.role, [{"type": "room", "pattern": offer.role}])
+        for persona in PERSONAS:
+            badge = f"badge of {persona.name}"
+            self._account(system, badge, persona.username, self.people[persona.username])
+
+    def _system(
+        self,
+        key: str,
+        name: str,
+        description: str,
+        plugin: str,
+        settings: Mapping[str, Any],
+        risk: Risk = Risk.MODERATE,
+    ) -> System:
+        system = System(key=key, name=name, description=description, environment=Environment.PRODUCTION, risk=risk)
         self._keep(system)
         self._own(system, "naomi", "jonas")
-        connectors.connect(system, "postgres", {"dsn_env": TARGET}, actor=SEED, why="The demonstration", now=self.now)
+        connectors.connect(system, plugin, settings, actor=SEED, why="The demonstration", now=self.now)
         return system
 
-    def _offer(self, system: System, offer: Offer) -> Entitlement:
+    def _account(self, system: System, login: str, native_id: str, identity: Identity) -> None:
+        self._keep(
+            Account(system=system, native_id=native_id, login=login, identity=identity, correlated_by="demonstration")
+        )
+
+    def _offer(self, system: System, offer: Offer, key: str, permits: list[dict[str, Any]]) -> Entitlement:
         entitlement = Entitlement(
             system=system,
-            key=offer.role,
+            key=key,
             name=offer.name,
             description=offer.description,
-            permits=[{"type": "schema", "pattern": "payments.*", "actions": [offer.role.rsplit("_", 1)[-1]]}],
+            permits=permits,
             risk=offer.risk,
             privileged=offer.risk in {Risk.HIGH, Risk.CRITICAL},
             longest_lease=offer.longest,
@@ -185,7 +251,8 @@ class _Organisation:
         self._keep(purpose)
         self._own(purpose, owner)
         for role in roles:
-            self._keep(Justification(purpose=purpose, entitlement=self.offers[role]))
+            if role in self.offers:
+                self._keep(Justification(purpose=purpose, entitlement=self.offers[role]))
         return purpose
 
     def _machine(self, machine: Machine) -> Identity:
@@ -208,9 +275,7 @@ class _Organisation:
         logins = dict(self.people)
         logins |= {_login(machine): self.machines[machine.name] for machine in MACHINES}
         for login, identity in logins.items():
-            self._keep(
-                Account(system=database, native_id=login, login=login, identity=identity, correlated_by="demonstration")
-            )
+            self._account(database, login, login, identity)
 
     def live(self) -> None:
         """A few requests at different stages, asked and decided as their people would."""

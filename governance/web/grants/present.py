@@ -17,9 +17,11 @@ from governance.grants.states import NOT_STARTED, STANDING, UNPROVEN, GrantState
 from governance.identities.models import Identity
 from governance.identities.queries import owners_of
 from governance.identities.states import OwnerRole
+from governance.provisioning.models import ManualTask
+from governance.provisioning.states import ManualState
 from governance.requests.models import RequestItem
 from governance.templatetags.leasehold import duration
-from governance.web import present
+from governance.web import chains, present
 from governance.web.chains import EXPIRY
 from governance.web.shapes import Act, Banner, Named, Point, Who
 
@@ -103,7 +105,18 @@ def detail(grant: Grant, chain: Chain, now: datetime) -> Detail:
         starts_at=grant.starts_at if started else None,
         ends_at=grant.ends_at,
         account=grant.assignment.account.login if grant.assignment else "",
+        note=_proof(grant, chain),
     )
+
+
+PROVEN = frozenset({GrantState.ACTIVE, GrantState.REVOKED})
+
+
+def _proof(grant: Grant, chain: Chain) -> str:
+    """What marks a state that rests on people's word: the kind of its proof."""
+    looks = [entry.verification for entry in chain.entries if entry.verification is not None]
+    confirmed = grant.state in PROVEN and looks and chains.is_confirmation(looks[-1])
+    return "a person's confirmation" if confirmed else ""
 
 
 def _backups(grant: Grant, now: datetime) -> Sequence[Identity]:
@@ -144,6 +157,23 @@ def banner(grant: Grant, now: datetime) -> Banner | None:
 
 def next_points(grant: Grant, now: datetime) -> list[Point]:
     """What happens next, if nobody does anything."""
+    waiting = _by_hand(grant)
+    return waiting or _by_itself(grant, now)
+
+
+def _by_hand(grant: Grant) -> list[Point]:
+    """What people have to do for it, if it waits for them."""
+    if grant.state not in {GrantState.PROVISIONING, *UNPROVEN}:
+        return []
+    manual = ManualTask.objects.waiting().filter(task__assignment=grant.assignment_id).first()
+    if manual is None:
+        return []
+    done = manual.state == ManualState.DONE
+    text = "Somebody has done it; somebody else has to confirm it." if done else "A person has a task for it."
+    return [Point("pen", f"{text} It is due {present.at_minute(manual.due_at)}, and never given up.")]
+
+
+def _by_itself(grant: Grant, now: datetime) -> list[Point]:
     match present.shown_state(grant, now):
         case GrantState.APPROVED | GrantState.SCHEDULED:
             return [Point("scale", "Policy is asked again. If it still holds, the term begins.")]

@@ -17,7 +17,12 @@ from governance.web import bases, present
 from governance.web.notifications.forms import PreferenceForm
 from governance.web.paging import Keyset
 
-PAGES = {"access_request": "request-detail", "approval_step": "approval-detail", "grant": "grant-detail"}
+PAGES = {
+    "access_request": "request-detail",
+    "approval_step": "approval-detail",
+    "grant": "grant-detail",
+    "manual_task": "task-detail",
+}
 """Where what a message is about has its page."""
 
 
