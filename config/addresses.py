@@ -5,6 +5,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
 
+from config import env
+from config.env import Environment
+
 MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 
 
@@ -32,6 +35,25 @@ def database(url: str, *, pool_max: int, lock_timeout_ms: int, idle_timeout_ms: 
             "pool": {"min_size": 0, "max_size": pool_max, "timeout": 10},
         },
     }
+
+
+def provider(values: Environment) -> list[dict[str, Any]]:
+    """The OpenID provider as allauth wants to be told of it; an empty list where there is none."""
+    if not values[env.OIDC_SERVER_URL]:
+        return []
+    return [
+        {
+            "provider_id": "sso",
+            "name": values[env.OIDC_NAME],
+            "client_id": values[env.OIDC_CLIENT_ID],
+            "secret": values[env.OIDC_CLIENT_SECRET],
+            "settings": {
+                "server_url": values[env.OIDC_SERVER_URL],
+                "scope": values[env.OIDC_SCOPES],
+                "token_auth_method": "client_secret_basic",  # what a client is registered for unless it says otherwise
+            },
+        }
+    ]
 
 
 def broker(url: str) -> str:

@@ -146,7 +146,7 @@ TRUST_PROXY_HEADERS = _declare(
     _S,
     "TRUST_PROXY_HEADERS",
     kinds.BOOLEAN,
-    "Believe `X-Forwarded-Proto`. Only behind a proxy that always sets it.",
+    "Believe `X-Forwarded-Proto` and the last address in `X-Forwarded-For`. Only behind a proxy that always sets both.",
     default="false",
 )
 HSTS_SECONDS = _declare(
@@ -169,6 +169,63 @@ DEMO_MODE = _declare(
     kinds.BOOLEAN,
     "Personas that sign in with one click. Refuses to start where anything looks like production.",
     default="false",
+)
+
+_S = "Single sign-on"
+OIDC_SERVER_URL = _declare(
+    _S,
+    "OIDC_SERVER_URL",
+    kinds.optional(kinds.url("https", "http")),
+    "The OpenID provider that people sign in at: its issuer address. Empty turns single sign-on off. See "
+    "[sign-in.md](sign-in.md). Plain HTTP is for a provider on this machine alone.",
+    default="",
+)
+OIDC_NAME = _declare(_S, "OIDC_NAME", kinds.TEXT, "What the sign-in page calls the provider.", default="single sign-on")
+OIDC_CLIENT_ID = _declare(_S, "OIDC_CLIENT_ID", kinds.TEXT, "The portal's client id at the provider.", default="")
+OIDC_CLIENT_SECRET = _declare(
+    _S, "OIDC_CLIENT_SECRET", kinds.TEXT, "The portal's client secret at the provider.", default="", secret=True
+)
+OIDC_SCOPES = _declare(
+    _S,
+    "OIDC_SCOPES",
+    kinds.NAMES,
+    "The scopes that are asked for: what the provider needs to be asked for the claims named below.",
+    default="openid,profile,email",
+)
+OIDC_SOURCES = _declare(
+    _S,
+    "OIDC_SOURCES",
+    kinds.NAMES,
+    "The sources whose people may be matched to somebody at the provider at their first sign-in there. Empty matches "
+    "nobody: only those linked before get in.",
+    default="",
+)
+OIDC_EXTERNAL_KEY_CLAIM = _declare(
+    _S,
+    "OIDC_EXTERNAL_KEY_CLAIM",
+    kinds.TEXT,
+    "The claim that holds a person's key in their source, such as an employee number. Empty matches by verified "
+    "e-mail address.",
+    default="",
+)
+OIDC_ACR_TWO_FACTORS = _declare(
+    _S,
+    "OIDC_ACR_TWO_FACTORS",
+    kinds.NAMES,
+    "The values of the claim `acr` that stand for two factors (assurance level 2). The claim `amr` is understood "
+    "without being configured.",
+    default="https://refeds.org/profile/mfa",
+)
+OIDC_ROLE_CLAIM = _declare(
+    _S, "OIDC_ROLE_CLAIM", kinds.TEXT, "The claim whose values `OIDC_ROLES` names.", default="groups"
+)
+OIDC_ROLES = _declare(
+    _S,
+    "OIDC_ROLES",
+    kinds.PAIRS,
+    "Portal roles that count only in sessions whose claim has a value, beside their lease: "
+    "`administrator=portal-admins,auditor=internal-audit`.",
+    default="",
 )
 
 _S = "Audit log"

@@ -37,6 +37,13 @@ def _names(text: str) -> list[str]:
     return [name for part in text.split(",") if (name := part.strip())]
 
 
+def _pairs(text: str) -> dict[str, str]:
+    pairs = {left.strip(): right.strip() for left, _, right in (part.partition("=") for part in _names(text))}
+    if not all(left and right for left, right in pairs.items()):
+        raise ValueError("must be pairs such as name=value, separated by commas")
+    return pairs
+
+
 def _key(text: str) -> str:
     try:
         length = len(base64.b64decode(text, validate=True))
@@ -50,6 +57,7 @@ def _key(text: str) -> str:
 TEXT = Kind("text", str)
 BOOLEAN = Kind("true or false", _boolean)
 NAMES = Kind("list, separated by commas", _names)
+PAIRS = Kind("list of name=value, separated by commas", _pairs)
 KEY = Kind(f"{KEY_BYTES} bytes in base64", _key)
 
 
@@ -84,6 +92,11 @@ def url(*schemes: str) -> Kind[str]:
         return text
 
     return Kind("address: " + ", ".join(f"`{scheme}:`" for scheme in schemes), parse)
+
+
+def optional(kind: Kind[str]) -> Kind[str]:
+    """The same, or nothing at all."""
+    return Kind(kind.label, lambda text: kind.parse(text) if text else "")
 
 
 def long_text(least: int) -> Kind[str]:

@@ -22,6 +22,7 @@ def require_safe(values: Environment) -> None:
         problems += _only_loopback("DEMO_MODE", _demo_hosts(values)) + _production_switches(values)
     elif not values[env.DEBUG] and _writes_mail_to_the_log(values):
         problems.append("EMAIL_URL is console:, which writes links that reset passwords to the log")
+    problems += _provider(values)
     if problems:
         raise ConfigurationError(problems)
 
@@ -70,6 +71,19 @@ def _production_switches(values: Environment) -> list[str]:
         "EMAIL_URL": not _writes_mail_to_the_log(values),
     }
     return [f"DEMO_MODE is not for production, but {name} is set" for name, on in switched.items() if on]
+
+
+def _provider(values: Environment) -> list[str]:
+    """Whoever stands between the portal and a provider over plain HTTP can sign in as anybody."""
+    address = urlsplit(values[env.OIDC_SERVER_URL])
+    if not address.scheme:
+        return []
+    problems = []
+    if address.scheme != "https" and not is_loopback(address.hostname or ""):
+        problems.append("OIDC_SERVER_URL has to begin with https: outside this machine")
+    if not values[env.OIDC_CLIENT_ID]:
+        problems.append("OIDC_SERVER_URL is set, but OIDC_CLIENT_ID is not")
+    return problems
 
 
 def _writes_mail_to_the_log(values: Environment) -> bool:

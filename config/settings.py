@@ -36,6 +36,10 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "csp",
     "django_filters",
     "django_htmx",
@@ -135,9 +139,25 @@ AUTH_PASSWORD_VALIDATORS = [
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 
-ACCOUNT_ADAPTER = "governance.users.adapters.AccountAdapter"
+ACCOUNT_ADAPTER = "governance.web.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_ADAPTER = "governance.web.accounts.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a passkey counts as two factors only because it has verified its user
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "Leasehold"
+ALLAUTH_TRUSTED_PROXY_COUNT = int(ENVIRONMENT[env.TRUST_PROXY_HEADERS])  # rate limits count the visitor's address
+SOCIALACCOUNT_ADAPTER = "governance.web.accounts.oidc.ProviderAdapter"
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {
+    "openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": addresses.provider(ENVIRONMENT)},
+}
+OIDC_SOURCES = ENVIRONMENT[env.OIDC_SOURCES]
+OIDC_EXTERNAL_KEY_CLAIM = ENVIRONMENT[env.OIDC_EXTERNAL_KEY_CLAIM]
+OIDC_ACR_TWO_FACTORS = ENVIRONMENT[env.OIDC_ACR_TWO_FACTORS]
+OIDC_ROLE_CLAIM = ENVIRONMENT[env.OIDC_ROLE_CLAIM]
+OIDC_ROLES = ENVIRONMENT[env.OIDC_ROLES]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 

@@ -28,6 +28,7 @@ from governance.grants.states import Basis, GrantState
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
 from governance.identities.states import Environment, Kind, OwnerRole, Status
 from governance.policy import moves as policy
+from governance.policy.facts import FAR_FUTURE
 from governance.policy.models import PolicyDecision, PolicyRule
 from governance.policy.queries import Asking, decide
 from governance.policy.states import Phase
@@ -179,8 +180,8 @@ def _publish(of: PolicyRule, wording: policy.Wording, now: datetime) -> None:
     policy.publish(version, effective_from=now, actor=BUILDER, why="Built", now=now)
 
 
-def actor(identity: Identity, *roles: Role, assurance: int = 1) -> Actor:
-    """The person, signed in."""
+def actor(identity: Identity, *roles: Role, assurance: int = 2, proven_at: datetime = FAR_FUTURE) -> Actor:
+    """The person, signed in with two factors; by default a moment ago, whatever the test's clock says."""
     return Actor(
         kind=ActorKind.HUMAN,
         label=identity.name,
@@ -190,6 +191,7 @@ def actor(identity: Identity, *roles: Role, assurance: int = 1) -> Actor:
         identity_ids=frozenset({identity.pk}),
         roles=frozenset(roles),
         assurance=assurance,
+        proven_at=proven_at,
     )
 
 

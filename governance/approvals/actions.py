@@ -6,9 +6,11 @@ from uuid import UUID
 from governance.approvals import moves, permissions
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision
 from governance.approvals.states import YES, Provenance, StepState, Verdict
+from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked, locked_all, unit_of_work
+from governance.core.stepup import Sensitive
 from governance.core.subjects import decidable
 from governance.identities.models import Identity
 
@@ -17,11 +19,16 @@ TIMEOUT = Actor.system("timeout")
 
 @unit_of_work()
 def decide(*, step_id: UUID, verdict: Verdict, reason: str, actor: Actor, now: datetime) -> Decision:
-    """Approve, reject or return a step. Raises Invalid, NotFound, Denied, Conflict."""
+    """Approve, reject or return a step. Raises Invalid, NotFound, Denied, StepUpRequired, Conflict.
+
+    A yes to what is sensitive needs a fresh sign-in with a second factor; a no never does.
+    """
     if verdict != Verdict.APPROVE and not reason.strip():
         raise Invalid({"reason": "Say why: the requester reads it."})
     _lock_subject(step_id, actor.identity_ids)
     step, decider_id = permissions.lock(actor, verdict, step_id, now)
+    if verdict == Verdict.APPROVE and decidable(step.route.subject_kind).is_sensitive(step.route.subject_id):
+        stepup.require(actor, Sensitive.APPROVE_HIGH_RISK, now)
     cast = moves.Vote(
         verdict=_yes(step) if verdict in YES else verdict,
         provenance=Provenance.HUMAN,

@@ -7,19 +7,25 @@ from django.db import connection
 
 from governance.audit import checking, moves, permissions, sealing
 from governance.audit.models import AuditCheck
+from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid
 from governance.core.locking import unit_of_work
+from governance.core.stepup import Sensitive
 
 MONTHS_AHEAD = 2
 
 
 @unit_of_work()
 def redact(*, event_id: UUID, actor: Actor, reason: str, now: datetime) -> None:
-    """Remove what an event says, for good, and record that. Raises NotFound, Denied, Invalid, Conflict."""
+    """Remove what an event says, for good, and record that. Raises NotFound, Denied, StepUpRequired, Invalid.
+
+    Raises Conflict once it has been redacted.
+    """
     event = permissions.found(actor, "redact", event_id)
     if not reason.strip():
         raise Invalid({"reason": "Say why this event is redacted; the reason stays in the log."})
+    stepup.require(actor, Sensitive.REDACT_EVENT, now)
     moves.redact(event, actor=actor, why=reason.strip(), now=now)
 
 

@@ -12,6 +12,10 @@ class Risk(TextChoices):
     CRITICAL = "critical", "Critical"
 
 
+HIGH_RISKS = frozenset({Risk.HIGH, Risk.CRITICAL})
+"""What is approved one by one, with a reason and a fresh sign-in."""
+
+
 class CatalogState(TextChoices):
     """Nothing governed is deleted: it is retired (rule 18)."""
 

@@ -1,6 +1,7 @@
 """Who acts. An actor has no default anywhere: whoever forgets one does not type-check."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -27,7 +28,8 @@ class Actor:
 
     `identity_ids` are all identities of the same human, since they count as one wherever duties
     are separated (rule 2). `roles` are those held by a usable grant at the moment the actor was made.
-    `assurance` is the session's strength as an authenticator assurance level (NIST SP 800-63B), 0 when none.
+    `assurance` is the session's strength as an authenticator assurance level (NIST SP 800-63B), 0 when none, and
+    `proven_at` is when that level was last proven, None when nobody knows.
     """
 
     kind: ActorKind
@@ -38,6 +40,7 @@ class Actor:
     identity_ids: frozenset[UUID] = field(default_factory=frozenset)
     roles: frozenset[Role] = field(default_factory=frozenset)
     assurance: int = 0
+    proven_at: datetime | None = None
 
     @classmethod
     def system(cls, name: str) -> "Actor":

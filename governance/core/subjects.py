@@ -27,6 +27,9 @@ class Decidable(Protocol):
     def parties(self, subject_id: UUID, now: datetime) -> frozenset[UUID]:
         """Identities that must not decide: those of the requester, the beneficiary, and its owners (rule 2)."""
 
+    def is_sensitive(self, subject_id: UUID) -> bool:
+        """Whether a yes to it asks for a fresh sign-in with a second factor (`core.stepup`)."""
+
     def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
         """The route has ended as approved, rejected or expired; carry it out in this transaction."""
 

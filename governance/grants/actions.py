@@ -1,6 +1,6 @@
 """What people and workers ask of a lease. Each opens one transaction and takes its locks in the one order."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -9,9 +9,11 @@ from django.db.models import Q
 from governance.access.models import Account, Assignment
 from governance.access.moves import hold_assignment
 from governance.access.queries import account_in
+from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked_all, unit_of_work
+from governance.core.stepup import Sensitive
 from governance.grants import moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
 from governance.grants.states import UNPROVEN, WAITING
@@ -28,22 +30,32 @@ EXPIRY = Actor.system("expiry")
 @unit_of_work()
 def hand_back(*, grant_id: UUID, actor: Actor, reason: str, now: datetime) -> Grant:
     """End a grant early at its holder's wish, also one that has not begun. Raises NotFound, Denied."""
-    return _end_early("hand_back", grant_id, actor, reason or "Handed back", now)
+    grant, assignments = _hold("hand_back", grant_id, actor, now)
+    return _end_early(grant, assignments, actor, reason or "Handed back", now)
 
 
 @unit_of_work()
 def revoke(*, grant_id: UUID, actor: Actor, reason: str, now: datetime) -> Grant:
-    """End a grant early as an owner, the holder's manager or security. Raises Invalid, NotFound, Denied."""
+    """End a grant early as an owner, the holder's manager or security.
+
+    Raises Invalid, NotFound, Denied, StepUpRequired.
+    """
     if not reason.strip():
         raise Invalid({"reason": "Say why: the holder reads it."})
-    return _end_early("revoke", grant_id, actor, reason, now)
+    grant, assignments = _hold("revoke", grant_id, actor, now)
+    stepup.require(actor, Sensitive.REVOKE_GRANT, now)
+    return _end_early(grant, assignments, actor, reason, now)
 
 
-def _end_early(verb: str, grant_id: UUID, actor: Actor, reason: str, now: datetime) -> Grant:
+def _hold(verb: str, grant_id: UUID, actor: Actor, now: datetime) -> tuple[Grant, Sequence[Assignment]]:
+    """The grant that the actor may do this to, with its assignment, if it has one."""
     # Whoever activates a grant holds its identity: from here on it has an assignment, or will not get one meanwhile.
     locked_all(Identity.objects.filter(grants=grant_id))
     assignments = locked_all(Assignment.objects.with_names().filter(grants=grant_id))
-    grant = permissions.lock(actor, verb, grant_id, now)
+    return permissions.lock(actor, verb, grant_id, now), assignments
+
+
+def _end_early(grant: Grant, assignments: Sequence[Assignment], actor: Actor, reason: str, now: datetime) -> Grant:
     if grant.state in WAITING:
         return moves.cancel(grant, actor=actor, why=reason, now=now)
     moves.end([grant], assignments, actor=actor, why=reason, now=now)

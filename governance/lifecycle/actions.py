@@ -10,9 +10,11 @@ from governance.access.models import Assignment
 from governance.approvals import moves as approvals
 from governance.approvals.models import ApprovalRoute, ApprovalStep
 from governance.approvals.states import ENDED_STEPS, RouteState, StepState
+from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.locking import locked_all, unit_of_work
 from governance.core.moves import amend, move
+from governance.core.stepup import Sensitive
 from governance.grants import moves as grants
 from governance.grants.models import Grant
 from governance.grants.states import OVER, STANDING, WAITING
@@ -29,9 +31,11 @@ def end_identity(*, identity_id: UUID, actor: Actor, reason: str, now: datetime)
     """A leaver, or a machine identity retired: access ends, what they own passes on, open decisions move (rule 8).
 
     Locks in the one order: purposes, identities, ownerships, assignments, grants, requests, routes, steps. Where
-    nobody is left to take over, what the identity answered for ends with it. Raises NotFound, Denied, IllegalMove.
+    nobody is left to take over, what the identity answered for ends with it.
+    Raises NotFound, Denied, StepUpRequired, IllegalMove.
     """
     permissions.require(actor)
+    stepup.require(actor, Sensitive.END_IDENTITY, now)
     identity, heirs = succession.lock(identity_id, now)
     _end(identity, heirs, actor=actor, reason=reason, now=now)
     return identity

@@ -7,6 +7,7 @@ from uuid import UUID
 from governance.approvals import moves as approvals
 from governance.approvals.models import ApprovalRoute
 from governance.approvals.states import RouteState
+from governance.catalog.states import HIGH_RISKS
 from governance.core.actor import Actor
 from governance.core.errors import Conflict
 from governance.core.locking import locked_all
@@ -109,6 +110,10 @@ class ItemSubject:
         """Requester, beneficiary, and whoever owns the beneficiary: all identities of those humans (rule 2)."""
         request = AccessRequest.objects.get(items=subject_id)
         return parties(request.requester_id, request.beneficiary_id, now)
+
+    def is_sensitive(self, subject_id: UUID) -> bool:
+        """What is of high or critical risk as the catalog has it now."""
+        return RequestItem.objects.filter(pk=subject_id, entitlement__risk__in=HIGH_RISKS).exists()
 
     def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
         """Carry the route's outcome out on the item."""

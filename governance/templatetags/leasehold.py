@@ -1,7 +1,9 @@
 """Template tags of the portal: times, lease lines and marks. Pure: plain values in, no query, no clock."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django import template
 from django.utils.html import format_html, format_html_join
@@ -45,6 +47,12 @@ def duration(value: timedelta | float | None) -> str:
     if value is None:
         return ""
     return _words(value.total_seconds() if isinstance(value, timedelta) else value)
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """Plain values as JSON, to stand in an attribute that a script reads."""
+    return json.dumps(value)
 
 
 @register.filter

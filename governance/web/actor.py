@@ -1,27 +1,31 @@
 """Who asks, and when: settled once for each request, before any page looks at it."""
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
 from allauth.account.authentication import get_authentication_records
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
-from governance.core.actor import Actor, ActorKind
+from governance.core.actor import Actor, ActorKind, Role
 from governance.grants.queries import portal_roles
 from governance.identities.models import Identity
 from governance.identities.queries import same_human
-
-ASSURANCE = {"password": 1}
-"""The assurance level that each way of signing in gives; a way that is not listed gives none."""
+from governance.users.rules import ONE_FACTOR, TWO_FACTORS, Strength, strength, strongest
 
 PERSONA = "signed_in_as_persona"
-"""The session's mark of a demonstration's sign-in, which stands for one with a password."""
+"""The session's mark of a demonstration's sign-in. It stands for a fresh one with two factors, until the persona has a
+second factor of their own: from then on it stands for a password, and the factor is asked for like anybody's."""
+
+PROVIDER = "signed_in_at_provider"
+"""The session's key for what an OpenID provider has said: of whom, their level, since when, their roles."""
 
 OPEN_TO_ALL = frozenset({"account_logout", "health_live", "health_ready"})
 """What somebody who has signed in may still do without an active identity."""
@@ -34,8 +38,18 @@ class PortalRequest(HttpRequest):
     now: datetime
 
 
-def actor_of(user_id: UUID, assurance: int, now: datetime) -> Actor | None:
-    """The actor behind a sign-in account, with the roles held at this moment; None without an active identity."""
+def actor_of(
+    user_id: UUID,
+    assurance: int,
+    now: datetime,
+    *,
+    proven_at: datetime | None = None,
+    claimed: Collection[str] = (),
+) -> Actor | None:
+    """The actor behind a sign-in account, with the roles held at this moment; None without an active identity.
+
+    A role for which a claim is demanded counts only if it is among those `claimed`, and leased: never without a lease.
+    """
     identity = Identity.objects.active(now).filter(user=user_id).first()
     if identity is None:
         return None
@@ -47,17 +61,37 @@ def actor_of(user_id: UUID, assurance: int, now: datetime) -> Actor | None:
         identity_id=identity.pk,
         human_id=identity.human_id,
         identity_ids=own,
-        roles=portal_roles(own, user_id, now),
+        roles=portal_roles(own, user_id, now) - {Role(name) for name in settings.OIDC_ROLES.keys() - set(claimed)},
         assurance=assurance,
+        proven_at=proven_at,
     )
 
 
-def session_assurance(request: HttpRequest) -> int:
-    """The session's strength as an authenticator assurance level, by the strongest way it was signed in."""
-    if request.session.get(PERSONA):
-        return ASSURANCE["password"]
+def session_strength(request: HttpRequest) -> Strength:
+    """How strongly the session is signed in: by the strongest way, the latest of equals."""
     records = get_authentication_records(request, request.user)
-    return max((ASSURANCE.get(record["method"], 0) for record in records), default=0)
+    proven = [strength(records)]
+    if any(record.get("method") == "socialaccount" for record in records):
+        proven.append(_at_provider(request))
+    if request.session.get(PERSONA):
+        proven.append(_as_persona(request))
+    return strongest(proven)
+
+
+def _said_by_provider(request: HttpRequest) -> dict[str, Any]:
+    """What a provider has said of the user who has signed in, and of nobody else."""
+    said: dict[str, Any] = request.session.get(PROVIDER) or {}
+    return said if said.get("user") == str(request.user.pk) else {}
+
+
+def _at_provider(request: HttpRequest) -> Strength:
+    said = _said_by_provider(request)
+    at = said.get("at")
+    return Strength(said.get("level", ONE_FACTOR), datetime.fromtimestamp(at, UTC) if at is not None else None)
+
+
+def _as_persona(request: HttpRequest) -> Strength:
+    return Strength(ONE_FACTOR if is_mfa_enabled(request.user) else TWO_FACTORS, timezone.now())
 
 
 class ActorMiddleware:
@@ -71,7 +105,14 @@ class ActorMiddleware:
         request.now = timezone.now()
         request.actor = None
         if request.user.is_authenticated:
-            request.actor = actor_of(request.user.pk, session_assurance(request), request.now)
+            proven = session_strength(request)
+            request.actor = actor_of(
+                request.user.pk,
+                proven.level,
+                request.now,
+                proven_at=proven.at,
+                claimed=_said_by_provider(request).get("roles", ()),
+            )
         response = self.get_response(request)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             patch_cache_control(response, private=True, no_store=True)

@@ -22,6 +22,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from governance.core.actor import Actor
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
+from governance.core.stepup import StepUpRequired
+from governance.web import step_up
 from governance.web.actor import PortalRequest
 from governance.web.paging import Keyset
 
@@ -41,6 +43,8 @@ class Page(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer: 404 for what is not there or not theirs, 403 for what they may not do, 409 for what is over.
 
+        Who may do it after a stronger sign-in is sent there, and comes back to the form as it was.
+
         No cache keeps it: what one person may see is nobody else's to find.
         """
         response = _to_sign_in(request) if self.request.actor is None else self._answer(request, *args, **kwargs)
@@ -53,6 +57,8 @@ class Page(View):
             return super().dispatch(request, *args, **kwargs)
         except NotFound as refusal:
             raise Http404(refusal.message) from refusal
+        except StepUpRequired as refusal:
+            return step_up.ask(request, refusal, self.back())
         except Denied as refusal:
             raise PermissionDenied(refusal.message) from refusal
         except Conflict as refusal:
@@ -61,6 +67,10 @@ class Page(View):
     def conflict(self, refusal: Conflict) -> HttpResponse:
         """Say who or what came first."""
         return render(self.request, "409.html", {"reason": refusal.message}, status=409)
+
+    def back(self) -> str:
+        """The page of the form that was sent, for whoever has to confirm that it is them first."""
+        return self.request.path
 
     def draw(self, context: Mapping[str, Any], *, status: int = 200) -> HttpResponse:
         """The page's template with the moment of the request."""
@@ -139,8 +149,10 @@ class FormPage(Page, ABC):
         return self.form_class(data)
 
     def get(self, request: HttpRequest, **_where: Any) -> HttpResponse:
-        """The empty form."""
-        return self.show(self.form())
+        """The empty form, or what had been typed before one was asked to confirm that it is oneself."""
+        form = self.form()
+        form.initial = {**form.initial, **step_up.typed(self.request)}
+        return self.show(form)
 
     def post(self, request: HttpRequest, **_where: Any) -> HttpResponse:
         """Act, or show what is wrong beside each field."""

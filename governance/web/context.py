@@ -18,6 +18,7 @@ from governance.identities.states import Kind
 from governance.notifications.permissions import unread
 from governance.provisioning import permissions as manual
 from governance.web.accounts.personas import Persona, personas
+from governance.web.accounts.providers import provider_name
 from governance.web.shapes import Who
 
 CHECK_FRESH = timedelta(minutes=15)
@@ -61,6 +62,11 @@ class Portal:
         self._now = getattr(request, "now", None) or timezone.now()
 
     organisation = settings.ORGANISATION_NAME
+
+    @property
+    def provider(self) -> str:
+        """What the OpenID provider is called; empty where there is none."""
+        return provider_name()
 
     @property
     def demo_mode(self) -> bool:

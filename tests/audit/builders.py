@@ -16,7 +16,9 @@ SUBJECT = UUID(int=7)
 
 
 def an_actor(*roles: Role, label: str = "Grace Hopper") -> Actor:
-    return Actor(kind=ActorKind.HUMAN, label=label, identity_id=UUID(int=5), roles=frozenset(roles), assurance=2)
+    return Actor(
+        kind=ActorKind.HUMAN, label=label, identity_id=UUID(int=5), roles=frozenset(roles), assurance=2, proven_at=NOW
+    )
 
 
 def an_event(number: int = 1, **values: Any) -> Event:

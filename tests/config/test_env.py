@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from config import env, reference
+from config import addresses, env, reference
 from config.env import ConfigurationError, Environment, target_secret
 from config.safety import is_loopback, require_safe
 
@@ -121,3 +121,32 @@ class TestReference:
         assert not [
             v.name for v in (env.SECRET_KEY, env.AUDIT_SIGNING_KEY) if str(v.development) in reference.example()
         ]
+
+
+class TestSingleSignOn:
+    PROVIDER = PRODUCTION | {"OIDC_SERVER_URL": "https://id.example", "OIDC_CLIENT_ID": "portal"}
+
+    def test_is_off_by_default(self) -> None:
+        assert addresses.provider(Environment(PRODUCTION)) == []
+
+    def test_is_told_to_allauth_as_it_is_configured(self) -> None:
+        values = Environment(self.PROVIDER | {"OIDC_ROLES": "administrator = admins, auditor=audit"})
+        require_safe(values)
+        (app,) = addresses.provider(values)
+        assert (app["client_id"], app["settings"]["server_url"]) == ("portal", "https://id.example")
+        assert values[env.OIDC_ROLES] == {"administrator": "admins", "auditor": "audit"}
+
+    @pytest.mark.parametrize("roles", ["administrator", "administrator=", "=admins"])
+    def test_takes_only_whole_pairs_of_roles(self, roles: str) -> None:
+        with pytest.raises(ConfigurationError, match="OIDC_ROLES"):
+            Environment(self.PROVIDER | {"OIDC_ROLES": roles})
+
+    @pytest.mark.parametrize(
+        "wrong", [{"OIDC_SERVER_URL": "http://id.example"}, {"OIDC_CLIENT_ID": ""}], ids=["plain http", "no client"]
+    )
+    def test_does_not_start_where_it_is_not_safe(self, wrong: dict[str, str]) -> None:
+        with pytest.raises(ConfigurationError, match="OIDC_"):
+            require_safe(Environment(self.PROVIDER | wrong))
+
+    def test_may_do_without_encryption_on_this_machine(self) -> None:
+        require_safe(Environment(self.PROVIDER | {"OIDC_SERVER_URL": "http://localhost:8799"}))

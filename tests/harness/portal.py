@@ -10,7 +10,7 @@ from config import network, programs
 from config.embedded.children import Child, Program
 from config.embedded.scim import Scim
 from config.embedded.supervisor import Supervisor
-from config.env import Environment
+from config.env import PORT, Environment
 from config.paths import ROOT
 from tests.harness import servers
 
@@ -33,6 +33,15 @@ class Portal:
     def start_worker(self, **env: str) -> None:
         """Start a worker in the place of one that was killed, with more environment variables if given."""
         self.worker = self._start(programs.worker(self._values), **env)
+
+    def start_another_web(self, **env: str) -> str:
+        """Start one more web server on the same data, with more environment variables, PORT among them."""
+        values = Environment({**self.env, **env})
+        program = programs.web(values)._replace(name=f"web-{values[PORT]}")
+        child = self._start(program, **env)
+        url = f"http://localhost:{values[PORT]}"
+        child.wait_until(lambda: network.answers(f"{url}/health/live"), seconds=READY_SECONDS)
+        return url
 
     def kill_worker(self) -> None:
         """End the worker with SIGKILL, as a crash would."""

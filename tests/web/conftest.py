@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -10,6 +11,7 @@ from django.test import Client
 
 if TYPE_CHECKING:
     from governance.identities.models import Identity
+    from governance.users.models import User
     from tests.builders import Organisation
 
 Visit: TypeAlias = "Callable[[Identity], Client]"
@@ -32,7 +34,19 @@ def visit() -> Visit:
     def signed_in(identity: Identity) -> Client:
         client = Client()
         assert identity.user is not None
-        client.force_login(identity.user, backend=BACKEND)
+        enter(client, identity.user)
         return client
 
     return signed_in
+
+
+def enter(client: Client, user: User, *ways: tuple[str, str], ago: float = 0) -> None:
+    """Sign the user in, by a password and an authenticator app unless other ways are given, so many seconds ago."""
+    client.force_login(user, backend=BACKEND)
+    session = client.session
+    session["account_authentication_methods_user"] = str(user.pk)
+    session["account_authentication_methods"] = [
+        {"method": method, "type": kind, "at": time.time() - ago}
+        for method, kind in ways or (("password", ""), ("mfa", "totp"))
+    ]
+    session.save()

@@ -19,6 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from governance.core.actor import Role
 from tests import handwork
+from tests.web.conftest import enter
 from tests.web.scene import RELATIONS, Scene
 
 ROLES = (None, Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
@@ -68,7 +69,13 @@ def methods(route: URLPattern) -> set[str]:
     return {method.upper() for method in ("get", "post") if method in view.http_method_names and hasattr(view, method)}
 
 
-OF_FUNCTIONS = {"health_live": ["GET"], "health_ready": ["GET"], "persona-sign-in": ["POST"]}
+OF_FUNCTIONS = {
+    "health_live": ["GET"],
+    "health_ready": ["GET"],
+    "persona-sign-in": ["POST"],
+    "openid_connect_login": ["GET"],
+    "openid_connect_callback": ["GET"],
+}
 
 
 def where(scene: Scene) -> dict[str, list[Any]]:
@@ -87,6 +94,9 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "event-detail": [scene.event.pk],
         "event-proof": [scene.event.pk],
         "account_reset_password_from_key": ["1", "set-password"],
+        "mfa_remove_webauthn": [1],
+        "openid_connect_login": ["sso"],
+        "openid_connect_callback": ["sso"],
     }
 
 
@@ -148,7 +158,7 @@ class TestMatrix:
         person = scene.play(relation, role)
         client = Client()
         assert person.user is not None
-        client.force_login(person.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        enter(client, person.user)
         assert not surprises(scene, client, lambda row: row.expected[role, relation])
 
 
@@ -157,7 +167,7 @@ class TestMethods:
         client = Client()
         person = scene.people["unrelated"]
         assert person.user is not None
-        client.force_login(person.user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        enter(client, person.user)
         for route in routes():
             for method in {"GET", "POST"} - methods(route):
                 address = reverse(str(route.name), args=where(scene).get(str(route.name), []))

@@ -47,6 +47,7 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "task-list": (org.owner, reverse("task-list")),
         "task-detail": (org.owner, reverse("task-detail", args=[crowd.task.pk])),
         "notification-list": (org.manager, reverse("notification-list")),
+        "mfa_index": (org.manager, reverse("mfa_index")),
         "event-list": (auditor, reverse("event-list")),
         "event-detail": (auditor, reverse("event-detail", args=[event.pk])),
     }

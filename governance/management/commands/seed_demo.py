@@ -333,5 +333,6 @@ def _as(identity: Identity) -> Actor:
         identity_id=identity.pk,
         human_id=identity.human_id,
         identity_ids=frozenset({identity.pk}),
-        assurance=1,
+        assurance=2,
+        proven_at=timezone.now(),
     )

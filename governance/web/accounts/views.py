@@ -2,17 +2,19 @@
 
 from typing import Final
 
+from allauth.usersessions.models import UserSession
 from django import forms
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from governance.identities.models import Identity
+from governance.web.accounts import recording
 from governance.web.actor import PERSONA
+from governance.web.destinations import within
 
 BACKEND: Final = "allauth.account.auth_backends.AuthenticationBackend"
 
@@ -33,11 +35,6 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         raise Http404
     login(request, identity.user, backend=BACKEND)
     request.session[PERSONA] = True
-    return redirect(_destination(request))
-
-
-def _destination(request: HttpRequest) -> str:
-    """Where the visitor was going, if that is within the portal."""
-    wanted = request.POST.get("next", "")
-    inside = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure())
-    return wanted if inside else settings.LOGIN_REDIRECT_URL
+    UserSession.objects.create_from_request(request)
+    recording.signed_in(request, identity.user, way="persona")
+    return redirect(within(request, request.POST.get("next"), settings.LOGIN_REDIRECT_URL))

@@ -11,8 +11,9 @@ from django.urls import reverse
 from governance.approvals import permissions
 from governance.approvals.models import ApprovalStep, Question
 from governance.approvals.states import StepState
-from governance.catalog.states import Risk
+from governance.catalog.states import HIGH_RISKS
 from governance.core.actor import Actor
+from governance.core.stepup import stands
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED
@@ -21,7 +22,6 @@ from governance.web import present
 from governance.web.requests.present import asked_term
 from governance.web.shapes import Exchange, Named, Point, Policy, Step, Talk, Who
 
-HIGH = frozenset({Risk.HIGH, Risk.CRITICAL})
 MOST_HELD = 50
 
 Items = Mapping[UUID, RequestItem]
@@ -178,7 +178,7 @@ class Detail:
 
 def is_high(step: ApprovalStep, items: Items) -> bool:
     """Whether an approval needs a reason and a tick."""
-    return items[step.route.subject_id].entitlement.risk in HIGH
+    return items[step.route.subject_id].entitlement.risk in HIGH_RISKS
 
 
 def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Detail:
@@ -219,8 +219,13 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         closed="" if decidable else _closed(step, actor),
         high_risk=high,
         reason_hint=REASON_HINT.format("at high risk" if high else "to reject or ask"),
-        signed_in=f"Signed in at assurance level {actor.assurance}",
+        signed_in=_signed_in(actor, now, confirms=high),
     )
+
+
+def _signed_in(actor: Actor, now: datetime, *, confirms: bool) -> str:
+    words = f"Signed in at assurance level {actor.assurance}"
+    return words if not confirms or stands(actor, now) else f"{words}. Approving asks for your second factor"
 
 
 def _due_tone(due_at: datetime | None, now: datetime) -> str:

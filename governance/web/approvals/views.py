@@ -17,7 +17,7 @@ from governance.approvals.states import Verdict
 from governance.core.errors import Conflict
 from governance.requests.filters import matching_items
 from governance.requests.models import AccessRequest, RequestItem
-from governance.web import bases
+from governance.web import bases, step_up
 from governance.web.approvals import forms, present
 from governance.web.paging import Keyset
 from governance.web.present import counted, number
@@ -64,7 +64,9 @@ class _Inbox(bases.Page):
     def opened(self, step: ApprovalStep, form: forms.DecisionForm | None) -> dict[str, Any]:
         """One step in full, with the form to decide it."""
         items = present.items_of([step])
-        form = form or forms.DecisionForm(high_risk=present.is_high(step, items))
+        if form is None:
+            form = forms.DecisionForm(high_risk=present.is_high(step, items))
+            form.initial = step_up.typed(self.request)
         return {"detail": present.detail(step, items, self.actor, self.now), "form": form, "opened": True}
 
     def step(self, pk: UUID) -> ApprovalStep:
@@ -132,6 +134,10 @@ class _Decide(_Inbox, bases.ActionPage):
     def show(self, form: forms.DecisionForm, *, status: int = 200) -> HttpResponse:
         """The request again, with what is wrong beside the fields."""
         return self.draw(self.panes(self.step(self.kwargs["pk"]), form), status=status)
+
+    def back(self) -> str:
+        """The request, where the form stands."""
+        return reverse("approval-detail", args=[self.kwargs["pk"]])
 
     def conflict(self, _refusal: Conflict) -> HttpResponse:
         """The request as it stands now: who decided it, and when."""

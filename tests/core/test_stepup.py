@@ -1,0 +1,170 @@
+"""Each sensitive act, asked for by sessions that are too weak, too old, and strong enough."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from governance.approvals.actions import decide
+from governance.approvals.models import Decision
+from governance.approvals.states import Verdict
+from governance.audit.actions import redact
+from governance.audit.models import AuditEvent
+from governance.catalog.states import Risk
+from governance.core.actor import Actor, ActorKind, Role
+from governance.core.stepup import FRESH, Sensitive, StepUpRequired, stands
+from governance.grants.actions import hand_back, revoke
+from governance.identities.models import Identity
+from governance.lifecycle.actions import end_identity
+from governance.policy import actions as policy
+from governance.policy.models import PolicyRuleVersion
+from governance.policy.moves import Wording
+from tests.builders import Organisation, actor, entitlement, live_grant, person, purpose, step_ids
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.now()
+LATELY = NOW - FRESH
+TOO_WEAK = {"assurance": 1, "proven_at": NOW}
+TOO_OLD = {"assurance": 2, "proven_at": LATELY - timedelta(seconds=1)}
+NOBODY_KNOWS_WHEN = {"assurance": 2, "proven_at": None}
+SESSIONS = {"one factor": TOO_WEAK, "an old one": TOO_OLD, "one of no time": NOBODY_KNOWS_WHEN}
+
+Act = Callable[..., Any]
+
+
+@pytest.fixture
+def org() -> Organisation:
+    return Organisation()
+
+
+def high_risk_step(org: Organisation) -> Any:
+    high = entitlement(org.system, org.owner, risk=Risk.CRITICAL)
+    why = purpose(org.owner, high)
+    return step_ids(org.submit(entitlement_ids=(high.pk,), purpose_id=why.pk))[0]
+
+
+def approving(org: Organisation, verdict: Verdict = Verdict.APPROVE) -> Act:
+    step = high_risk_step(org)
+    return lambda session: decide(
+        step_id=step, verdict=verdict, reason="Fits.", actor=actor(org.manager, **session), now=timezone.now()
+    )
+
+
+def revoking(org: Organisation) -> Act:
+    grant = live_grant(org.submit())
+    return lambda session: revoke(grant_id=grant.pk, reason="Over", actor=actor(org.owner, **session), now=NOW)
+
+
+def publishing(org: Organisation) -> Act:
+    admin = person("Ada")
+    wording = Wording("true", {"steps": [{"kind": "manager"}]}, "Always.")
+    version = policy.create_rule(
+        key="POL-77", title="A rule", owner_id=org.owner.pk, wording=wording,
+        actor=actor(admin, Role.ADMINISTRATOR), why="New", now=timezone.now(),
+    )  # fmt: skip
+    start = timezone.now() + timedelta(hours=1)
+    return lambda session: policy.publish(
+        version_id=version.pk, effective_from=start, why="New",
+        actor=actor(admin, Role.ADMINISTRATOR, **session), now=timezone.now(),
+    )  # fmt: skip
+
+
+def retiring(org: Organisation) -> Act:
+    version = PolicyRuleVersion.objects.get(rule=org.rule)
+    admin = person("Ada")
+    return lambda session: policy.retire(
+        version_id=version.pk, actor=actor(admin, Role.ADMINISTRATOR, **session), why="Old", now=timezone.now()
+    )
+
+
+def redacting(org: Organisation) -> Act:
+    event = AuditEvent.objects.earliest("sequence")
+    watch = person("Watch")
+    return lambda session: redact(
+        event_id=event.id, actor=actor(watch, Role.SECURITY, **session), reason="A name", now=timezone.now()
+    )
+
+
+def ending(org: Organisation) -> Act:
+    watch = person("Watch")
+    return lambda session: end_identity(
+        identity_id=org.requester.pk, actor=actor(watch, Role.SECURITY, **session), reason="Left", now=timezone.now()
+    )
+
+
+ACTS: Mapping[Sensitive, Callable[[Organisation], Act]] = {
+    Sensitive.APPROVE_HIGH_RISK: approving,
+    Sensitive.REVOKE_GRANT: revoking,
+    Sensitive.PUBLISH_RULE: publishing,
+    Sensitive.RETIRE_RULE: retiring,
+    Sensitive.REDACT_EVENT: redacting,
+    Sensitive.END_IDENTITY: ending,
+}
+
+
+class TestSensitive:
+    def test_acts_are_all_tried_here(self) -> None:
+        assert ACTS.keys() == set(Sensitive)
+
+    @pytest.mark.parametrize("session", SESSIONS.values(), ids=SESSIONS.keys())
+    @pytest.mark.parametrize("act", Sensitive)
+    def test_acts_ask_a_weak_or_old_session_for_more(
+        self, org: Organisation, act: Sensitive, session: dict[str, Any]
+    ) -> None:
+        do = ACTS[act](org)
+        before = AuditEvent.objects.count()
+        with pytest.raises(StepUpRequired) as refused:
+            do(session)
+        assert (refused.value.code, refused.value.act) == ("step_up_required", act)
+        assert AuditEvent.objects.count() == before
+
+    @pytest.mark.parametrize("act", Sensitive)
+    def test_acts_are_done_by_a_strong_and_fresh_session(self, org: Organisation, act: Sensitive) -> None:
+        do = ACTS[act](org)
+        before = AuditEvent.objects.count()
+        do({"assurance": 2, "proven_at": timezone.now()})
+        assert AuditEvent.objects.count() > before
+
+    def test_approval_is_on_record_with_its_level(self, org: Organisation) -> None:
+        approving(org)({"assurance": 2, "proven_at": timezone.now()})
+        assert Decision.objects.get().assurance == 2
+
+
+class TestEverythingElse:
+    def test_a_no_is_never_asked_for_more(self, org: Organisation) -> None:
+        for verdict in (Verdict.RETURN, Verdict.REJECT):
+            approving(org, verdict)(TOO_WEAK)
+
+    def test_a_yes_to_a_moderate_risk_is_not(self, org: Organisation) -> None:
+        step = step_ids(org.submit())[0]
+        weak = actor(org.manager, assurance=1, proven_at=NOW)
+        decision = decide(step_id=step, verdict=Verdict.APPROVE, reason="", actor=weak, now=timezone.now())
+        assert decision.assurance == 1
+
+    def test_handing_back_is_not(self, org: Organisation) -> None:
+        grant = live_grant(org.submit())
+        hand_back(grant_id=grant.pk, actor=actor(grant.identity, assurance=0), reason="", now=timezone.now())
+
+
+class TestStands:
+    def test_counts_the_last_second_of_five_minutes(self) -> None:
+        at_the_end = Actor(ActorKind.HUMAN, "Ada", assurance=2, proven_at=LATELY)
+        assert stands(at_the_end, NOW)
+        assert not stands(at_the_end, NOW + timedelta(seconds=1))
+
+    def test_never_holds_of_a_machine_and_always_of_the_portal_itself(self) -> None:
+        assert not stands(Actor(ActorKind.MACHINE, "svc-sync"), NOW)
+        assert stands(Actor.system("expiry"), NOW)
+
+
+class TestTheStranger:
+    def test_learns_nothing_from_being_asked_for_more(self, org: Organisation) -> None:
+        """Who may not do it is told so, whatever their session."""
+        step = high_risk_step(org)
+        stranger: Identity = org.stranger
+        weak = actor(stranger, assurance=1, proven_at=NOW)
+        with pytest.raises(Exception, match="There is no such record"):
+            decide(step_id=step, verdict=Verdict.APPROVE, reason="Fits.", actor=weak, now=NOW)

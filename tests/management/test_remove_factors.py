@@ -1,0 +1,27 @@
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.management import CommandError, call_command
+
+from governance.audit.models import AuditEvent
+from tests.builders import person
+
+pytestmark = pytest.mark.django_db
+
+
+class TestRemoveFactors:
+    def test_takes_them_all_and_keeps_the_reason(self) -> None:
+        user = person("Ada").user
+        assert user is not None
+        for kind in (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES):
+            Authenticator.objects.create(user=user, type=kind, data={})
+        call_command("remove_factors", username=user.username, reason="Lost her phone; seen in person.")
+        assert not Authenticator.objects.exists()
+        event = AuditEvent.objects.get(action="user.factors_removed")
+        assert event.content is not None
+        assert event.content["reason"] == "Lost her phone; seen in person."
+        assert event.content["facts"] == {"factors": ["recovery_codes", "totp"]}
+
+    @pytest.mark.parametrize(("username", "reason"), [("nobody", "Lost"), ("nobody", " ")])
+    def test_says_what_is_wrong(self, username: str, reason: str) -> None:
+        with pytest.raises(CommandError):
+            call_command("remove_factors", username=username, reason=reason)

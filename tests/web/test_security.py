@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+
+from governance.audit.models import AuditEvent
+from governance.users.models import User
+from tests import authenticator
+from tests.builders import Organisation
+from tests.web.conftest import Visit, enter
+
+PHRASE = "a long enough phrase"
+ADD_APP = "/accounts/security/app/add/"
+CODE = "/accounts/confirm/code/"
+SECOND = "/accounts/login/second-factor/"
+
+
+@pytest.fixture(autouse=True)
+def no_limits_yet() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def user(org: Organisation) -> User:
+    found = org.requester.user
+    assert found is not None
+    found.set_password(PHRASE)
+    found.save()
+    return found
+
+
+@pytest.fixture
+def client(user: User) -> Client:
+    """Signed in with a password."""
+    client = Client()
+    sign_in(client, user)
+    return client
+
+
+@pytest.fixture
+def key(client: Client) -> str:
+    """The key of an app that is set up."""
+    confirm(client)
+    found: str = client.get(ADD_APP).context["form"].secret
+    assert client.post(ADD_APP, {"code": authenticator.code(found)}).status_code == 302
+    return found
+
+
+def sign_in(client: Client, user: User, phrase: str = PHRASE) -> Any:
+    return client.post("/accounts/login/", {"login": user.username, "password": phrase})
+
+
+def confirm(client: Client) -> None:
+    client.post("/accounts/confirm/password/", {"password": PHRASE})
+
+
+def assurance(client: Client) -> int:
+    request: Any = client.get("/").wsgi_request
+    return int(request.actor.assurance) if request.actor else -1
+
+
+def events(user: User) -> list[str]:
+    return list(AuditEvent.objects.filter(subject_id=user.pk).order_by("sequence").values_list("action", flat=True))
+
+
+class TestAuthenticatorApp:
+    def test_is_set_up_only_by_who_has_just_confirmed_that_it_is_them(self, client: Client) -> None:
+        response = client.get(ADD_APP)
+        assert response["Location"] == f"/accounts/confirm/password/?next={ADD_APP.replace('/', '%2F')}"
+        confirm(client)
+        assert client.get(ADD_APP).status_code == 200
+
+    def test_is_kept_encrypted_and_on_record(self, user: User, key: str) -> None:
+        row = Authenticator.objects.get(user=user, type="totp")
+        assert key not in row.data["secret"]
+        assert events(user) == ["user.signed_in", "user.factor_added"]
+
+    def test_is_not_set_up_by_a_wrong_code(self, client: Client, user: User) -> None:
+        confirm(client)
+        found = client.get(ADD_APP).context["form"].secret
+        assert client.post(ADD_APP, {"code": authenticator.wrong_code(found)}).status_code == 200
+        assert not Authenticator.objects.filter(user=user).exists()
+
+    def test_is_asked_for_at_the_next_sign_in_which_is_then_of_level_two(self, user: User, key: str) -> None:
+        visitor = Client()
+        assert sign_in(visitor, user)["Location"].startswith(SECOND)
+        assert assurance(visitor) == -1
+        visitor.post(SECOND, {"code": authenticator.code(key)})
+        assert assurance(visitor) == 2
+
+    def test_shows_a_code_that_works_once(self, user: User, key: str) -> None:
+        first, second = Client(), Client()
+        for visitor in (first, second):
+            sign_in(visitor, user)
+            visitor.post(SECOND, {"code": authenticator.code(key)})
+        assert (assurance(first), assurance(second)) == (2, -1)
+
+    def test_is_removed_by_a_code_and_not_by_the_password(self, client: Client, user: User, key: str) -> None:
+        session = client.session
+        session["account_authentication_methods"] = []
+        session.save()
+        assert client.get("/accounts/security/app/remove/")["Location"].startswith(CODE)
+        assert client.post("/accounts/confirm/password/", {"password": PHRASE})["Location"].startswith(CODE)
+        client.post(CODE, {"code": authenticator.code(key)})
+        client.post("/accounts/security/app/remove/")
+        assert not Authenticator.objects.filter(user=user).exists()
+        assert events(user)[-1] == "user.factor_removed"
+
+    def test_is_refused_after_five_wrong_codes_even_with_the_right_one(self, user: User, key: str) -> None:
+        visitor = Client()
+        sign_in(visitor, user)
+        for _ in range(5):
+            visitor.post(SECOND, {"code": authenticator.wrong_code(key)})
+        answer = visitor.post(SECOND, {"code": authenticator.code(key)})
+        assert "Too many failed" in answer.content.decode()
+        assert assurance(visitor) == -1
+        assert events(user).count("user.refused") == 5
+
+    def test_can_be_read_no_more_with_another_secret_key(self, user: User, key: str, settings: Any) -> None:
+        settings.SECRET_KEY = "another key, which is as long as it has to be"
+        visitor = Client()
+        sign_in(visitor, user)
+        assert visitor.post(SECOND, {"code": authenticator.code(key)}).status_code == 403
+
+
+class TestRecoveryCodes:
+    def test_are_shown_once(self, client: Client, key: str) -> None:
+        page = "/accounts/security/recovery-codes/"
+        codes = client.get(page).context["unused_codes"]
+        assert len(set(codes)) == 10
+        assert codes[0] not in client.get(page).content.decode()
+
+    def test_let_one_in_once_and_prove_no_second_factor(self, client: Client, user: User, key: str) -> None:
+        code = client.get("/accounts/security/recovery-codes/").context["unused_codes"][0]
+        first, second = Client(), Client()
+        for visitor in (first, second):
+            sign_in(visitor, user)
+            visitor.post(SECOND, {"code": code})
+        assert (assurance(first), assurance(second)) == (1, -1)
+        assert events(user).count("user.recovery_code_used") == 1
+
+
+class TestPassword:
+    def test_ends_the_other_sessions_when_it_changes(self, client: Client, user: User) -> None:
+        other = Client()
+        sign_in(other, user)
+        new = {"oldpassword": PHRASE, "password1": "another long phrase", "password2": "another long phrase"}
+        client.post("/accounts/password/change/", new)
+        assert (assurance(client), assurance(other)) == (1, -1)
+        assert events(user)[-1] == "user.password_changed"
+
+    def test_ends_every_session_when_it_is_reset(self, client: Client, user: User, mailoutbox: Any) -> None:
+        visitor = Client()
+        visitor.post("/accounts/password/reset/", {"email": user.email})
+        link = next(word for word in mailoutbox[0].body.split() if "/reset/key/" in word)
+        page = visitor.get(link, follow=True).redirect_chain[-1][0]
+        visitor.post(page, {"password1": "another long phrase", "password2": "another long phrase"})
+        assert (assurance(client), assurance(visitor)) == (-1, -1)
+        assert events(user)[-1] == "user.password_reset"
+
+    def test_is_refused_after_five_wrong_ones_even_when_right(self, user: User) -> None:
+        visitor = Client()
+        for _ in range(5):
+            sign_in(visitor, user, "a wrong phrase")
+        assert "Too many failed" in sign_in(visitor, user).content.decode()
+        assert assurance(visitor) == -1
+        assert events(user) == ["user.refused"] * 5
+
+    def test_is_limited_for_an_address_whatever_the_names(self, user: User) -> None:
+        visitor = Client()
+        for number in range(10):
+            visitor.post("/accounts/login/", {"login": f"nobody-{number}", "password": "a wrong phrase"})
+        assert "Too many failed" in sign_in(visitor, user).content.decode()
+
+    def test_of_nobody_is_on_record_without_the_name(self, org: Organisation) -> None:
+        for _ in range(2):
+            Client().post("/accounts/login/", {"login": "my-secret-typed-here", "password": "a wrong phrase"})
+        found = AuditEvent.objects.filter(action="sign_in.refused").select_related("body")
+        assert len({event.subject_id for event in found}) == 1
+        assert [event for event in found if "my-secret" in event.body.line] == []
+
+
+class TestSessions:
+    def test_are_listed_and_end_everywhere_else(self, client: Client, user: User) -> None:
+        other = Client(HTTP_USER_AGENT="The other browser")
+        sign_in(other, user)
+        assert "The other browser" in client.get("/accounts/security/").content.decode()
+        client.post("/accounts/security/sessions/end/")
+        assert (assurance(client), assurance(other)) == (1, -1)
+        assert events(user)[-1] == "user.sessions_ended"
+
+
+class TestPersona:
+    @pytest.fixture
+    def persona(self, org: Organisation, settings: Any) -> Client:
+        settings.DEMO_MODE = True
+        assert org.requester.user is not None
+        client = Client()
+        client.post("/accounts/persona/", {"persona": org.requester.user.username})
+        return client
+
+    def test_stands_for_two_factors(self, persona: Client) -> None:
+        assert assurance(persona) == 2
+
+    def test_stands_for_one_once_there_is_a_second_factor(self, persona: Client) -> None:
+        found = persona.get(ADD_APP).context["form"].secret
+        persona.post(ADD_APP, {"code": authenticator.code(found)})
+        assert assurance(persona) == 1
+        persona.post(CODE, {"code": authenticator.code(found)})
+        assert assurance(persona) == 2
+
+
+class TestConfirmation:
+    def test_is_not_to_be_had_without_any_way_to_confirm(self, org: Organisation, visit: Visit) -> None:
+        assert visit(org.requester).get(ADD_APP).status_code == 403
+
+    def test_is_old_after_five_minutes(self, client: Client, user: User) -> None:
+        enter(client, user, ("password", ""), ago=301)
+        session = client.session
+        session["account_authentication_methods"][0]["reauthenticated"] = True
+        session.save()
+        assert client.get(ADD_APP).status_code == 302
+
+
+class TestPages:
+    def test_of_security_says_what_there_is(self, client: Client, key: str) -> None:
+        text = client.get("/accounts/security/").content.decode()
+        for words in ("Authenticator app", "No passkey is registered.", "10 of your codes are left", "this session"):
+            assert words in text
+
+    def test_of_somebody_else_has_nothing_of_mine(self, user: User, key: str, org: Organisation, visit: Visit) -> None:
+        text = visit(org.manager).get(reverse("mfa_index")).content.decode()
+        assert "No app is set up." in text
+
+
+class TestStepUpPage:
+    def test_leads_nowhere_outside_the_portal(self, client: Client, key: str) -> None:
+        response = client.get("/accounts/confirm/?next=https://elsewhere.example/")
+        assert "elsewhere" not in response["Location"]
+
+    def test_tells_who_has_no_second_factor_to_set_one_up(self, client: Client) -> None:
+        text = client.get("/accounts/confirm/?next=/grants/").content.decode()
+        assert "A second factor is needed" in text
+        assert ADD_APP in text
