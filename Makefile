@@ -12,7 +12,7 @@ STAND_INS := DEBUG=true DATABASE_URL=postgresql:///leasehold
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset test long shots check lint format types contracts templates lock docs
+.PHONY: help run reset test long shots bench check lint format types contracts templates lock docs
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ long: $(VENV)/.installed-dev ## The tests that take minutes
 
 shots: $(VENV)/.installed-dev ## Make the pictures in docs/ anew, from a running portal in Chromium
 	$(PYTEST) -m shots
+
+bench: $(VENV)/.installed-dev ## Measure against named limits: NAMES="expiry-sweep pages" SIZE=S|M|L JSON=file
+	@$(BIN)/python -m bench $(NAMES) --size $(or $(SIZE),S) $(if $(JSON),--json $(JSON))
 
 # --- Check ------------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from governance.catalog.models import Entitlement, System
 from governance.connectors.models import ConnectorConfiguration
 from governance.grants.models import Grant
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
+from governance.lifecycle.models import FeedFile, FeedRun, Source
 from governance.notifications.models import Mail, MailPreference, Notification
 from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
 from governance.provisioning.models import ManualEvidence, ManualTask, ProvisioningTask, TaskAttempt
@@ -29,6 +30,8 @@ __all__ = [
     "Decision",
     "Dedication",
     "Entitlement",
+    "FeedFile",
+    "FeedRun",
     "Grant",
     "Human",
     "Identity",
@@ -47,6 +50,7 @@ __all__ = [
     "Purpose",
     "Question",
     "RequestItem",
+    "Source",
     "StepApprover",
     "System",
     "TaskAttempt",

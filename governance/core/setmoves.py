@@ -1,4 +1,4 @@
-"""The widest of the three doors: one statement that moves a set of rows, with its history and its events.
+"""The widest of the three doors: one statement that moves, amends or creates a set of rows, with history and events.
 
 `UPDATE … RETURNING` feeds the INSERTs, so that a sweep over thousands of rows costs about twice the bare UPDATE and
 not twenty times. The statement is generated from the model's fields and its table of moves; what it leaves must be
@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 import rfc8785
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models import F
 from django.db.models.expressions import BaseExpression, Combinable
@@ -49,19 +50,82 @@ def move_set(  # noqa: PLR0913 - what every move is told, and what a set has to 
     held from then on. Raises IllegalMove when the table has no such move, LockError outside a unit of work,
     UnsayableLabel when the model declares no LABEL, or the move would change it.
     """
+    old_states = _checked(rows.model, {olds} if isinstance(olds, str) else olds, to)
+    plan = _Plan(rows.model, to, {"state": to, **changes}, dict(facts or {}))
+    return _changed(plan, rows.filter(state__in=old_states), limit, returning, (actor, why, now))
+
+
+def amend_set(
+    rows: "models.QuerySet[Any]",
+    verb: str,
+    *,
+    actor: Actor,
+    why: str,
+    now: datetime,
+    limit: int = BATCH,
+    returning: Sequence[str] = (),
+    **changes: Any,
+) -> list[tuple[Any, ...]]:
+    """Change up to `limit` of the rows within their states, each recorded as the event `<noun>.<verb>`.
+
+    Everything else is as with `move_set`: what remains is what `moves.amend()` would leave for every row in turn.
+    """
+    plan = _Plan(rows.model, verb, changes, {})
+    return _changed(plan, rows, limit, returning, (actor, why, now))
+
+
+def _changed(
+    plan: "_Plan",
+    rows: "models.QuerySet[Any]",
+    limit: int,
+    returning: Sequence[str],
+    by: tuple[Actor, str, datetime],
+) -> list[tuple[Any, ...]]:
     require_unit_of_work()
     model = rows.model
-    old_states = _checked(model, {olds} if isinstance(olds, str) else olds, to)
-    if renamed := labels.named(model) & changes.keys():
+    if renamed := labels.named(model) & plan.changes.keys():
         msg = f"{model.__name__}: {', '.join(renamed)} is part of the label, which an event states as it becomes"
         raise labels.UnsayableLabel(msg)
-    plan = _Plan(model, {"state": to, **changes}, dict(facts or {}))
-    statement = plan.statement(rows.filter(state__in=old_states), limit, returning, (actor, why, now))
+    try:
+        statement = plan.statement(rows, limit, returning, by)
+    except EmptyResultSet:  # nothing can match, such as one of no ids
+        return []
     with connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.params)
         moved: list[tuple[Any, ...]] = cursor.fetchall()
     claim_moved(model, [row[0] for row in moved])
     return moved
+
+
+def create_set(
+    model: type[Recorded],
+    rows: "models.QuerySet[Any]",
+    *,
+    label: Combinable,
+    facts: Mapping[str, Any],
+    actor: Actor,
+    why: str,
+    now: datetime,
+    **values: Any,
+) -> int:
+    """Insert a row of `model` for each of `rows`, which the caller holds. Answers how many.
+
+    `values`, `label` and `facts` are plain values, or expressions over the rows; a field that is not named takes its
+    default. What remains is what `moves.create()` would leave in turn, if `facts` are what the model's `facts()` say.
+    Raises LockError outside a unit of work, TypeError for a model that keeps its history.
+    """
+    require_unit_of_work()
+    if history_model(model):
+        msg = f"{model.__name__} keeps its history: its rows are created by moves.create_many()"
+        raise TypeError(msg)
+    try:
+        statement = _Creation(model, values, label, dict(facts)).statement(rows, (actor, why, now))
+    except EmptyResultSet:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(statement.sql, statement.params)
+        created: int = cursor.fetchone()[0]
+    return created
 
 
 def _checked(model: type[Recorded], olds: Collection[str], to: str) -> list[str]:
@@ -93,15 +157,17 @@ def _field(model: type[models.Model], name: str) -> Any:
 
 
 class _Plan:
-    """The statement of one move, put together from the model. Names beginning with `due_` are ours."""
+    """The statement of one move or amendment, put together from the model. Names beginning with `due_` are ours."""
 
-    def __init__(self, model: type[Recorded], changes: dict[str, Any], facts: dict[str, Any]) -> None:
+    def __init__(self, model: type[Recorded], verb: str, changes: dict[str, Any], facts: dict[str, Any]) -> None:
         self.model = model
+        self.verb = verb
         self.changes = changes
         self.facts = facts
         self.table = _quote(model._meta.db_table)
         self.columns = [_quote(field.column) for field in model._meta.concrete_fields]
-        self.computed: dict[str, Combinable] = {"due_label": labels.expression(model), "due_from": F("state")}
+        self.computed: dict[str, Combinable] = {"due_label": labels.expression(model)}
+        self.computed |= {"due_from": F("state")} if "state" in changes else {}
         self.computed |= {f"due_set_{name}": value for name, value in changes.items() if _is_sql(value)}
         self.computed |= {f"due_fact_{name}": value for name, value in facts.items() if _is_sql(value)}
 
@@ -162,7 +228,7 @@ class _Plan:
         ]
 
     def _lines(self, known: Mapping[str, Any], actor: Actor, why: str, now: datetime) -> _Sql:
-        action = f"{self.model.NOUN}.{self.changes['state']}"
+        action = f"{self.model.NOUN}.{self.verb}"
         return _join(
             "",
             [
@@ -176,13 +242,9 @@ class _Plan:
     def _facts(self, known: Mapping[str, Any]) -> _Sql:
         """The facts as one canonical JSON object: keys in the order of RFC 8785, values rendered here or there."""
         told = {name: self._told(name, value) for name, value in self.changes.items() if name != "state"}
-        told["from"] = _json("due_from", models.TextField())
+        told |= {"from": _json("due_from", models.TextField())} if "state" in self.changes else {}
         told |= {name: self._fact(name, value, known) for name, value in self.facts.items()}
-        pairs = [
-            _join(" || ", [_Sql("%s", (f"{_canonical(key)}:",)), told[key]])
-            for key in sorted(told, key=lambda key: key.encode("utf-16-be"))
-        ]
-        return _Sql(f"'{{' || {_join(''' || ',' || ''', pairs).sql} || '}}'", _join("", pairs).params)
+        return _object(told)
 
     def _told(self, name: str, value: Any) -> _Sql:
         field = _field(self.model, name)
@@ -191,6 +253,62 @@ class _Plan:
     def _fact(self, name: str, value: Any, known: Mapping[str, Any]) -> _Sql:
         column = f"due_fact_{name}"
         return _json(_quote(column), known[column].output_field) if _is_sql(value) else _constant(value)
+
+
+class _Creation:
+    """The statement that inserts a row for each of others: given → made, and given → lines → recorded."""
+
+    def __init__(self, model: type[Recorded], values: dict[str, Any], label: Combinable, facts: dict[str, Any]) -> None:
+        self.model = model
+        self.fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+        self.values = {field.name: values.get(field.name, field.get_default()) for field in self.fields}
+        self.facts = facts
+        self.computed: dict[str, Combinable] = {"due_label": label}
+        self.computed |= {f"due_set_{name}": value for name, value in self.values.items() if _is_sql(value)}
+        self.computed |= {f"due_fact_{name}": value for name, value in facts.items() if _is_sql(value)}
+
+    def statement(self, rows: "models.QuerySet[Any]", by: tuple[Actor, str, datetime]) -> _Sql:
+        chosen = rows.annotate(**self.computed).values_list(*self.computed)
+        sql, params = chosen.query.sql_with_params()
+        names = ", ".join(["id", *(_quote(name) for name in self.computed)])
+        inner = ", ".join(["uuid_v7()", *(f"source.{_quote(name)}" for name in self.computed)])
+        source = f"({sql}) AS source ({', '.join(_quote(name) for name in self.computed)})"
+        given = _Sql(f"given ({names}) AS MATERIALIZED (SELECT {inner} FROM {source})", params)
+        parts = [given, self._made(), self._lines(dict(chosen.query.annotations), *by), _RECORDED]
+        return _join(" ", [_Sql("WITH"), _join(", ", parts), _Sql("SELECT events FROM recorded")])
+
+    def _made(self) -> _Sql:
+        columns = ", ".join(["id", *(_quote(field.column) for field in self.fields)])
+        values = _join(", ", [_Sql("id"), *(self._value(field) for field in self.fields)])
+        into = _Sql(f"made AS (INSERT INTO {_quote(self.model._meta.db_table)} ({columns}) SELECT")
+        return _join(" ", [into, values, _Sql("FROM given)")])
+
+    def _value(self, field: Any) -> _Sql:
+        value = self.values[field.name]
+        if _is_sql(value):
+            return _Sql(_quote(f"due_set_{field.name}"))
+        raw = value.pk if isinstance(value, models.Model) else value
+        return _Sql(f"%s::{field.db_type(connection)}", (field.get_db_prep_save(raw, connection),))
+
+    def _lines(self, known: Mapping[str, Any], actor: Actor, why: str, now: datetime) -> _Sql:
+        action = f"{self.model.NOUN}.{self.values.get('state', 'created')}"
+        told = {name: self._fact(name, value, known) for name, value in self.facts.items()}
+        head = _Sql("lines AS (SELECT id, audit_line(%s, %s::uuid, %s, %s, %s, ", (action, *_by(actor)))
+        tail = _Sql(", %s, id, %s, due_label) AS line FROM given)", (why, self.model.NOUN))
+        return _join("", [head, _Sql("%s::timestamptz, ", (now,)), _object(told), tail])
+
+    def _fact(self, name: str, value: Any, known: Mapping[str, Any]) -> _Sql:
+        column = f"due_fact_{name}"
+        return _json(_quote(column), known[column].output_field) if _is_sql(value) else _constant(value)
+
+
+def _object(told: Mapping[str, _Sql]) -> _Sql:
+    """A JSON object of rendered values, its keys in the order of RFC 8785."""
+    pairs = [
+        _join(" || ", [_Sql("%s", (f"{_canonical(key)}:",)), told[key]])
+        for key in sorted(told, key=lambda key: key.encode("utf-16-be"))
+    ]
+    return _Sql(f"'{{' || {_join(''' || ',' || ''', pairs).sql} || '}}'", _join("", pairs).params)
 
 
 _RECORDED = _Sql(

@@ -2,7 +2,6 @@
 
 import time
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from celery import current_app
@@ -18,7 +17,11 @@ def after_commit(task: str, *args: Any, at: datetime | None = None) -> None:
 
     A broker that is down is only logged: sweeps do the same work later.
     """
-    transaction.on_commit(partial(_send, task, args, at), robust=True)
+
+    def send() -> None:  # Django's log of what failed asks for its name, which a partial has not
+        _send(task, args, at)
+
+    transaction.on_commit(send, robust=True)
 
 
 def at(moment: datetime, task: str, *args: Any) -> None:

@@ -12,7 +12,7 @@ from governance.access.queries import account_in
 from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
-from governance.core.locking import locked_all, unit_of_work
+from governance.core.locking import locked_all, locked_ids, unit_of_work
 from governance.core.stepup import Sensitive
 from governance.grants import moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
@@ -73,10 +73,8 @@ def expire_due(*, now: datetime, limit: int = 500, only: Collection[UUID] | None
     if only is not None:
         due = due.filter(assignment__in=only)
     ids = list(due.values_list("assignment", flat=True)[:limit])
-    assignments = locked_all(Assignment.objects.with_names().filter(pk__in=ids), skip_locked=True)
-    ended = locked_all(Grant.objects.ended_by(now).filter(assignment__in=[held.pk for held in assignments]))
-    moves.end(ended, assignments, actor=EXPIRY, why="The lease came to its end", now=now)
-    return len(ended)
+    held = locked_ids(Assignment.objects.filter(pk__in=ids))
+    return moves.end_due(held, actor=EXPIRY, why="The lease came to its end", now=now, limit=2 * limit)
 
 
 @unit_of_work()

@@ -24,6 +24,7 @@ class Grant(Governed):
     """
 
     NOUN = "grant"
+    LABEL = "G-{number}"
     MOVES = MOVES
 
     number = models.BigIntegerField(unique=True, db_default=NextNumber("grant"), editable=False)
@@ -78,9 +79,6 @@ class Grant(Governed):
                 violation_error_message="A grant for this purpose already covers that time.",
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"G-{self.number}"
 
     def facts(self) -> dict[str, Any]:
         """Everything the lease binds together."""

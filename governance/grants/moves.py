@@ -8,16 +8,20 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from governance.access.models import Assignment
+from django.db.models import F
+
+from governance.access.models import Assignment, Verification
 from governance.access.queries import last_seen
 from governance.access.states import Observation
 from governance.catalog.models import Entitlement
 from governance.core.actor import Actor
 from governance.core.errors import Conflict
 from governance.core.locking import locked_all
-from governance.core.moves import amend, create, move, move_many
+from governance.core.moves import amend, amend_many, create, move, move_many
+from governance.core.setmoves import move_set
 from governance.core.wake import after_commit
 from governance.grants import notices
 from governance.grants.models import Grant
@@ -183,6 +187,59 @@ def end(
     _rest_on_proof(grants, unwanted, actor=actor, why=why, now=now)
 
 
+def shorten(
+    grants: Sequence[Grant], until: Callable[[Grant], datetime], *, actor: Actor, why: str, now: datetime
+) -> None:
+    """Move the ends of grants that have not ended earlier, to what they rest on still allows (rule 1).
+
+    One that would not even begin by then never does.
+    """
+    lost = [grant for grant in grants if grant.starts_at >= until(grant)]
+    for grant in lost:
+        cancel(grant, actor=actor, why=why, now=now)
+    kept = [grant for grant in grants if grant not in lost]
+    amend_many(kept, "shortened", actor=actor, why=why, now=now, each=lambda grant: {"ends_at": until(grant)})
+
+
+def end_due(held: Collection[UUID], *, actor: Actor, why: str, now: datetime, limit: int) -> int:
+    """End what has come to its end on held assignments, by the thousand: a statement for each kind of row.
+
+    What remains is what `end` would leave. The rest, such as access that another lease supports, is seen to one by one:
+    it is rare. Answers how many ended.
+    """
+    due = Grant.objects.ended_by(now).filter(assignment__in=held).order_by("ends_at", "pk")
+    by: dict[str, Any] = {"actor": actor, "why": why, "now": now}
+    states, facts = STANDING, {"ends_at": F("ends_at")}
+    to = GrantState.REVOKING
+    ended = move_set(due, states, to, limit=limit, returning=["assignment"], facts=facts, state_reason=why, **by)
+    behind = {assignment_id for _, assignment_id in ended}
+    live = Grant.objects.supporting(now).filter(assignment__in=behind)
+    wanted = frozenset(live.values_list("assignment", flat=True))
+    unwanted = Assignment.objects.filter(pk__in=behind - wanted)
+    settled = frozenset(unwanted.filter(wanted=False).values_list("pk", flat=True))
+    provisioning.unwant_set(unwanted, actor=actor, why=why, now=now)
+    apart = [pk for pk, assignment_id in ended if assignment_id in wanted or assignment_id in settled]
+    if apart:
+        _see_to(apart, wanted, settled, actor=actor, why=why, now=now)
+    return len(ended)
+
+
+def _see_to(
+    grant_ids: Collection[UUID],
+    wanted: frozenset[UUID | None],
+    settled: frozenset[UUID],
+    *,
+    actor: Actor,
+    why: str,
+    now: datetime,
+) -> None:
+    """Ended grants whose access stands on others, or was removed before: the same as with one alone."""
+    grants = list(Grant.objects.with_names().filter(pk__in=grant_ids).order_by("pk"))
+    _rest_on_others([grant for grant in grants if grant.assignment_id in wanted], actor=actor, now=now)
+    assignments = list(Assignment.objects.with_names().filter(pk__in=settled).order_by("pk"))
+    _rest_on_proof(grants, assignments, actor=actor, why=why, now=now)
+
+
 def _unproven(assignment: Assignment) -> "GrantQuerySet[Grant]":
     return Grant.objects.unproven().filter(assignment=assignment)
 
@@ -210,14 +267,29 @@ def _rest_on_proof(
     The look that showed it absent, with nothing wanted since, proves these ends too. Without one it is looked again.
     """
     settled = _settled(unwanted)
-    looks = last_seen([assignment.pk for assignment in settled])
-    for assignment in settled:
-        look = looks.get(assignment.pk)
-        if look and look.observation == Observation.ABSENT and look.generation == assignment.generation:
-            proven = [grant for grant in grants if grant.assignment_id == assignment.pk]
-            move_many(proven, GrantState.REVOKED, actor=actor, why=f"Seen absent at {look.at:%H:%M:%S} UTC", now=now)
-        else:
-            provisioning.again(assignment, actor=actor, why=why, now=now)
+    seen: dict[UUID | None, Verification] = {
+        pk: look for pk, look in last_seen([one.pk for one in settled]).items() if _is_absent(look)
+    }
+    doubtful = [one for one in settled if one.pk not in seen or seen[one.pk].generation != one.generation]
+    sure = {one.pk for one in settled} - {one.pk for one in doubtful}
+    move_many(
+        [grant for grant in grants if grant.assignment_id in sure],
+        GrantState.REVOKED,
+        actor=actor,
+        why="Seen absent before the end was recorded",
+        now=now,
+        each=lambda grant: {"state_reason": _seen_at(seen[grant.assignment_id])},
+    )
+    for assignment in doubtful:
+        provisioning.again(assignment, actor=actor, why=why, now=now)
+
+
+def _is_absent(look: Verification) -> bool:
+    return look.observation == Observation.ABSENT
+
+
+def _seen_at(look: Verification) -> str:
+    return f"Seen absent at {look.at:%d %b %Y %H:%M:%S} UTC"
 
 
 def _settled(assignments: Sequence[Assignment]) -> list[Assignment]:

@@ -1,15 +1,18 @@
+from contextlib import suppress
 from uuid import UUID
 
 from celery import shared_task
 from django.utils import timezone
 
 from governance.core.actor import Actor
+from governance.core.errors import Conflict
 from governance.identities.models import Identity
 from governance.identities.states import Status
-from governance.lifecycle import actions
+from governance.lifecycle import actions, feeds, queries
 
 BATCH = 100
 LIFECYCLE = Actor.system("lifecycle")
+FEED = Actor.system("people feed")
 
 
 @shared_task(name="lifecycle.end")
@@ -24,3 +27,17 @@ def end_due() -> None:
     due = Identity.objects.filter(ends_at__lte=timezone.now()).exclude(state=Status.ENDED).order_by("ends_at")
     for pk in due.values_list("pk", flat=True)[:BATCH]:
         end.delay(str(pk))
+
+
+@shared_task(name=feeds.APPLY)
+def apply_run(run_id: str) -> None:
+    """Apply one accepted run of a feed. While another of its source is at it, it waits for the sweep."""
+    with suppress(Conflict):
+        feeds.apply(run_id=UUID(run_id), actor=FEED, now=timezone.now())
+
+
+@shared_task(name="lifecycle.apply_runs_due")
+def apply_runs_due() -> None:
+    """Wake a worker for each accepted run that none has finished: a message was lost, or a worker died at it."""
+    for pk in queries.accepted_ids():
+        apply_run.delay(str(pk))

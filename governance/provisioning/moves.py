@@ -7,17 +7,26 @@ until that worker's claim has run out, or until it has reported; a late report c
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.db.models import DateTimeField, F, Max, OuterRef, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Coalesce, Concat
+
 from governance.access.models import Assignment
+from governance.core import labels
 from governance.core.actor import Actor
 from governance.core.locking import locked_all
 from governance.core.moves import amend_many, create_many, move_many
+from governance.core.setmoves import amend_set, create_set, move_set
 from governance.core.wake import after_commit
 from governance.provisioning import handwork
 from governance.provisioning.models import ProvisioningTask
 from governance.provisioning.queries import free_at
-from governance.provisioning.states import Operation, TaskState
+from governance.provisioning.states import OPEN_TASKS, Operation, TaskState
+
+SWEEP = "provisioning.sweep"
+"""The task that finds all that is due; one message for thousands."""
 
 RUN = "provisioning.run"
 """The task that takes up one provisioning task; its message is only a wake-up."""
@@ -48,6 +57,39 @@ def want_many(
     """
     changing = [assignment for assignment in assignments if assignment.wanted != (assignment.pk in wanted)]
     return _drive(changing, frozenset(wanted), actor=actor, why=why, now=now)
+
+
+def unwant_set(assignments: "QuerySet[Assignment]", *, actor: Actor, why: str, now: datetime) -> None:
+    """Say of assignments by the thousand, all held, that they are not to stand, and queue their removals.
+
+    Those that are not wanted already stay as they are. A statement each for levels, older tasks and new ones; workers
+    are woken once. What remains is what `want_many` would leave.
+    """
+    by: dict[str, Any] = {"actor": actor, "why": why, "now": now}
+    generation = F("generation") + 1
+    most = assignments.count()
+    changed = amend_set(
+        assignments.filter(wanted=True), "unwanted", limit=most, wanted=False, generation=generation, **by
+    )
+    ids = [pk for (pk,) in changed]
+    older = ProvisioningTask.objects.open().filter(assignment__in=ids)
+    over = {**by, "why": "A newer generation takes its place"}
+    move_set(older, OPEN_TASKS, TaskState.SUPERSEDED, limit=max(1, len(ids)), **over)
+    claims = ProvisioningTask.objects.claimed(now).filter(assignment=OuterRef("pk")).order_by()
+    latest = Subquery(claims.values("assignment").annotate(latest=Max("claimed_until")).values("latest"))
+    create_set(
+        ProvisioningTask,
+        Assignment.objects.filter(pk__in=ids).order_by("pk"),
+        label=Concat(Value(f"{Operation.REVOKE.value} "), labels.expression(Assignment), output_field=TextField()),
+        facts={"assignment_id": F("pk"), "operation": Operation.REVOKE.value, "generation": F("generation")},
+        assignment=F("pk"),
+        operation=Operation.REVOKE.value,
+        generation=F("generation"),
+        next_attempt_at=Coalesce(latest, Value(now, DateTimeField())),
+        created_at=now,
+        **by,
+    )
+    after_commit(SWEEP)
 
 
 def again(assignment: Assignment, *, actor: Actor, why: str, now: datetime) -> ProvisioningTask:

@@ -82,7 +82,24 @@ MANUAL = {
     "closed": Mark("lapse", "Closed"),
 }
 
-STATES = {"grant": GRANT, "request": REQUEST, "item": ITEM, "step": STEP, "task": TASK, "manual": MANUAL}
+FEED = {
+    "proposed": Mark("clock", "Waits for a yes", "note"),
+    "held": Mark("pause", "Held: too many would end", "warn"),
+    "accepted": Mark("plug", "Being applied", "note"),
+    "applied": Mark("check", "Applied", "ok"),
+    "refused": Mark("cross", "Refused, rows are bad", "bad"),
+    "discarded": Mark("cross", "Discarded"),
+}
+
+STATES = {
+    "feed": FEED,
+    "grant": GRANT,
+    "request": REQUEST,
+    "item": ITEM,
+    "step": STEP,
+    "task": TASK,
+    "manual": MANUAL,
+}
 
 STEP_CLASSES = {
     "waiting": "",

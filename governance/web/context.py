@@ -15,6 +15,7 @@ from governance.audit import permissions as audit
 from governance.audit.queries import Seal, lag, latest_checkpoint
 from governance.core.actor import Actor
 from governance.identities.states import Kind
+from governance.lifecycle.permissions import sees_feeds
 from governance.notifications.permissions import unread
 from governance.provisioning import permissions as manual
 from governance.web.accounts.personas import Persona, personas
@@ -93,6 +94,8 @@ class Portal:
             *self._tasks(self._actor),
             self._item("Grants", "grant-list"),
         ]
+        if sees_feeds(self._actor):
+            items.append(self._item("People", "feed-run-list"))
         if self._actor.has(*audit.READERS):
             items.append(self._item("Audit events", "event-list"))
         return items

@@ -11,7 +11,7 @@ from typing import Any
 from config.paths import ROOT
 
 NOT_OURS = {".git", ".venv", ".data", "staticfiles", "node_modules", "test-results", "__pycache__"}
-PYTHON = ("config", "governance", "tests")
+PYTHON = ("bench", "config", "governance", "tests")
 
 
 def files() -> Iterator[Path]:

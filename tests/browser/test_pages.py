@@ -13,7 +13,7 @@ from tests.harness.portal import Portal
 PAGES = {
     "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/"],
     "tomas": ["/approvals/"],
-    "naomi": ["/tasks/"],
+    "naomi": ["/tasks/", "/people/", "/people/sources/new"],
     "oliver": ["/events/", "/grants/", "/requests/"],
 }
 """Where each visitor goes. From a list they open its first row as well."""

@@ -15,7 +15,7 @@ from governance.core.errors import IllegalMove
 from governance.core.history import Unstamped
 from governance.core.labels import UnsayableLabel
 from governance.core.locking import LockError, locked, require_held, unit_of_work
-from governance.core.setmoves import move_set
+from governance.core.setmoves import amend_set, create_set, move_set
 from tests.core.log import columns_of, events_of, versions_of
 from tests.core.things import ADA, NOW, Shelf, Thing, a_shelf, a_thing, held
 
@@ -338,6 +338,41 @@ class TestMoveSet:
     def test_of_no_rows_leaves_no_event(self, things: None) -> None:
         with unit_of_work():
             assert move_set(Thing._base_manager.all(), "new", "kept", **by) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("things")
+class TestAmendSet:
+    def test_leaves_what_amend_leaves(self, shelf: Shelf) -> None:
+        one, two = a_thing(shelf), a_thing(shelf)
+        with unit_of_work():
+            moves.amend(held(pk=one.pk)[0], "lent", note="to Ada", ends_at=LATER, **by)
+            amend_set(Thing._base_manager.filter(pk=two.pk), "lent", note="to Ada", ends_at=LATER, **by)
+        left, right = columns_of(one), columns_of(two)
+        assert {**left, "id": None} == {**right, "id": None}
+        versions = [{**versions_of(row)[-1], "id": None} for row in (one, two)]
+        assert versions[0] == versions[1]
+        told = [{**events_of(row.pk)[-1], "subject_id": None} for row in (one, two)]
+        for event in told:
+            event["content"] = {**event["content"], "subject": None}
+        assert told[0] == told[1]
+
+    def test_of_rows_that_can_not_be_there_sends_nothing(self, shelf: Shelf) -> None:
+        with unit_of_work(), statements() as sent:
+            assert amend_set(Thing._base_manager.filter(pk__in=[]), "lent", note="", **by) == []
+        assert sent == []
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("things")
+class TestCreateSet:
+    def test_is_refused_for_what_keeps_its_history(self, shelf: Shelf) -> None:
+        with unit_of_work(), pytest.raises(TypeError, match="history"):
+            create_set(Thing, Shelf._base_manager.all(), label=F("name"), facts={}, **by)
+
+    def test_is_refused_outside_a_unit_of_work(self, shelf: Shelf) -> None:
+        with pytest.raises(LockError):
+            create_set(Thing, Shelf._base_manager.all(), label=F("name"), facts={}, **by)
 
 
 @pytest.mark.usefixtures("emptied")

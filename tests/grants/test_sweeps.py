@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -9,14 +10,15 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from governance.access.models import Assignment
+from governance.core.locking import locked_all, unit_of_work
 from governance.grants import moves, tasks
-from governance.grants.actions import expire_due, remind_due
+from governance.grants.actions import EXPIRY, expire_due, remind_due
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.notifications.models import Notification
 from governance.provisioning.models import ProvisioningTask
 from governance.provisioning.states import Operation
-from tests.builders import Organisation
+from tests.builders import Organisation, purpose
 from tests.core.log import columns_of, events_of, versions_of
 from tests.grants.many import many_started
 from tests.leases import fresh, granted, newcomer, started
@@ -30,6 +32,30 @@ def statements(act: Any) -> int:
     with CaptureQueriesContext(connection) as captured:
         act()
     return len([query for query in captured if "SAVEPOINT" not in query["sql"]])
+
+
+def _rows(grant: Grant) -> list[Any]:
+    assignment = Assignment.objects.with_names().get(grants=grant)
+    return [fresh(grant), assignment, ProvisioningTask.objects.open().get(assignment=assignment)]
+
+
+def _own(row: Any) -> list[Any]:
+    """What each row has of its own, and another of the same life has not."""
+    named = {"number", "login", "native_id"}
+    values = columns_of(row)
+    return [*(value for value in values.values() if isinstance(value, UUID)), str(row), *map(values.get, named)]
+
+
+def _left(row: Any) -> dict[str, Any]:
+    versions = [] if isinstance(row, ProvisioningTask) else versions_of(row)[-1:]
+    return {"columns": columns_of(row), "versions": versions, "events": events_of(row.pk)[-1:]}
+
+
+def _anonymous(found: dict[str, Any], own: set[str]) -> dict[str, Any]:
+    text = repr(found)
+    for value in sorted(own - {"None"}, key=len, reverse=True):
+        text = text.replace(value, "…")
+    return {"text": text}
 
 
 class TestExpireDue:
@@ -55,6 +81,30 @@ class TestExpireDue:
             assert columns_of(task)["state"] == "queued"
             assert events_of(task.pk)[-1]["action"] == "provisioning_task.queued"
 
+    def test_leaves_the_same_row_history_and_events_as_an_end_by_hand(self) -> None:
+        org = Organisation()
+        by_hand, by_sweep = many_started(org, 2)
+        now = by_hand.ends_at
+        by: dict[str, Any] = {"actor": EXPIRY, "why": "The lease came to its end", "now": now}
+        with unit_of_work():
+            held = locked_all(Assignment.objects.with_names().filter(grants=by_hand))
+            moves.end(locked_all(Grant.objects.filter(pk=by_hand.pk)), held, **by)
+        expire_due(now=now)
+        for pair in zip(_rows(by_hand), _rows(by_sweep), strict=True):
+            own = {str(value) for row in (*_rows(by_hand), *_rows(by_sweep)) for value in _own(row)}
+            left, right = ({**_anonymous(_left(row), own)} for row in pair)
+            assert left == right
+
+    def test_lets_access_stand_that_another_lease_supports(self) -> None:
+        org = Organisation()
+        newcomer(org)
+        short = started(org)
+        other = started(org, why=purpose(org.owner, org.entitlement), term=timedelta(days=2))
+        expire_due(now=short.ends_at)
+        assert fresh(short).state == GrantState.REVOKED
+        assert fresh(short).state_reason == f"The access stands on {other}"
+        assert Assignment.objects.get(grants=short).wanted
+
     def test_takes_no_more_assignments_than_its_limit(self) -> None:
         grants = many_started(Organisation(), 5)
         assert expire_due(now=grants[0].ends_at, limit=2) == 2
@@ -65,7 +115,7 @@ class TestExpireDue:
 class TestExpire:
     def test_goes_on_until_nothing_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
         grants = many_started(Organisation(), 5)
-        monkeypatch.setattr(tasks, "BATCH", 2)
+        monkeypatch.setattr(tasks, "ENDED_AT_ONCE", 2)
         monkeypatch.setattr(timezone, "now", lambda: grants[0].ends_at)
         tasks.expire()
         assert not Grant.objects.filter(state=GrantState.PROVISIONING).exists()
@@ -73,14 +123,14 @@ class TestExpire:
     def test_is_stopped_by_no_lease_that_cannot_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         grants = many_started(Organisation(), 3)
         stuck = grants[0].assignment_id
-        real = moves.end
+        real = moves.end_due
 
-        def end(found: list[Grant], *rest: Any, **named: Any) -> None:
-            if stuck in {grant.assignment_id for grant in found}:
+        def end_due(held: list[UUID], **named: Any) -> int:
+            if stuck in held:
                 raise RuntimeError
-            real(found, *rest, **named)
+            return real(held, **named)
 
-        monkeypatch.setattr(moves, "end", end)
+        monkeypatch.setattr(moves, "end_due", end_due)
         monkeypatch.setattr(timezone, "now", lambda: grants[0].ends_at)
         tasks.expire()
         assert [fresh(grant).state for grant in grants] == ["provisioning", "revoking", "revoking"]

@@ -18,12 +18,14 @@ from governance.core.events import Event
 from governance.core.ids import new_id
 from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
+from governance.lifecycle.models import FeedRun
 from governance.notifications.models import Notification
 from governance.provisioning.models import ManualTask, ProvisioningTask
 from governance.purposes.models import Justification
 from governance.requests.models import AccessRequest, RequestItem
 from tests import builders, handwork
 from tests.builders import Organisation
+from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
 M = TypeVar("M", bound=models.Model)
 
@@ -45,6 +47,7 @@ class Crowd:
         self._machines()
         self._tasks()
         self._notifications()
+        self._files()
         self._events()
 
     def _copies(self, row: M, **changes: str) -> Iterator[M]:
@@ -87,6 +90,15 @@ class Crowd:
     def _notifications(self) -> None:
         said = Notification.objects.filter(recipient=self.org.manager)[0]
         Notification.objects.bulk_create(self._copies(said, once="asked:"))
+
+    def _files(self) -> None:
+        by = administrator()
+        people = [row(f"K{n}") for n in range(self.size)]
+        self.run = handed_in(a_source(by), a_file(*people), by)
+        twins = list(self._copies(self.run))
+        for twin in twins:
+            twin.number = twin._meta.get_field("number").get_default()
+        FeedRun.objects.bulk_create(twins)
 
     def _requests(self) -> None:
         requests = list(self._copies(self.waiting))

@@ -15,12 +15,14 @@ from governance.core.actor import Role
 from governance.core.locking import unit_of_work
 from governance.grants.models import Grant
 from governance.identities.models import Identity
+from governance.lifecycle.models import FeedRun, Source
 from governance.notifications.models import Notification
 from governance.policy.queries import Asking, decide
 from governance.requests import actions as requests
 from governance.requests.actions import Proposal
 from governance.requests.models import AccessRequest
 from tests import builders, handwork
+from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
 RELATIONS = ("holder", "requester", "owner", "approver", "unrelated")
 
@@ -51,6 +53,7 @@ class Scene:
         vault = handwork.manual_system(self.people["owner"], self.deputy)
         self.task = handwork.asked(self.people["holder"], vault)
         self.done = handwork.done(handwork.asked(self.people["holder"], vault), self.deputy)
+        self.source, self.run = self._feed()
         self.event = AuditEvent.objects.order_by("sequence")[0]
 
     def play(self, relation: str, role: Role | None) -> Identity:
@@ -59,6 +62,11 @@ class Scene:
         if role is not None:
             builders.portal_role(person, role)
         return person
+
+    def _feed(self) -> tuple[Source, FeedRun]:
+        by = administrator()
+        source = a_source(by)
+        return source, handed_in(source, a_file(row("A")), by)
 
     def _asked(self) -> AccessRequest:
         """The requester asks for the holder, which the forms of today don't offer and the records allow."""

@@ -91,6 +91,8 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "task-evidence": [scene.done.pk, scene.done.evidence_id],
         "notification-open": [scene.said.pk],
         "route-comment": [scene.step.route_id],
+        **{f"feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
+        "source-detail": [scene.source.pk],
         "event-detail": [scene.event.pk],
         "event-proof": [scene.event.pk],
         "account_reset_password_from_key": ["1", "set-password"],
@@ -110,6 +112,7 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "route-comment": {"text": "See the ticket."},
         "task-done": {"report": "It is done.", "evidence": handwork.a_file()},
         **{f"task-{verb}": {"judgement": "As the picture shows."} for verb in ("confirm", "send-back")},
+        "feed-run-accept": reason,
     }
 
 

@@ -48,6 +48,8 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "task-detail": (org.owner, reverse("task-detail", args=[crowd.task.pk])),
         "notification-list": (org.manager, reverse("notification-list")),
         "mfa_index": (org.manager, reverse("mfa_index")),
+        "feed-run-list": (auditor, reverse("feed-run-list")),
+        "feed-run-detail": (auditor, reverse("feed-run-detail", args=[crowd.run.pk])),
         "event-list": (auditor, reverse("event-list")),
         "event-detail": (auditor, reverse("event-detail", args=[event.pk])),
     }

@@ -1,0 +1,122 @@
+from typing import Any, ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from governance.core.models import Governed, Record, Recorded
+from governance.core.numbers import NextNumber
+from governance.lifecycle import rules
+from governance.lifecycle.states import MOVES, WAITING, Absence, DateForm, Encoding, RunState
+from governance.purposes.models import Purpose
+
+
+class Source(Governed):
+    """Where identities of people come from, and how its files are read. Its key is theirs in `Identity.source`.
+
+    `most_ended` is the percentage of those who stand that a file may end, or lack, before somebody has to look.
+    An external's purpose, and the term of one whose last day is not stated, are the source's.
+    """
+
+    NOUN = "source"
+
+    key = models.SlugField(max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    columns = models.JSONField()
+    statuses = models.JSONField(default=dict)
+    kinds = models.JSONField(default=dict)
+    date_form = models.CharField(max_length=16, choices=DateForm.choices, default=DateForm.ISO)
+    encoding = models.CharField(max_length=16, choices=Encoding.choices, default=Encoding.UTF_8)
+    absence = models.CharField(max_length=8, choices=Absence.choices, default=Absence.KEEP)
+    most_ended = models.PositiveSmallIntegerField(default=20, validators=[MinValueValidator(0), MaxValueValidator(100)])
+    external_purpose = models.ForeignKey(Purpose, null=True, on_delete=models.PROTECT, related_name="+")
+    external_term = models.DurationField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(most_ended__lte=100), name="most_ended_is_a_percentage"),
+            models.CheckConstraint(condition=Q(absence__in=Absence.values), name="source_absence_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def reader(self) -> rules.Reader:
+        """How its files are read."""
+        return rules.reader(self.columns, self.statuses, self.kinds, date_form=self.date_form, encoding=self.encoding)
+
+    def facts(self) -> dict[str, Any]:
+        """Everything that decides what a file of it does."""
+        return {
+            "key": self.key,
+            "columns": self.columns,
+            "statuses": self.statuses,
+            "kinds": self.kinds,
+            "absence": self.absence,
+            "most_ended": self.most_ended,
+        }
+
+
+class FeedRun(Recorded):
+    """One file of a source: what it would do, who said yes, and what it did.
+
+    `preview` is the plan as it was when the file was read, `outcome` what came of it, `rejected` the rows that change
+    nothing, each with its number and reason. `most_ends` is how many ends the yes covers.
+    """
+
+    NOUN = "feed_run"
+    MOVES = MOVES
+
+    number = models.BigIntegerField(unique=True, db_default=NextNumber("feed_run"), editable=False)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="runs")
+    file_name = models.CharField(max_length=255)
+    digest = models.CharField(max_length=64)
+    strict = models.BooleanField(default=False)
+    state = models.CharField(max_length=16, choices=RunState.choices)
+    state_reason = models.TextField(blank=True)
+    read_by = models.CharField(max_length=200)
+    read_at = models.DateTimeField()
+    preview = models.JSONField()
+    rejected = models.JSONField()
+    decided_by = models.CharField(max_length=200, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    most_ends = models.PositiveIntegerField(default=0)
+    outcome = models.JSONField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["read_at"], name="feed_runs_open", condition=Q(state=RunState.ACCEPTED)),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=RunState.values), name="feed_run_state_is_known"),
+            models.CheckConstraint(condition=Q(digest__regex=r"^[0-9a-f]{64}$"), name="feed_digest_is_sha256_in_hex"),
+            models.CheckConstraint(
+                condition=Q(state__in=[*sorted(WAITING), RunState.REFUSED]) | ~Q(decided_by=""),
+                name="feed_run_says_who_decided",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"F-{self.number}"
+
+    def facts(self) -> dict[str, Any]:
+        """Which file of which source, and what it would do, in figures."""
+        return {
+            "source_id": str(self.source_id),
+            "file_name": self.file_name,
+            "digest": self.digest,
+            "strict": self.strict,
+            "counts": self.preview["counts"],
+        }
+
+
+class FeedFile(Record):
+    """The bytes of a file until its run is over: personal data that is not kept for its own sake."""
+
+    run = models.OneToOneField(FeedRun, on_delete=models.PROTECT, related_name="file")
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"File of {self.run_id}"

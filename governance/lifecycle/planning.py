@@ -1,0 +1,377 @@
+"""What a file would change of the people who are known: whom it creates, changes and ends, and what it can't. Pure.
+
+The plan is made anew whenever it is needed: applied a second time, a file finds nothing left to do.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from governance.core.ids import new_id
+from governance.identities.states import MACHINE_KINDS, MOVES, Kind, Status
+from governance.lifecycle.reading import Fault, Line, Reading
+from governance.lifecycle.rules import folded
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An identity as the portal knows it now."""
+
+    id: UUID
+    source: str
+    key: str
+    name: str
+    email: str
+    kind: str
+    state: str
+    title: str
+    department: str
+    manager_id: UUID | None
+    human_id: UUID | None
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the source settles for everybody: whether the missing have left, and what an external needs besides.
+
+    `external_term` is how long an external stays whose last day is not stated, None when it must be.
+    """
+
+    source: str
+    absent_have_left: bool
+    externals_have_a_purpose: bool
+    external_term: timedelta | None
+    sponsor_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Joiner:
+    """Somebody to create; an external with a sponsor."""
+
+    id: UUID
+    line: Line
+    kind: Kind
+    state: Status
+    ends_at: datetime | None
+    manager_id: UUID | None
+    sponsor_id: UUID | None
+    human_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mover:
+    """Somebody whose fields or state change. `states` are the moves in turn."""
+
+    id: UUID
+    row: int
+    name: str
+    changes: Mapping[str, Any]
+    states: Sequence[Status]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaver:
+    """Somebody who ends. Without a row they are missing from the file."""
+
+    id: UUID
+    name: str
+    row: int | None
+
+    @property
+    def why(self) -> str:
+        """The reason that goes into the record."""
+        return "has left" if self.row else "is in the feed no more"
+
+
+@dataclass(slots=True)
+class Plan:
+    """Everything a file would do. `standing` are those of the source who have not ended, `missing` those not in it."""
+
+    standing: int = 0
+    missing: int = 0
+    unchanged: int = 0
+    repeated: int = 0
+    joiners: list[Joiner] = field(default_factory=list)
+    movers: list[Mover] = field(default_factory=list)
+    leavers: list[Leaver] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    unsure: bool = False
+
+    def shrinks_beyond(self, percent: int) -> bool:
+        """Whether more than the share of those who stand would end, or are missing."""
+        gone = max(len(self.leavers), self.missing)
+        return gone * 100 > percent * self.standing
+
+
+class _CantChange(Exception):
+    """Why a row changes nothing."""
+
+
+def plan(reading: Reading, known: Iterable[Known], terms: Terms, *, now: datetime) -> Plan:
+    """Hold the file against those who are known; `known` may include people of other sources, named by address."""
+    return _Planner(reading, list(known), terms, now).plan()
+
+
+class _Planner:
+    def __init__(self, reading: Reading, known: list[Known], terms: Terms, now: datetime) -> None:
+        self.reading, self.terms, self.now = reading, terms, now
+        self.own = {one.key: one for one in known if one.source == terms.source}
+        self.ids = {line.key: _id_of(line, self.own) for line in reading.lines}
+        self.known_by_address: dict[str, list[Known]] = {}
+        for one in known:
+            if one.email:
+                self.known_by_address.setdefault(folded(one.email), []).append(one)
+        self.line_by_address = {folded(line.email): line for line in reading.lines if line.email}
+        self.refused: dict[str, str] = {}
+
+    def plan(self) -> Plan:
+        found = Plan(repeated=self.reading.repeated, faults=list(self.reading.faults))
+        self._settle_managers()
+        for line in _chiefs_first(self.reading.lines, self.ids, self._manager_or_none):
+            if line.key in self.refused:
+                found.faults.append(Fault(line.row, line.key, self.refused[line.key]))
+            else:
+                self._put(line, found)
+        found.faults.sort(key=lambda fault: fault.row)
+        self._count_the_missing(found)
+        return found
+
+    # --- managers -----------------------------------------------------------------------------------------------------
+
+    def _settle_managers(self) -> None:
+        """Refuse the rows whose manager can't be: unknown, themselves, in a circle, or new and refused."""
+        for line in self.reading.lines:
+            try:
+                self._check_itself(line)
+                self._check_manager(line)
+            except _CantChange as reason:
+                self.refused[line.key] = str(reason)
+        self._refuse_circles()
+        self._refuse_reports_of_the_refused()
+
+    def _refuse_circles(self) -> None:
+        """Who manages whom, as it would be, must lead to somebody without a manager."""
+        above = {one.id: one.manager_id for one in self.own.values()}
+        lines = {self.ids[line.key]: line for line in self.reading.lines if line.key not in self.refused}
+        above |= {pk: self._manager_or_none(line) for pk, line in lines.items() if line.manager is not None}
+        for pk in _in_circles(above):
+            if pk in lines:
+                self.refused[lines[pk].key] = "Following the managers from here leads back here."
+
+    def _refuse_reports_of_the_refused(self) -> None:
+        """A manager who is new and refused does not come to be: nor do those who need them."""
+        reports: dict[UUID, list[Line]] = {}
+        for line in self.reading.lines:
+            for person in {self._manager_or_none(line), self._sponsor_or_none(line)} - {None}:
+                reports.setdefault(person, []).append(line)  # type: ignore[arg-type]  # None is taken out above
+        rows = {line.key: line for line in self.reading.lines}
+        waiting = [rows[key] for key in self.refused if key not in self.own]
+        while waiting:
+            gone = waiting.pop()
+            for line in reports.get(self.ids[gone.key], []):
+                if line.key not in self.refused:
+                    self.refused[line.key] = f"It needs {gone.name}, whose row {gone.row} is refused."
+                    waiting += [line] if line.key not in self.own else []
+
+    def _check_itself(self, line: Line) -> None:
+        known = self.own.get(line.key)
+        if known is not None and known.kind in MACHINE_KINDS:
+            raise _CantChange("The key belongs to a machine identity.")
+        if known is None or line.email is None or folded(line.email) != folded(known.email):
+            self._check_address(line)
+        if known is None:
+            self._check_external(line)
+        else:
+            self._check_known(line, known)
+
+    def _check_manager(self, line: Line) -> None:
+        if self._person(line.manager, "manager") == self.ids[line.key]:
+            raise _CantChange("Somebody can't be their own manager.")
+
+    def _check_address(self, line: Line) -> None:
+        for other in self.known_by_address.get(folded(line.email or ""), []):
+            if other.source == self.terms.source and other.key != line.key and other.state != Status.ENDED:
+                msg = f"The e-mail address {line.email} belongs to {other.name}, {other.key}."
+                raise _CantChange(msg)
+
+    def _check_external(self, line: Line) -> None:
+        if (line.kind or Kind.PERSON) != Kind.EXTERNAL:
+            return
+        if not self.terms.externals_have_a_purpose:
+            raise _CantChange("An external needs a purpose, and the source names none.")
+        if not line.ends_on and not self.terms.external_term:
+            raise _CantChange("An external needs a last day, and the source gives no term.")
+        if self._sponsor_or_none(line) is None and self._person(line.sponsor, "sponsor") is None:
+            raise _CantChange("An external needs a sponsor.")
+
+    def _check_known(self, line: Line, known: Known) -> None:
+        if line.kind is not None and line.kind != known.kind:
+            msg = f"{known.name} is {Kind(known.kind).label.lower()}: a feed can't change what an identity is."
+            raise _CantChange(msg)
+        _path(line, known, self.now)
+
+    def _person(self, said: str | None, role: str) -> UUID | None:
+        """Whom a cell names, by key or by address, in the file or before it."""
+        if not said:
+            return None
+        if said in self.ids:
+            return self.ids[said]
+        if said in self.own:
+            return self.own[said].id
+        if folded(said) in self.line_by_address:
+            return self.ids[self.line_by_address[folded(said)].key]
+        people = [one for one in self.known_by_address.get(folded(said), []) if one.kind not in MACHINE_KINDS]
+        own = [one for one in people if one.source == self.terms.source] or people
+        standing = [one for one in own if one.state != Status.ENDED] or own
+        if len(standing) == 1:
+            return standing[0].id
+        msg = f"The {role} {said} is {'not one person alone' if standing else 'unknown'}."
+        raise _CantChange(msg)
+
+    def _manager_or_none(self, line: Line) -> UUID | None:
+        try:
+            return self._person(line.manager, "manager")
+        except _CantChange:
+            return None
+
+    def _sponsor_or_none(self, line: Line) -> UUID | None:
+        if line.kind != Kind.EXTERNAL:
+            return None
+        try:
+            return self._person(line.sponsor, "sponsor") or self._manager_or_none(line) or self.terms.sponsor_id
+        except _CantChange:
+            return None
+
+    # --- people -------------------------------------------------------------------------------------------------------
+
+    def _put(self, line: Line, found: Plan) -> None:
+        known = self.own.get(line.key)
+        if known is None:
+            found.joiners.append(self._joiner(line))
+            return
+        states = _path(line, known, self.now)
+        changes = {} if known.state == Status.ENDED else self._changes(line, known)
+        if Status.ENDED in states:
+            found.leavers.append(Leaver(known.id, known.name, line.row))
+        elif changes or states:
+            found.movers.append(Mover(known.id, line.row, known.name, changes, states))
+        else:
+            found.unchanged += 1
+
+    def _joiner(self, line: Line) -> Joiner:
+        kind, state = line.kind or Kind.PERSON, _status_at(line, self.now)
+        ends_at = _end(line.ends_on)
+        if kind == Kind.EXTERNAL and ends_at is None and self.terms.external_term:
+            ends_at = _end((self.now + self.terms.external_term).date())
+        if state == Status.ENDED:
+            ends_at = min(self.now, ends_at or self.now)
+        human = {one.human_id for one in self.known_by_address.get(folded(line.email or ""), [])} - {None}
+        return Joiner(
+            id=self.ids[line.key],
+            line=line,
+            kind=kind,
+            state=state,
+            ends_at=ends_at,
+            manager_id=self._person(line.manager, "manager"),
+            sponsor_id=self._sponsor_or_none(line),
+            human_id=human.pop() if len(human) == 1 else None,
+        )
+
+    def _changes(self, line: Line, known: Known) -> dict[str, Any]:
+        said: dict[str, Any] = {"name": line.name}
+        said |= {
+            name: getattr(line, name) for name in ("email", "title", "department") if getattr(line, name) is not None
+        }
+        if line.manager is not None:
+            said["manager_id"] = self._person(line.manager, "manager")
+        if self.reading.dated and (line.ends_on or known.kind == Kind.PERSON):
+            said["ends_at"] = _end(line.ends_on)
+        return {name: value for name, value in said.items() if getattr(known, name) != value}
+
+    def _count_the_missing(self, found: Plan) -> None:
+        """Those who stand and are not in the file. A row without a readable key may be any of them: then none ends."""
+        standing = [one for one in self.own.values() if one.state != Status.ENDED and one.kind not in MACHINE_KINDS]
+        missing = [one for one in standing if one.key not in self.reading.keys]
+        found.standing, found.missing = len(standing), len(missing)
+        found.unsure = bool(self.terms.absent_have_left and missing and self.reading.nameless)
+        if self.terms.absent_have_left and not found.unsure:
+            found.leavers += [Leaver(one.id, one.name, None) for one in missing]
+
+
+def _id_of(line: Line, own: Mapping[str, Known]) -> UUID:
+    known = own.get(line.key)
+    return known.id if known else new_id()
+
+
+def _end(last_day: date | None) -> datetime | None:
+    """The moment after a last day, in UTC."""
+    return datetime.combine(last_day + DAY, time(), UTC) if last_day else None
+
+
+def _status_at(line: Line, now: datetime) -> Status:
+    """What the line means at the moment: a last day to come keeps duties until then."""
+    end = _end(line.ends_on)
+    if end and end <= now:
+        return Status.ENDED
+    if line.status == Status.ENDED:
+        return Status.ACTIVE if end else Status.ENDED
+    if line.status == Status.ACTIVE and line.starts_on and line.starts_on > now.date():
+        return Status.EXPECTED
+    return line.status
+
+
+def _path(line: Line, known: Known, now: datetime) -> list[Status]:
+    """The moves from what somebody is to what the line means. No feed lifts a suspension."""
+    to = _status_at(line, now)
+    if known.state == to or (known.state == Status.SUSPENDED and to != Status.ENDED):
+        return []
+    if line.status == Status.ENDED and to == Status.ACTIVE:
+        return []
+    if known.state == Status.ENDED:
+        msg = f"{known.name} has ended. Who comes back gets a key of their own."
+        raise _CantChange(msg)
+    legal = MOVES.get(known.state, frozenset())
+    if to in legal:
+        return [to]
+    if Status.ACTIVE in legal and to in MOVES[Status.ACTIVE]:
+        return [Status.ACTIVE, to]
+    msg = f"{known.name} is {Status(known.state).label.lower()} already and can't become {to.label.lower()} again."
+    raise _CantChange(msg)
+
+
+def _in_circles(above: Mapping[UUID, UUID | None]) -> Iterator[UUID]:
+    """Everybody from whom the way up leads back to themselves."""
+    settled: set[UUID] = set()
+    for start in above:
+        way: dict[UUID, None] = {}
+        step: UUID | None = start
+        while step is not None and step not in settled and step not in way:
+            way[step] = None
+            step = above.get(step)
+        if step in way:
+            order = list(way)
+            yield from order[order.index(step) :]
+        settled |= way.keys()
+
+
+def _chiefs_first(lines: Sequence[Line], ids: Mapping[str, UUID], manager: Any) -> list[Line]:
+    """The lines in an order in which no one comes before their manager; circles stay where they are."""
+    above = {ids[line.key]: manager(line) for line in lines}
+    depth: Counter[UUID] = Counter()
+    for start in above:
+        way: list[UUID] = []
+        step = start
+        while step in above and step not in depth:
+            way.append(step)
+            depth[step] = 0
+            step = above[step]
+        base = depth[step] + 1 if step in depth and step not in way else 0
+        for place, one in enumerate(reversed(way)):
+            depth[one] = base + place
+    return sorted(lines, key=lambda line: (depth[ids[line.key]], line.row))

@@ -1,0 +1,73 @@
+"""Who is known to a source, and what the ends of some of them would take with them."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q
+from django.db.models.functions import Lower
+
+from governance.grants.models import Grant
+from governance.grants.states import OVER
+from governance.identities.models import Identity, Ownership
+from governance.identities.queries import accountable_owner
+from governance.lifecycle.models import FeedRun, Source
+from governance.lifecycle.planning import Known, Terms
+from governance.lifecycle.reading import Reading
+from governance.lifecycle.states import Absence, RunState
+
+KNOWN = (
+    "id", "source", "external_key", "name", "email", "kind", "state", "title", "department", "manager_id", "human_id",
+    "ends_at",
+)  # fmt: skip
+
+
+def known_to(source: Source, reading: Reading) -> list[Known]:
+    """All identities of the source, and those of others that the file names by address; one query."""
+    named = {line.email.lower() for line in reading.lines if line.email}
+    named |= {text.lower() for line in reading.lines for text in (line.manager, line.sponsor) if text and "@" in text}
+    rows = Identity.objects.annotate(address=Lower("email"))
+    found = rows.filter(Q(source=source.key) | Q(address__in=named))
+    return [Known(*values) for values in found.order_by("pk").values_list(*KNOWN)]
+
+
+def terms_of(source: Source, now: datetime) -> Terms:
+    """What the source settles for everybody. Its owner is the sponsor of externals who have no nearer one."""
+    owner = accountable_owner(source.NOUN, source.pk, now)
+    return Terms(
+        source=source.key,
+        absent_have_left=source.absence == Absence.END,
+        externals_have_a_purpose=source.external_purpose_id is not None,
+        external_term=source.external_term,
+        sponsor_id=owner.pk if owner else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Consequences:
+    """What somebody's end takes with it: grants that end, things and grants of others that pass on."""
+
+    grants: int = 0
+    owned: int = 0
+    answered: int = 0
+
+
+def consequences(identity_ids: Collection[UUID], now: datetime) -> Mapping[UUID, Consequences]:
+    """What the end of each would take with it; three queries."""
+    leases = Grant.objects.exclude(state__in=OVER).order_by()
+    held = _counted(leases.filter(identity__in=identity_ids).values_list("identity"))
+    answered = _counted(leases.filter(accountable_owner__in=identity_ids).values_list("accountable_owner"))
+    periods = Ownership.objects.unended(now).filter(identity__in=identity_ids).order_by()
+    owned = _counted(periods.values_list("identity"))
+    return {pk: Consequences(held.get(pk, 0), owned.get(pk, 0), answered.get(pk, 0)) for pk in identity_ids}
+
+
+def _counted(groups: Any) -> dict[UUID, int]:
+    return dict(groups.annotate(count=Count("pk")))
+
+
+def accepted_ids() -> list[UUID]:
+    """Runs that somebody said yes to and that are not applied yet, the oldest first."""
+    return list(FeedRun.objects.filter(state=RunState.ACCEPTED).order_by("read_at").values_list("pk", flat=True))

@@ -1,0 +1,21 @@
+"""Who stands behind a command."""
+
+from datetime import datetime
+
+from django.core.management.base import CommandError
+
+from governance.core.actor import Actor
+from governance.users.models import User
+from governance.web.actor import actor_of
+
+
+def named(username: str | None, command: str, now: datetime) -> Actor:
+    """The actor behind the account, with the roles held now; without one, the command itself. Raises CommandError."""
+    if not username:
+        return Actor.system(command)
+    user = User.objects.filter(username=username).first()
+    actor = actor_of(user.pk, 0, now) if user else None
+    if actor is None:
+        msg = f"{username} has no account with an active identity."
+        raise CommandError(msg)
+    return actor

@@ -1,0 +1,135 @@
+"""Rows and files that can't be right: each is reported, none changes anything."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from governance.core.actor import Actor
+from governance.core.errors import Invalid
+from governance.identities.models import Human, Identity, Ownership
+from governance.lifecycle.models import FeedFile, FeedRun, Source
+from governance.lifecycle.states import RunState
+from tests.builders import person, purpose
+from tests.lifecycle.feeding import a_file, a_source, administrator, counts, handed_in, imported, row
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def admin(db: None) -> Actor:
+    return administrator()
+
+
+@pytest.fixture
+def staff(admin: Actor) -> Source:
+    return a_source(admin)
+
+
+def versions() -> int:
+    return int(Identity.history.count() + Human.history.count() + Ownership.history.count())
+
+
+STATUSES = {"active": "active", "left": "ended", "expected": "expected"}
+BROKEN = {
+    "K01,Ada,,,,,active": "The row has 7 cells",
+    "K02,Ada,,,,,active,,": "The row has 9 cells",
+    ",Ada,,,,,active,": "The key is missing",
+    f"{'k' * 201},Ada,,,,,active,": "longer than 200",
+    "K05,,,,,,active,": "The name is missing",
+    f"K06,{'n' * 201},,,,,active,": "The name is longer than 200",
+    "K07,Ada,ada at example,,,,active,": "ada at example is no e-mail address",
+    f"K08,Ada,,{'t' * 201},,,active,": "title: longer than 200",
+    f"K09,Ada,,,{'d' * 201},,active,": "department: longer than 200",
+    "K10,Ada,,,,,,": "status is missing",
+    "K11,Ada,,,,,retired,": "does not say what “retired” means",
+    "K12,Ada,,,,,active,soon": "“soon” is no day",
+    "K13,Ada,,,,,active,2026-02-31": "“2026-02-31” is no day",
+    "K14,Ada,,,,,active,0026-02-01": "“0026-02-01” is no day",
+    "K15,Ada,,,,nobody@example.com,active,": "The manager nobody@example.com is unknown",
+    "K16,Ada,,,,K99,active,": "The manager K99 is unknown",
+    "K17,Ada,,,,K17,active,": "their own manager",
+    "K18,Ada,,,,K19,active,": "leads back here",
+    "K19,Ada,,,,K18,active,": "leads back here",
+    "K20,Ada,,,,K16,active,": "It needs Ada, whose row",
+    "K21,Ada,,,,,active,\r\nK21,Bea,,,,,active,": "which differ",
+    "K22,Ada,one@example.com,,,,active,\r\nK23,Bea,ONE@example.com,,,,active,": "for different people",
+    "K24,Ada\x07,,,,,active,": "a control character",
+    "K25,Ada,taken@example.com,,,,active,": "belongs to Taken, OLD",
+    "GONE,Back Again,,,,,active,": "Gone has ended",
+    "HERE,Ada,,,,,expected,": "is active already",
+    "svc,Ada,,,,,active,": "belongs to a machine identity",
+}
+
+
+class TestBrokenRows:
+    @pytest.fixture
+    def source(self, admin: Actor) -> Source:
+        source = a_source(admin, most_ended=60, statuses=STATUSES)
+        first = a_file(
+            row("OLD", "Taken", email="taken@example.com"), row("GONE", "Gone", status="left"), row("HERE", "Here")
+        )
+        imported(source, first, admin)
+        machine: dict[str, Any] = {"kind": "service_account", "environment": "test", "human": None}
+        machine["canonical_identifier"] = "svc@example.com"
+        person("svc", source="staff", external_key="svc", user=None, ends_at=timezone.now() + DAY, **machine)
+        return source
+
+    def test_are_each_reported_with_number_and_reason_and_change_nothing(self, admin: Actor, source: Source) -> None:
+        assert len(BROKEN) >= 20
+        before = versions()
+        content = a_file(*BROKEN, row("GOOD")) + b"\r\nK26,Ad\xff,,,,,active,"
+        run = imported(source, content, admin)
+        lines = content.decode(errors="replace").split("\r\n")
+        said = {lines[bad["row"] - 1]: bad["reason"] for bad in run.rejected}
+        for broken, reason in BROKEN.items():
+            for line in broken.split("\r\n"):
+                assert reason in said.pop(line), line
+        assert "not UTF-8" in said.popitem()[1]
+        assert not said
+        assert counts(run) | {"rejected": 0} == {
+            "created": 1,
+            "updated": 0,
+            "ended": 0,
+            "unchanged": 0,
+            "rejected": 0,
+            "failed": 0,
+        }
+        assert versions() == before + 2  # the good row's identity and human
+
+    def test_refuse_a_strict_file_whole(self, admin: Actor, source: Source) -> None:
+        before = versions()
+        run = handed_in(source, a_file(row("GOOD"), *BROKEN), admin, strict=True)
+        assert run.state == RunState.REFUSED
+        assert versions() == before
+        assert not FeedFile.objects.exists()
+
+    def test_of_an_external_say_what_it_lacks(self, admin: Actor) -> None:
+        columns = {name: name for name in ("key", "name", "kind", "ends_on")}
+        source = a_source(admin, key="guests", columns=columns, statuses={}, kinds={"guest": "external"})
+        run = handed_in(source, b"key,name,kind,ends_on\nG1,Guest,guest,\n", admin)
+        assert "needs a purpose" in run.rejected[0]["reason"]
+        Source.objects.filter(pk=source.pk).update(external_purpose=purpose(person()))
+        run = handed_in(source, b"key,name,kind,ends_on\nG1,Guest,guest,\n", admin)
+        assert "needs a last day" in run.rejected[0]["reason"]
+
+
+class TestBrokenFiles:
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"", "empty"),
+            (b" \r\n", "empty"),
+            (b"key,name,email,title,department,manager,status,ends_on", "no rows"),
+            (b"key,name\nK1,Ada", "no column headed email, title"),
+            (b"key,name,email,title,department,manager,status,ends_on,key\nx", "Two columns are headed key"),
+            (a_file('K1,"Ada,,,,,active,', row("K2")), "quotation mark"),
+        ],
+    )
+    def test_are_refused(self, admin: Actor, staff: Source, content: bytes, reason: str) -> None:
+        with pytest.raises(Invalid, match=reason):
+            handed_in(staff, content, admin)
+        assert not FeedRun.objects.exists()

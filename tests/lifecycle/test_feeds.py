@@ -1,0 +1,406 @@
+"""What a file of people does to the people, and when it does nothing."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from governance.audit.models import AuditEvent
+from governance.core.actor import Actor, Role
+from governance.core.errors import Conflict, Denied, Invalid, NotFound
+from governance.grants.states import GrantState
+from governance.identities.models import Human, Identity, Ownership
+from governance.identities.queries import owners_of
+from governance.identities.states import Kind, Status
+from governance.lifecycle import feeds, joining, moves, sources, tasks
+from governance.lifecycle.models import FeedFile, Source
+from governance.lifecycle.states import RunState
+from governance.purposes.models import Dedication
+from tests.builders import Organisation, actor, person, purpose
+from tests.conftest import OUTSIDE
+from tests.core.log import events_of
+from tests.harness.races import at_once, split
+from tests.leases import fresh, granted, started
+from tests.lifecycle.feeding import (
+    HERE,
+    PLAIN,
+    a_file,
+    a_source,
+    administrator,
+    applied,
+    counts,
+    handed_in,
+    imported,
+    row,
+)
+
+pytestmark = pytest.mark.django_db
+
+HR = Path(__file__).resolve().parents[2] / "../shared/data/hr"
+DOCUMENTED = Path(__file__).resolve().parents[2] / "docs/examples/hr-source.toml"
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def admin(db: None) -> Actor:
+    return administrator()
+
+
+@pytest.fixture
+def staff(admin: Actor) -> Source:
+    return a_source(admin)
+
+
+def people(source: Source) -> dict[str, Identity]:
+    return {one.external_key: one for one in Identity.objects.filter(source=source.key).select_related("manager")}
+
+
+def versions() -> int:
+    return int(Identity.history.count() + Human.history.count() + Ownership.history.count())
+
+
+@pytest.mark.skipif(not HR.is_dir(), reason=f"the published samples of HR files are {OUTSIDE}")
+class TestThePublishedSamples:
+    @pytest.mark.parametrize("name", ["initial_data.csv", "export-initial.csv"])
+    def test_import_whole_with_the_documented_mapping(self, admin: Actor, name: str) -> None:
+        source = a_source(admin, DOCUMENTED, key="employees")
+        run = imported(source, (HR / name).read_bytes(), admin)
+        assert (run.state, run.rejected) == (RunState.APPLIED, [])
+        assert counts(run)["created"] == 50
+        found = people(source)
+        states = [one.state for one in found.values()]
+        assert {state: states.count(state) for state in set(states)} == {"active": 43, "on_leave": 5, "ended": 2}
+        geena = found["1001"]
+        assert (geena.name, geena.title, geena.department) == ("Geena Green", "CEO", "Hot Lava City")
+        assert found["1008"].title == "Accountant"
+
+    def test_one_after_the_other_change_nothing(self, admin: Actor) -> None:
+        source = a_source(admin, DOCUMENTED, key="employees")
+        imported(source, (HR / "initial_data.csv").read_bytes(), admin)
+        before = versions()
+        again = imported(source, (HR / "export-initial.csv").read_bytes(), admin)
+        assert counts(again) == {
+            "created": 0,
+            "updated": 0,
+            "ended": 0,
+            "unchanged": 50,
+            "rejected": 0,
+            "failed": 0,
+        }
+        assert versions() == before
+
+
+class TestOurSample:
+    """Byte order mark, semicolons, days in two forms, managers before and after, by key and by address, a copy."""
+
+    @pytest.fixture
+    def harbour(self, admin: Actor) -> Source:
+        owner = person("Owner")
+        purpose(owner, reference="P-EXT")
+        return a_source(admin, HERE / "people.toml")
+
+    def test_imports_with_all_its_quirks(self, admin: Actor, harbour: Source) -> None:
+        run = imported(harbour, (HERE / "people.csv").read_bytes(), admin)
+        assert run.rejected == []
+        assert run.preview["counts"]["repeated"] == 1
+        found = people(harbour)
+        assert {key: one.manager and one.manager.external_key for key, one in found.items()} == {
+            "P-001": None,
+            "P-002": "P-001",
+            "P-003": "P-002",
+            "P-004": "P-001",
+            "P-005": "P-002",
+            "P-006": "P-002",
+            "P-007": "P-004",
+            "X-101": "P-004",
+        }
+        assert found["P-003"].name == "Siobhán Ø'Brien"
+        assert [found[key].state for key in ("P-003", "P-006", "P-007")] == ["on_leave", "ended", "expected"]
+        assert found["P-004"].title == "Treasurer; acting"
+
+    def test_gives_an_external_a_sponsor_a_purpose_and_an_end(self, admin: Actor, harbour: Source) -> None:
+        imported(harbour, (HERE / "people.csv").read_bytes(), admin)
+        found = people(harbour)
+        external = found["X-101"]
+        assert (external.kind, external.ends_at) == (Kind.EXTERNAL, datetime(2190, 7, 1, tzinfo=UTC))
+        assert owners_of("identity", external.pk, timezone.now()) == [found["P-001"]]
+        assert Dedication.objects.get(identity=external).purpose.reference == "P-EXT"
+
+    def test_changes_nothing_the_second_time(self, admin: Actor, harbour: Source) -> None:
+        content = (HERE / "people.csv").read_bytes()
+        imported(harbour, content, admin)
+        before, events = versions(), AuditEvent.objects.exclude(subject_kind="feed_run").count()
+        imported(harbour, content, admin)
+        assert versions() == before
+        assert AuditEvent.objects.exclude(subject_kind="feed_run").count() == events
+
+
+class TestPeople:
+    def test_are_changed_where_the_file_says_otherwise(self, admin: Actor, staff: Source) -> None:
+        imported(staff, a_file(row("A"), row("B", manager="A"), row("C")), admin)
+        imported(staff, a_file(row("A"), row("B", "Bea", manager="C", title="Head"), row("C", status="leave")), admin)
+        found = people(staff)
+        bea = found["B"]
+        assert (bea.name, bea.title, bea.manager, found["C"].state) == ("Bea", "Head", found["C"], Status.ON_LEAVE)
+        assert Human.objects.get(identities=bea).name == "Bea"
+        assert events_of(bea.pk)[-1]["content"]["facts"] == {
+            "name": "Bea",
+            "title": "Head",
+            "manager_id": str(found["C"].pk),
+        }
+        assert "people.csv, accepted by Admin" in events_of(bea.pk)[-1]["content"]["reason"]
+
+    def test_have_no_sign_in_account(self, admin: Actor, staff: Source) -> None:
+        imported(staff, a_file(row("A")), admin)
+        assert people(staff)["A"].user is None
+
+    def test_who_are_known_by_address_elsewhere_are_the_same_human(self, admin: Actor, staff: Source) -> None:
+        known = person("Ada", email="ada@example.com")
+        imported(staff, a_file(row("A", email="ADA@example.com")), admin)
+        assert people(staff)["A"].human_id == known.human_id
+
+    def test_keep_what_security_has_suspended(self, admin: Actor, staff: Source) -> None:
+        imported(staff, a_file(row("A")), admin)
+        Identity.objects.filter(source="staff").update(state=Status.SUSPENDED)
+        imported(staff, a_file(row("A")), admin)
+        assert people(staff)["A"].state == Status.SUSPENDED
+
+    def test_take_as_many_statements_by_the_hundred_as_by_the_dozen(self, admin: Actor, staff: Source) -> None:
+        def taken(letter: str, count: int, title: str) -> int:
+            chief = row(f"{letter}0", title=title)
+            rows = [row(f"{letter}{n}", manager=f"{letter}0", title=title) for n in range(1, count)]
+            run = handed_in(staff, a_file(chief, *rows), admin)
+            feeds.accept(run_id=run.pk, actor=admin, reason="All", now=timezone.now())
+            with CaptureQueriesContext(connection) as captured:
+                feeds.apply(run_id=run.pk, actor=admin, now=timezone.now())
+            return len(captured)
+
+        assert taken("A", 400, "Clerk") == taken("B", 12, "Clerk") < 40
+        assert taken("A", 400, "Head") == taken("B", 12, "Head") < 40
+
+
+class TestLeavers:
+    @pytest.fixture
+    def org(self) -> Organisation:
+        org = Organisation()
+        Identity.objects.filter(pk=org.requester.pk).update(source="staff", external_key="R")
+        return org
+
+    def test_lose_what_they_hold_and_pass_on_what_they_own(
+        self, admin: Actor, staff: Source, org: Organisation
+    ) -> None:
+        grant = started(org)
+        Identity.objects.filter(pk=org.owner.pk).update(source="staff", external_key="O")
+        rest = [row(f"K{n}") for n in range(20)]
+        imported(staff, a_file(row("R", "Requester"), row("O", "Owner"), *rest), admin)
+        run = handed_in(staff, a_file(row("R", status="left"), row("O", status="left"), *rest), admin)
+        assert run.state == RunState.PROPOSED
+        assert run.preview["ends"] == {"grants": 1, "owned": 3, "answered": 1}
+        done = applied(run, admin)
+        assert counts(done)["ended"] == 2
+        assert fresh(grant).state == GrantState.REVOKING
+        assert owners_of("system", org.system.pk, timezone.now()) == [org.boss] or owners_of(
+            "system", org.system.pk, timezone.now()
+        )
+        assert "has left. Staff: people.csv, accepted by Admin" in fresh(grant).state_reason
+
+    def test_with_a_last_day_to_come_keep_their_duties_and_shorter_leases(
+        self, admin: Actor, staff: Source, org: Organisation
+    ) -> None:
+        grant, waiting = started(org, term=timedelta(days=20)), granted(org, why=purpose(org.owner, org.entitlement))
+        last = timezone.now().date() + 3 * DAY
+        end = datetime.combine(last + DAY, datetime.min.time(), UTC)
+        imported(staff, a_file(row("R", "Requester", ends_on=str(last))), admin)
+        assert people(staff)["R"].state == Status.ACTIVE
+        assert people(staff)["R"].ends_at == fresh(grant).ends_at == end
+        assert fresh(waiting).ends_at == end
+        assert events_of(grant.pk)[-1]["action"] == "grant.shortened"
+        connection.check_constraints()  # the deferred triggers of rule 1 agree
+
+    def test_whom_nobody_can_end_stop_no_other(
+        self, admin: Actor, staff: Source, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        imported(staff, a_file(row("A"), row("B"), row("C")), admin)
+        real = moves.end
+
+        def end(identity: Identity, *rest: Any, **named: Any) -> None:
+            if identity.external_key == "B":
+                raise Conflict("B answers for too much.")
+            real(identity, *rest, **named)
+
+        monkeypatch.setattr(moves, "end", end)
+        gone = [row(key, status="left") for key in "ABC"]
+        run = imported(staff, a_file(*gone), admin, reason="The office is closed")
+        assert (run.outcome or {})["failed"] == [{"row": 3, "name": "Person B", "reason": "B answers for too much."}]
+        assert [one.state for one in people(staff).values()] == ["ended", "active", "ended"]
+
+    def test_are_those_with_a_leaving_status_alone_unless_files_are_complete(self, admin: Actor) -> None:
+        for absence, state in (("keep", "active"), ("end", "ended")):
+            source = a_source(admin, key=absence, absence=absence, most_ended=50)
+            imported(source, a_file(row("A"), row("B"), row("C")), admin)
+            imported(source, a_file(row("A"), row("B")), admin)
+            assert people(source)["C"].state == state
+
+    def test_are_not_the_missing_while_a_row_has_no_key(self, admin: Actor) -> None:
+        source = a_source(admin, absence="end", most_ended=50)
+        imported(source, a_file(row("A"), row("B"), row("C")), admin)
+        run = imported(source, a_file(row("A"), row("B"), row("", "Perhaps C")), admin)
+        assert (counts(run)["ended"], run.preview["unsure"]) == (0, True)
+
+    def test_are_not_those_whose_row_is_bad(self, admin: Actor) -> None:
+        source = a_source(admin, absence="end", most_ended=50)
+        imported(source, a_file(row("A"), row("B"), row("C")), admin)
+        run = imported(source, a_file(row("A"), row("B"), row("C", status="??")), admin)
+        assert (counts(run)["ended"], run.preview["counts"]["missing"]) == (0, 0)
+
+
+class TestAShrunkenFeed:
+    @pytest.fixture(params=["keep", "end"])
+    def source(self, request: pytest.FixtureRequest, admin: Actor) -> Source:
+        source = a_source(admin, absence=request.param)
+        imported(source, a_file(*[row(f"K{n}") for n in range(50)]), admin)
+        return source
+
+    def test_is_held_for_a_person(self, admin: Actor, source: Source) -> None:
+        before = versions()
+        run = handed_in(source, a_file(*[row(f"K{n}") for n in range(20)]), admin)
+        assert run.state == RunState.HELD
+        assert "30 are missing: more than 20 %" in run.state_reason
+        with pytest.raises(Invalid):
+            feeds.accept(run_id=run.pk, actor=admin, reason=" ", now=timezone.now())
+        assert feeds.apply(run_id=run.pk, actor=admin, now=timezone.now()).state == RunState.HELD
+        assert versions() == before
+
+    def test_goes_on_once_somebody_has_said_why(self, admin: Actor, source: Source) -> None:
+        run = handed_in(source, a_file(*[row(f"K{n}") for n in range(20)]), admin)
+        done = applied(run, admin, reason="The yard was sold")
+        assert counts(done)["ended"] == (30 if source.absence == "end" else 0)
+        accepted = next(e for e in events_of(run.pk) if e["action"] == "feed_run.accepted")
+        assert accepted["content"]["reason"] == "The yard was sold"
+        assert accepted["content"]["actor"]["label"] == "Admin"
+        assert accepted["content"]["facts"]["shrunken"] is True
+
+    def test_is_held_again_when_more_would_end_than_the_yes_was_for(self, admin: Actor, source: Source) -> None:
+        run = handed_in(source, a_file(*[row(f"K{n}") for n in range(20)]), admin)
+        feeds.accept(run_id=run.pk, actor=admin, reason="The yard was sold", now=timezone.now())
+        imported(source, a_file(*[row(f"K{n}") for n in range(60)]), admin)
+        assert feeds.apply(run_id=run.pk, actor=admin, now=timezone.now()).state == RunState.HELD
+
+
+class TestRuns:
+    def test_keep_the_file_until_they_are_over(self, admin: Actor, staff: Source) -> None:
+        run = handed_in(staff, a_file(row("A")), admin)
+        assert FeedFile.objects.filter(run=run).exists()
+        applied(run, admin)
+        other = handed_in(staff, a_file(row("B")), admin)
+        feeds.discard(run_id=other.pk, actor=admin, reason="Too early", now=timezone.now())
+        assert not FeedFile.objects.exists()
+        assert "B" not in people(staff)
+
+    def test_are_applied_by_a_worker(self, admin: Actor, staff: Source) -> None:
+        run = handed_in(staff, a_file(row("A")), admin)
+        feeds.accept(run_id=run.pk, actor=admin, reason="", now=timezone.now())
+        tasks.apply_run(str(run.pk))
+        tasks.apply_run(str(run.pk))
+        assert people(staff)["A"].state == Status.ACTIVE
+
+    def test_go_on_where_a_worker_has_died(self, admin: Actor, staff: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(feeds, "BATCH", 2)
+        run = handed_in(staff, a_file(*[row(f"K{n}") for n in range(6)]), admin)
+        feeds.accept(run_id=run.pk, actor=admin, reason="", now=timezone.now())
+        real, calls = joining.join, []
+
+        def join(*given: Any, **named: Any) -> None:
+            calls.append(given)
+            if len(calls) == 2:
+                raise KeyboardInterrupt
+            real(*given, **named)
+
+        monkeypatch.setattr(joining, "join", join)
+        with pytest.raises(KeyboardInterrupt):
+            feeds.apply(run_id=run.pk, actor=admin, now=timezone.now())
+        assert len(people(staff)) == 2
+        done = feeds.apply(run_id=run.pk, actor=admin, now=timezone.now())
+        assert (len(people(staff)), counts(done)["created"]) == (6, 4)
+
+    def test_are_for_administrators_to_decide_and_for_auditors_to_see(self, admin: Actor, staff: Source) -> None:
+        run = handed_in(staff, a_file(row("A")), admin)
+        for role, refusal in ((Role.AUDITOR, Denied), (Role.SECURITY, NotFound), (None, NotFound)):
+            other = actor(person(), *([role] if role else []))
+            with pytest.raises(refusal):
+                handed_in(staff, a_file(row("B")), other)
+            for act in (feeds.accept, feeds.discard):
+                with pytest.raises(refusal):
+                    act(run_id=run.pk, actor=other, reason="", now=timezone.now())
+
+
+class TestSources:
+    def test_are_changed_with_a_reason_and_an_event(self, admin: Actor, staff: Source) -> None:
+        wanted = replace(PLAIN, most_ended=5)
+        with pytest.raises(Invalid):
+            sources.change_source(source_id=staff.pk, definition=wanted, actor=admin, reason="", now=timezone.now())
+        sources.change_source(source_id=staff.pk, definition=wanted, actor=admin, reason="Careful", now=timezone.now())
+        assert events_of(staff.pk)[-1]["content"]["facts"] == {"most_ended": 5}
+        assert owners_of("source", staff.pk, timezone.now())[0].name == "Admin"
+
+    @pytest.mark.parametrize(
+        ("fields", "wrong"),
+        [
+            ({"columns": {"name": "name"}}, "columns"),
+            ({"columns": {"key": "key"}}, "columns"),
+            ({"columns": {"key": "key", "name": "name", "shoe": "shoe"}}, "columns"),
+            ({"columns": {"key": "key", "name": ""}}, "columns"),
+            ({"statuses": {}}, "statuses"),
+            ({"statuses": {"out": "suspended"}}, "statuses"),
+            ({"kinds": {"robot": "agent"}}, "kinds"),
+            ({"date_form": "%q"}, "date_form"),
+            ({"encoding": "utf-7"}, "encoding"),
+            ({"absence": "forget"}, "absence"),
+            ({"most_ended": 101}, "most_ended"),
+            ({"external_purpose": "P-NONE"}, "external_purpose"),
+        ],
+    )
+    def test_say_nothing_that_can_not_be_read(self, admin: Actor, fields: dict[str, Any], wrong: str) -> None:
+        with pytest.raises(Invalid) as refusal:
+            a_source(admin, **fields)
+        assert wrong in refusal.value.fields
+
+    def test_have_a_key_of_their_own(self, admin: Actor, staff: Source) -> None:
+        with pytest.raises(Conflict):
+            a_source(admin)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestTwoFilesAtOnce:
+    def test_come_one_after_the_other(self) -> None:
+        admin = administrator()
+        staff = a_source(admin)
+        runs = [handed_in(staff, a_file(*[row(f"K{n}") for n in range(40)]), admin) for _ in range(3)]
+        for run in runs:
+            feeds.accept(run_id=run.pk, actor=admin, reason="", now=timezone.now())
+        done, raised = split(
+            at_once(
+                *[
+                    lambda run=run: feeds.apply(run_id=run.pk, actor=admin, now=timezone.now(), patience=DAY)
+                    for run in runs
+                ]
+            )
+        )
+        assert raised == []
+        assert sorted(counts(run)["created"] for run in done) == [0, 0, 40]
+
+    def test_make_the_second_wait_no_longer_than_it_will(self) -> None:
+        admin = administrator()
+        staff = a_source(admin)
+        run = handed_in(staff, a_file(row("A")), admin)
+        feeds.accept(run_id=run.pk, actor=admin, reason="", now=timezone.now())
+        with feeds._alone(staff, DAY):
+            (outcome,) = at_once(
+                lambda: feeds.apply(run_id=run.pk, actor=admin, now=timezone.now(), patience=timedelta())
+            )
+        assert isinstance(outcome, Conflict)
