@@ -58,6 +58,7 @@ check: lint types contracts templates ## Everything that can be checked without 
 	$(BIN)/python -m config.reference --check
 	$(STAND_INS) DJANGO_SETTINGS_MODULE=config.settings_test $(BIN)/python -m governance.policy.reference --check
 	$(STAND_INS) DJANGO_SETTINGS_MODULE=config.settings_test $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	$(STAND_INS) DJANGO_SETTINGS_MODULE=config.settings_test $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
 lint: $(VENV)/.installed-dev ## Style and common mistakes (ruff)
 	$(BIN)/ruff format --check .

@@ -228,6 +228,36 @@ OIDC_ROLES = _declare(
     default="",
 )
 
+_S = "API"
+API_TOKEN_LONGEST_DAYS = _declare(
+    _S,
+    "API_TOKEN_LONGEST_DAYS",
+    kinds.integer(1, 366),
+    "The longest lifetime of an API token, in days. No token is without an end.",
+    default="90",
+)
+API_READS_PER_MINUTE = _declare(
+    _S,
+    "API_READS_PER_MINUTE",
+    kinds.integer(1, 1_000_000),
+    "How often one caller may read through the API, each minute.",
+    default="600",
+)
+API_CHANGES_PER_MINUTE = _declare(
+    _S,
+    "API_CHANGES_PER_MINUTE",
+    kinds.integer(1, 1_000_000),
+    "How often one caller may ask for a change through the API, each minute.",
+    default="120",
+)
+API_REFUSALS_PER_MINUTE = _declare(
+    _S,
+    "API_REFUSALS_PER_MINUTE",
+    kinds.integer(1, 1_000_000),
+    "How often one network address may come with a token that is not accepted, each minute.",
+    default="60",
+)
+
 _S = "Audit log"
 AUDIT_LOG_ORIGIN = _declare(
     _S,

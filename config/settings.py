@@ -1,6 +1,7 @@
 """Django's settings, all of them. What differs between installations comes from `config.env`."""
 
 import os
+from datetime import timedelta
 from typing import Any
 
 from csp.constants import NONE, SELF
@@ -41,9 +42,12 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
     "csp",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_filters",
     "django_htmx",
     "guardian",
+    "rest_framework",
     "simple_history",
 ]
 
@@ -179,6 +183,40 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
         "object-src": [NONE],
     }
+}
+
+# --- API --------------------------------------------------------------------------------------------------------------
+API_TOKEN_LONGEST = timedelta(days=ENVIRONMENT[env.API_TOKEN_LONGEST_DAYS])
+API_LIMITS = {
+    "read": ENVIRONMENT[env.API_READS_PER_MINUTE],
+    "change": ENVIRONMENT[env.API_CHANGES_PER_MINUTE],
+    "refused": ENVIRONMENT[env.API_REFUSALS_PER_MINUTE],
+}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "governance.api.authentication.TokenAuthentication",
+        "governance.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["governance.api.authentication.WithinScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["governance.api.throttling.PerCaller"],
+    "DEFAULT_PARSER_CLASSES": ["governance.api.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "governance.api.schema.Operation",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "governance.api.problems.answer",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": None,
+    "UNICODE_JSON": False,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Leasehold",
+    "DESCRIPTION": "Access as leases: who holds what, for which purpose, from whom, until when, and the proof.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": r"/api/v1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["governance.api.schema.finish"],
 }
 
 # --- Language and time ------------------------------------------------------------------------------------------------

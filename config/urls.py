@@ -7,5 +7,6 @@ from config import health
 urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
+    path("api/", include("governance.api.urls")),
     path("", include("governance.web.urls")),
 ]

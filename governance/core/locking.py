@@ -30,6 +30,7 @@ LOCK_ORDER = (
     "human",
     "ownership",
     "teammembership",
+    "apitoken",
     "account",
     "assignment",
     "grant",

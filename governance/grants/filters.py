@@ -1,8 +1,10 @@
 """The filters of grants, shared by page, API and export."""
 
+from typing import Any
+
 import django_filters
 from django.db.models import Q, QuerySet
-from django.forms import TextInput
+from django.forms import DateTimeInput, TextInput
 
 from governance.grants.models import Grant
 from governance.grants.states import LIVE, UNPROVEN, GrantState
@@ -12,8 +14,16 @@ GROUPS = {"live": LIVE, "unproven": UNPROVEN}
 STATES = [("live", "Live"), ("unproven", "Unproven removal"), *GrantState.choices]
 
 
+class Moment(django_filters.IsoDateTimeFilter):
+    """A day and minute in UTC: one end of a half-open period that leases overlap."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        super().__init__(widget=widget, error_messages={"invalid": "Give a day and a time."}, **options)
+
+
 class GrantFilter(django_filters.FilterSet):
-    """By words, state or group of states, and kind of holder."""
+    """By words, state or group of states, kind of holder, and the period in which they were leased."""
 
     q = django_filters.CharFilter(
         method="filter_words",
@@ -24,6 +34,8 @@ class GrantFilter(django_filters.FilterSet):
     kind = django_filters.ChoiceFilter(
         field_name="identity__kind", choices=Kind.choices, label="Held by", empty_label="Any kind"
     )
+    since = Moment(field_name="ends_at", lookup_expr="gt", label="Leased after")
+    until = Moment(field_name="starts_at", lookup_expr="lt", label="Leased before")
 
     class Meta:
         model = Grant

@@ -22,6 +22,7 @@ from governance.lifecycle import succession
 from governance.requests import moves as requests
 from governance.requests.models import AccessRequest, RequestItem
 from governance.requests.states import OPEN_REQUESTS, ItemState
+from governance.users import moves as tokens
 
 
 def end(identity: Identity, heirs: succession.Heirs, *, actor: Actor, reason: str, now: datetime) -> None:
@@ -31,7 +32,7 @@ def end(identity: Identity, heirs: succession.Heirs, *, actor: Actor, reason: st
     move(identity, Status.ENDED, actor=actor, why=reason, now=now, facts=facts, ends_at=ends_at)
     orphaned = succession.hand_over_things(identity, heirs, actor=actor, why=reason, now=now)
     _leave_teams(identity, actor=actor, why=reason, now=now)
-    _close_sign_in(identity)
+    _close_sign_in(identity, actor=actor, why=reason, now=now)
     _lock_leases(identity, orphaned)
     held = _lock_waiting(identity)
     unanswered = succession.repoint_grants(identity, heirs, actor=actor, why=reason, now=now)
@@ -48,8 +49,9 @@ def _leave_teams(identity: Identity, *, actor: Actor, why: str, now: datetime) -
         amend(membership, "ended", actor=actor, why=why, now=now, ends_at=max(now, membership.starts_at))
 
 
-def _close_sign_in(identity: Identity) -> None:
-    """An inactive user's sessions load as nobody from the next request on."""
+def _close_sign_in(identity: Identity, *, actor: Actor, why: str, now: datetime) -> None:
+    """An inactive user's sessions load as nobody from the next request on, and no token signs in any more."""
+    tokens.revoke_all(identity_id=identity.pk, user_id=identity.user_id, actor=actor, why=why, now=now)
     if identity.user is not None:
         identity.user.is_active = False
         identity.user.save(update_fields=["is_active"])

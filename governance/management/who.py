@@ -5,8 +5,8 @@ from datetime import datetime
 from django.core.management.base import CommandError
 
 from governance.core.actor import Actor
+from governance.grants.actors import actor_of
 from governance.users.models import User
-from governance.web.actor import actor_of
 
 
 def named(username: str | None, command: str, now: datetime) -> Actor:

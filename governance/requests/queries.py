@@ -71,9 +71,18 @@ def pending_twin(beneficiary_id: UUID, entitlement_id: UUID, purpose_id: UUID) -
 
 def open_questions(request: AccessRequest) -> "QuerySet[Question]":
     """Questions of approvers that wait for an answer of the request."""
-    items = request.items.values("pk")
+    return _waiting().filter(step__route__subject_id__in=request.items.values("pk"))
+
+
+def questions_about(item_ids: Collection[UUID]) -> "QuerySet[Question]":
+    """Questions of approvers that wait for an answer about the items, oldest first, with their routes and askers."""
+    asked = _waiting().filter(step__route__subject_id__in=item_ids).select_related("asked_by", "step__route")
+    return asked.order_by("asked_at")
+
+
+def _waiting() -> "QuerySet[Question]":
     waiting = Question.objects.filter(answered_at__isnull=True, step__state=StepState.RETURNED)
-    return waiting.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id__in=items)
+    return waiting.filter(step__route__subject_kind=RequestItem.NOUN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +143,4 @@ def _about(target_kind: str, target: Governed, step: StepSpec) -> StepPlan:
 def questions_for(identity_ids: Collection[UUID]) -> "QuerySet[Question]":
     """Questions of approvers that wait for an answer of one of the identities, with their route."""
     items = RequestItem.objects.filter(request__requester__in=identity_ids).values("pk")
-    waiting = Question.objects.filter(answered_at__isnull=True, step__state=StepState.RETURNED)
-    waiting = waiting.select_related("step__route")
-    return waiting.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id__in=items)
+    return _waiting().filter(step__route__subject_id__in=items).select_related("step__route")

@@ -1,23 +1,19 @@
 """Who asks, and when: settled once for each request, before any page looks at it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from uuid import UUID
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.utils import is_mfa_enabled
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
-from governance.core.actor import Actor, ActorKind, Role
-from governance.grants.queries import portal_roles
-from governance.identities.models import Identity
-from governance.identities.queries import same_human
+from governance.core.actor import Actor
+from governance.grants.actors import actor_of
 from governance.users.rules import ONE_FACTOR, TWO_FACTORS, Strength, strength, strongest
 
 PERSONA = "signed_in_as_persona"
@@ -26,6 +22,9 @@ second factor of their own: from then on it stands for a password, and the facto
 
 PROVIDER = "signed_in_at_provider"
 """The session's key for what an OpenID provider has said: of whom, their level, since when, their roles."""
+
+API = "api-"
+"""Begins the names of the API's addresses, which refuse for themselves, and not by a page."""
 
 OPEN_TO_ALL = frozenset({"account_logout", "health_live", "health_ready"})
 """What somebody who has signed in may still do without an active identity."""
@@ -36,35 +35,6 @@ class PortalRequest(HttpRequest):
 
     actor: Actor | None
     now: datetime
-
-
-def actor_of(
-    user_id: UUID,
-    assurance: int,
-    now: datetime,
-    *,
-    proven_at: datetime | None = None,
-    claimed: Collection[str] = (),
-) -> Actor | None:
-    """The actor behind a sign-in account, with the roles held at this moment; None without an active identity.
-
-    A role for which a claim is demanded counts only if it is among those `claimed`, and leased: never without a lease.
-    """
-    identity = Identity.objects.active(now).filter(user=user_id).first()
-    if identity is None:
-        return None
-    own = same_human([identity.pk])
-    return Actor(
-        kind=ActorKind.HUMAN,
-        label=identity.name,
-        user_id=user_id,
-        identity_id=identity.pk,
-        human_id=identity.human_id,
-        identity_ids=own,
-        roles=portal_roles(own, user_id, now) - {Role(name) for name in settings.OIDC_ROLES.keys() - set(claimed)},
-        assurance=assurance,
-        proven_at=proven_at,
-    )
 
 
 def session_strength(request: HttpRequest) -> Strength:
@@ -123,6 +93,7 @@ class ActorMiddleware:
     ) -> HttpResponse | None:
         """Stop somebody who has an account and no active identity, and say so."""
         known = not request.user.is_authenticated or request.actor is not None
-        if known or request.resolver_match.url_name in OPEN_TO_ALL:
+        name = str(request.resolver_match.url_name)
+        if known or name in OPEN_TO_ALL or name.startswith(API):
             return None
         return render(request, "account/no_identity.html", status=403)

@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from django.views import View
 from django_htmx.http import HttpResponseClientRedirect
@@ -23,7 +24,10 @@ from django_htmx.http import HttpResponseClientRedirect
 from governance.core.actor import Actor
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.core.stepup import StepUpRequired
-from governance.web import step_up
+from governance.evidence import actions
+from governance.evidence.actions import Asked
+from governance.evidence.tables import Table
+from governance.web import exports, step_up
 from governance.web.actor import PortalRequest
 from governance.web.paging import Keyset
 
@@ -83,6 +87,7 @@ class ListPage(Page, ABC):
     http_method_names = READS
     keyset: ClassVar[Keyset]
     filters: ClassVar[type[django_filters.FilterSet]]
+    table: ClassVar[Table | None] = None
     empty: ClassVar[str]
     no_match: ClassVar[str] = "Nothing matches."
 
@@ -94,16 +99,26 @@ class ListPage(Page, ABC):
     def rows(self, found: Sequence[Any]) -> list[Any]:
         """The rows of one page as plain values, in a number of queries that does not grow with them."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        """One page of the list. A filter that can't be read finds nothing, and says so beside its field."""
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        """One page of the list, or all of it as a file.
+
+        A filter that can't be read finds nothing, and says so beside its field.
+        """
         filters = self.filters(request.GET, queryset=self.visible())
-        found = filters.qs if filters.form.is_valid() else self.visible().none()
+        valid = filters.form.is_valid()
+        found = filters.qs if valid else self.visible().none()
+        form = exports.form_of(request)
+        if self.table and valid and form:
+            asked = Asked(form, exports.chosen(request, filters), self.actor, timezone.now)
+            return exports.sent(self.table, actions.export_list(self.table, found, self.keyset, asked), form)
         part = self.keyset.slice(found, request.GET)
         context = {
             "filter_form": filters.form,
             "rows": self.rows(part.rows),
             "page": part.page,
             "empty": self.no_match if filters.form.has_changed() else self.empty,
+            "columns": self.table.headings if self.table else {},
+            "exports": exports.links(request) if self.table else [],
         }
         return self.draw({**context, **self.context()})
 

@@ -11,5 +11,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("notifications/", include("governance.web.notifications.urls")),
     path("people/", include("governance.web.people.urls")),
     path("events/", include("governance.web.audit.urls")),
+    path("tokens/", include("governance.web.users.urls")),
+    path("api/docs/", include("governance.web.api.urls")),
     path("accounts/", include("governance.web.accounts.urls")),
 ]

@@ -11,7 +11,7 @@ from tests.browser.walk import SCHEMES, WIDTHS, faults
 from tests.harness.portal import Portal
 
 PAGES = {
-    "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/"],
+    "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/", "/tokens/"],
     "tomas": ["/approvals/"],
     "naomi": ["/tasks/", "/people/", "/people/sources/new"],
     "oliver": ["/events/", "/grants/", "/requests/"],

@@ -79,6 +79,7 @@ def running(*, database_url: str, redis_url: str, target: str) -> Iterator[Porta
             "FILES_ROOT": str(supervisor.place.data / "files"),
             "LOG_FORMAT": "console",
             "ORGANISATION_NAME": "Harbour Mutual",
+            **dict.fromkeys(("API_READS_PER_MINUTE", "API_CHANGES_PER_MINUTE", "API_REFUSALS_PER_MINUTE"), "1000000"),
         }
         collectstatic = programs.module("django", "collectstatic", "--noinput")
         supervisor.finish(collectstatic, directory=ROOT, env=env)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TypeVar
 from uuid import uuid4
 
@@ -16,6 +17,7 @@ from governance.audit.moves import append
 from governance.catalog.models import Entitlement
 from governance.core.events import Event
 from governance.core.ids import new_id
+from governance.core.locking import unit_of_work
 from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
 from governance.lifecycle.models import FeedRun
@@ -23,6 +25,7 @@ from governance.notifications.models import Notification
 from governance.provisioning.models import ManualTask, ProvisioningTask
 from governance.purposes.models import Justification
 from governance.requests.models import AccessRequest, RequestItem
+from governance.users.moves import issue
 from tests import builders, handwork
 from tests.builders import Organisation
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
@@ -49,6 +52,7 @@ class Crowd:
         self._notifications()
         self._files()
         self._events()
+        self._tokens()
 
     def _copies(self, row: M, **changes: str) -> Iterator[M]:
         """As many copies as there are to be, each with an id of its own."""
@@ -129,6 +133,20 @@ class Crowd:
         for ownership, twin in zip(owned, twins, strict=True):
             ownership.subject_id = twin.pk
         Ownership.objects.bulk_create(owned)
+
+    def _tokens(self) -> None:
+        """Of one person, each made by the product: their prefixes differ."""
+        with unit_of_work():
+            for number in range(min(self.size, 60)):
+                issue(
+                    name=f"Token {number}",
+                    user_id=self.org.requester.user_id,
+                    identity_id=None,
+                    scopes=["read"],
+                    ends_at=timezone.now() + timedelta(days=1),
+                    actor=builders.BUILDER,
+                    now=timezone.now(),
+                )
 
     def _events(self) -> None:
         event = Event(

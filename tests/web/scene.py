@@ -14,6 +14,7 @@ from governance.audit.models import AuditEvent
 from governance.core.actor import Role
 from governance.core.locking import unit_of_work
 from governance.grants.models import Grant
+from governance.identities.actions import make_token
 from governance.identities.models import Identity
 from governance.lifecycle.models import FeedRun, Source
 from governance.notifications.models import Notification
@@ -21,6 +22,7 @@ from governance.policy.queries import Asking, decide
 from governance.requests import actions as requests
 from governance.requests.actions import Proposal
 from governance.requests.models import AccessRequest
+from governance.users.models import ApiToken
 from tests import builders, handwork
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
@@ -55,6 +57,20 @@ class Scene:
         self.done = handwork.done(handwork.asked(self.people["holder"], vault), self.deputy)
         self.source, self.run = self._feed()
         self.event = AuditEvent.objects.order_by("sequence")[0]
+        self.token = self._token()
+
+    def _token(self) -> ApiToken:
+        """The holder's own."""
+        holder, now = self.people["holder"], timezone.now()
+        asked = {"name": "A program", "scopes": ["read"], "ends_at": now + timedelta(days=1)}
+        made = make_token(
+            holder_id=holder.pk,
+            longest=timedelta(days=1),
+            actor=builders.actor(holder),
+            now=now,
+            **asked,  # type: ignore[arg-type]
+        )
+        return made[0]
 
     def play(self, relation: str, role: Role | None) -> Identity:
         """The person with the relation, holding the role as well."""

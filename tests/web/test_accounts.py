@@ -7,10 +7,10 @@ from django.test import Client
 from django.utils import timezone
 
 from governance.core.actor import Role
+from governance.grants.actors import actor_of
 from governance.identities.models import Identity
 from governance.identities.states import Status
 from governance.users.models import User
-from governance.web.actor import actor_of
 from tests import builders
 from tests.builders import Organisation
 from tests.web.conftest import Visit

@@ -24,6 +24,8 @@ from tests.web.scene import RELATIONS, Scene
 
 ROLES = (None, Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 
+API = "api-"
+
 TABLE = Path(__file__).with_name("permissions.txt")
 
 
@@ -85,7 +87,7 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "request-withdraw": [scene.waiting.pk],
         "request-answer": [scene.returned.pk],
         **{f"approval-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
-        **{f"grant-{verb}": [scene.grant.pk] for verb in ("detail", "hand-back", "revoke")},
+        **{f"grant-{verb}": [scene.grant.pk] for verb in ("detail", "chain", "hand-back", "revoke")},
         **{f"task-{verb}": [scene.task.pk] for verb in ("detail", "done")},
         **{f"task-{verb}": [scene.done.pk] for verb in ("confirm", "send-back")},
         "task-evidence": [scene.done.pk, scene.done.evidence_id],
@@ -94,6 +96,15 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         **{f"feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         "source-detail": [scene.source.pk],
         "event-detail": [scene.event.pk],
+        "token-revoke": [scene.token.pk],
+        "api-identity-detail": [scene.people["holder"].pk],
+        "api-system-detail": [scene.system.pk],
+        "api-entitlement-detail": [scene.grant.entitlement_id],
+        "api-purpose-detail": [scene.grant.purpose_id],
+        **{f"api-request-{verb}": [scene.waiting.pk] for verb in ("detail", "withdraw")},
+        "api-request-answer": [scene.returned.pk],
+        **{f"api-approval-step-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
+        **{f"api-grant-{verb}": [scene.grant.pk] for verb in ("detail", "chain", "hand-back", "revoke")},
         "event-proof": [scene.event.pk],
         "account_reset_password_from_key": ["1", "set-password"],
         "mfa_remove_webauthn": [1],
@@ -104,7 +115,8 @@ def where(scene: Scene) -> dict[str, list[Any]]:
 
 def what(scene: Scene) -> dict[str, dict[str, Any]]:
     """What is sent: enough for whoever may send it."""
-    reason = {"reason": "It is as it should be.", "acknowledged": "on"}
+    told = {"reason": "It is as it should be."}
+    reason = {**told, "acknowledged": "on"}
     return {
         "request-answer": {"question": scene.question.pk, "answer": "All of them."},
         **{f"approval-{verb}": reason for verb in ("approve", "reject", "return")},
@@ -113,6 +125,9 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "task-done": {"report": "It is done.", "evidence": handwork.a_file()},
         **{f"task-{verb}": {"judgement": "As the picture shows."} for verb in ("confirm", "send-back")},
         "feed-run-accept": reason,
+        "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
+        **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
+        "api-grant-revoke": told,
     }
 
 
@@ -133,12 +148,17 @@ def _status(scene: Scene, client: Client, row: Row) -> int:
     undone: Any = transaction.atomic()
     undone._from_testcase = True  # an action's own transaction may begin inside
     with undone:
-        send = client.post if row.method == "POST" else client.get
-        response = send(address, what(scene).get(row.route, {}))
+        response = _sent(client, row, address, what(scene).get(row.route, {}))
         transaction.set_rollback(True)
     client.cookies.clear()
     client.cookies.update(session)
-    return response.status_code
+    return int(response.status_code)
+
+
+def _sent(client: Client, row: Row, address: str, data: dict[str, Any]) -> Any:
+    if row.method == "GET":
+        return client.get(address, data)
+    return client.post(address, data, "application/json") if row.route.startswith(API) else client.post(address, data)
 
 
 @pytest.fixture

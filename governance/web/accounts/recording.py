@@ -10,9 +10,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from governance.core.actor import Actor, ActorKind
+from governance.grants.actors import actor_of
 from governance.users import actions
 from governance.users.models import User
-from governance.web.actor import actor_of, session_strength
+from governance.web.actor import session_strength
 
 
 def signed_in(request: HttpRequest, user: User, *, way: str = "") -> None:

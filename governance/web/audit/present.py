@@ -13,8 +13,8 @@ from django.utils.text import Truncator
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Question
 from governance.audit.models import AuditEvent
 from governance.audit.queries import Proof
+from governance.core.paging import AFTER, BEFORE
 from governance.requests.models import RequestItem
-from governance.web.paging import AFTER, BEFORE
 
 PAGES = {"access_request": "request-detail", "grant": "grant-detail"}
 """Kinds of subject with a page of their own, which whoever reads the log may see."""

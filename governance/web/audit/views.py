@@ -10,6 +10,7 @@ from governance.audit import permissions
 from governance.audit.models import AuditEvent
 from governance.audit.queries import proof_of, sealed_among, verifier_key
 from governance.core.errors import NotFound
+from governance.evidence import tables
 from governance.web import bases
 from governance.web.audit import present
 from governance.web.audit.forms import EventPageFilter
@@ -28,6 +29,7 @@ class EventList(bases.ListPage):
 
     template_name = "audit/list.html"
     filters = EventPageFilter
+    table = tables.EVENTS
     keyset = Keyset(("sequence",))
     empty = "Nothing has happened yet."
 

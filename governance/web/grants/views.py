@@ -3,19 +3,24 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.forms import Form
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
 
 from governance.core.errors import Denied
+from governance.evidence import tables
+from governance.evidence.actions import Asked, export_chains
 from governance.evidence.queries import chain_of_grant
 from governance.grants import actions, permissions
 from governance.grants.filters import GrantFilter
 from governance.grants.models import Grant
-from governance.web import bases, chains
+from governance.web import bases, chains, exports
 from governance.web.grants import forms, present
 from governance.web.paging import Keyset
 from governance.web.shapes import Act
@@ -26,6 +31,7 @@ class GrantList(bases.ListPage):
 
     template_name = "grants/list.html"
     filters = GrantFilter
+    table = tables.GRANTS
     keyset = Keyset(("number",))
     empty = "No grant is yours to see. What you request and is approved appears here, with its end."
 
@@ -40,8 +46,42 @@ class GrantList(bases.ListPage):
     def context(self) -> dict[str, Any]:
         """What the list is of."""
         if self.actor.has(*permissions.SEES_ALL):
-            return {"lede": "Every lease there is or was, and whether its end is verified."}
-        return {"lede": "Leases that you hold or answer for, and whether their end is verified."}
+            lede = "Every lease there is or was, and whether its end is verified."
+        else:
+            lede = "Leases that you hold or answer for, and whether their end is verified."
+        return {"lede": lede, "chains": exports.links(self.request, reverse("grant-chains"))}
+
+
+class GrantChains(bases.Page):
+    """The chains of custody of all grants that the filters leave, as one file."""
+
+    http_method_names = ("get",)
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        """The file. A filter that can't be read leads back to the list, which says so."""
+        visible = permissions.visible(self.actor, self.now).with_names()
+        filters = GrantFilter(request.GET, queryset=visible)
+        form = exports.form_of(request)
+        if form is None or not filters.form.is_valid():
+            return redirect(f"{reverse('grant-list')}?{request.GET.urlencode()}")
+        asked = Asked(form, exports.chosen(request, filters), self.actor, timezone.now)
+        return exports.sent(tables.CHAINS, export_chains(filters.qs, asked), form)
+
+
+class GrantChain(bases.Page):
+    """The chain of custody of one grant as a file."""
+
+    http_method_names = ("get",)
+
+    def get(self, request: HttpRequest, pk: UUID) -> HttpResponseBase:
+        """The file. Raises NotFound."""
+        visible = permissions.visible(self.actor, self.now).with_names()
+        grant = bases.found(visible, pk)
+        form = exports.form_of(request)
+        if form is None:
+            return redirect("grant-detail", pk=grant.pk)
+        asked = Asked(form, {"grant": str(grant)}, self.actor, timezone.now)
+        return exports.sent(tables.CHAINS, export_chains(visible.filter(pk=grant.pk), asked), form)
 
 
 class GrantPage(bases.DetailPage):
@@ -63,6 +103,7 @@ class GrantPage(bases.DetailPage):
             "trust": chains.trust(chain),
             "next_points": present.next_points(found, self.now),
             "endings": list(self._endings(found)),
+            "exports": exports.links(self.request, reverse("grant-chain", args=[found.pk])),
         }
 
     def _endings(self, grant: Grant) -> Iterator[Act]:

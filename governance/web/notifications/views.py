@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from governance.evidence import tables
 from governance.notifications import actions, permissions
 from governance.notifications.filters import NotificationFilter
 from governance.notifications.models import Notification
@@ -31,6 +32,7 @@ class NotificationList(bases.ListPage):
 
     template_name = "notifications/list.html"
     filters = NotificationFilter
+    table = tables.NOTIFICATIONS
     keyset = Keyset(("created_at", "id"))
     empty = "Nothing was said to you yet. Decisions, questions and ends of access that concern you appear here."
 

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from governance.core.errors import Denied
+from governance.evidence import tables
 from governance.evidence.queries import chain_of_request
 from governance.requests import actions, permissions, queries
 from governance.requests.filters import RequestFilter
@@ -105,6 +106,7 @@ class RequestList(bases.ListPage):
 
     template_name = "requests/list.html"
     filters = RequestFilter
+    table = tables.REQUESTS
     keyset = Keyset(("number",))
     empty = "No request yet. Yours appear here once they are sent."
 

@@ -1,0 +1,171 @@
+"""Approval steps: what the caller is or was asked to decide, and the three decisions."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from governance.api import bases
+from governance.api.operations import Operation
+from governance.api.shapes import Named, ReasonBody
+from governance.approvals import actions, permissions
+from governance.approvals.filters import StepFilter
+from governance.approvals.models import ApprovalStep, Decision
+from governance.approvals.states import Provenance, StepState, Verdict
+from governance.core.paging import Keyset
+from governance.evidence import tables
+from governance.identities.models import Identity
+from governance.policy.states import StepKind
+from governance.users.states import Scope
+
+TAG = "Approvals"
+
+
+class DecisionShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """A yes, a no or a question, with where it comes from."""
+
+    verdict = serializers.ChoiceField(Verdict.choices)
+    provenance = serializers.ChoiceField(Provenance.choices)
+    decider = Named(allow_null=True)
+    assurance = serializers.IntegerField()
+    reason = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class TargetShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """The thing whose manager or owner is asked."""
+
+    kind = serializers.CharField(source="target_kind")
+    id = serializers.UUIDField(source="target_id")
+    name = serializers.CharField(source="target_label")
+
+
+class StepShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """One stage of a route: whom it asks, by when, and what they have decided."""
+
+    id = serializers.UUIDField()
+    subject_kind = serializers.CharField(source="route.subject_kind")
+    subject_id = serializers.UUIDField(source="route.subject_id")
+    position = serializers.IntegerField()
+    kind = serializers.ChoiceField(StepKind.choices)
+    target = TargetShape(source="*")
+    state = serializers.ChoiceField(StepState.choices)
+    state_reason = serializers.CharField()
+    required = serializers.IntegerField()  # type: ignore[assignment]  # the metaclass takes it out of the class
+    opened_at = serializers.DateTimeField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+    asked = serializers.SerializerMethodField()
+    decisions = serializers.SerializerMethodField()
+
+    def get_asked(self, step: ApprovalStep) -> list[dict[str, str]]:
+        """Who is asked now."""
+        people = [asked.identity for asked in step.approvers.all() if asked.ends_at is None]
+        return [{"id": str(one.pk), "name": one.name} for one in sorted(people, key=_by_name)]
+
+    def get_decisions(self, step: ApprovalStep) -> Any:
+        """What was decided, oldest first."""
+        return DecisionShape(sorted(step.decisions.all(), key=_by_time), many=True).data
+
+
+def _by_name(identity: Identity) -> tuple[str, UUID]:
+    return identity.name, identity.pk
+
+
+def _by_time(decision: Decision) -> Any:
+    return decision.at, decision.pk
+
+
+class _Steps:
+    """What all of them have in common."""
+
+    tag = TAG
+    actor: Any
+
+    def visible(self) -> "QuerySet[ApprovalStep]":
+        """From the permissions of approvals."""
+        steps = permissions.visible(self.actor).select_related("route")
+        return steps.prefetch_related("approvers__identity", "decisions__decider")
+
+
+class StepList(_Steps, bases.ListEndpoint):
+    """Steps that the caller is or was asked to decide, or oversees; newest first."""
+
+    operations = {"GET": Operation("approval_step_list", "List approval steps", Scope.READ, StepShape, listed=True)}
+    keyset = Keyset(("id",))
+    filters = StepFilter
+
+
+class StepExport(_Steps, bases.ExportEndpoint):
+    """The same list as a file."""
+
+    operations = {"GET": Operation("approval_step_export", "Export approval steps", Scope.EXPORT, None)}
+    keyset = Keyset(("id",))
+    filters = StepFilter
+    table = tables.STEPS
+
+
+class StepInbox(_Steps, bases.ListEndpoint):
+    """Steps that wait for the caller's decision now, the soonest due first."""
+
+    operations = {
+        "GET": Operation("approval_step_inbox", "List what waits for a decision", Scope.READ, StepShape, listed=True)
+    }
+    keyset = Keyset(("due_at", "id"), descending=False)
+    filters = StepFilter
+
+    def visible(self) -> "QuerySet[ApprovalStep]":
+        """From the permissions of approvals: those alone that ask the caller."""
+        return super().visible().filter(pk__in=permissions.inbox(self.actor).values("pk"))
+
+
+class StepDetail(_Steps, bases.OneEndpoint):
+    """One approval step."""
+
+    operations = {
+        "GET": Operation("approval_step_read", "Read an approval step", Scope.READ, StepShape, conditional=True)
+    }
+
+
+class _Decide(_Steps, bases.ActEndpoint):
+    """One decision on one step, with its reason."""
+
+    verdict: ClassVar[Verdict]
+
+    def act(self, pk: UUID, given: Mapping[str, Any]) -> Decision:
+        """Record it."""
+        return actions.decide(
+            step_id=pk,
+            verdict=self.verdict,
+            reason=given["reason"],
+            actor=self.actor,
+            now=self.now,
+        )
+
+
+def _decision(verb: str, summary: str) -> dict[str, Operation]:
+    name = f"approval_step_{verb}"
+    return {"POST": Operation(name, summary, Scope.DECIDE, StepShape, body=ReasonBody, conditional=True)}
+
+
+class Approve(_Decide):
+    """Yes."""
+
+    operations = _decision("approve", "Approve a step")
+    verdict = Verdict.APPROVE
+
+
+class Reject(_Decide):
+    """No. The requester reads the reason."""
+
+    operations = _decision("reject", "Reject a step")
+    verdict = Verdict.REJECT
+
+
+class Return(_Decide):
+    """Not yet: the reason is a question, and the step waits for its answer."""
+
+    operations = _decision("return", "Return a step with a question")
+    verdict = Verdict.RETURN

@@ -1,0 +1,125 @@
+"""The catalog: systems and entitlements. Nothing of a connector's configuration is told."""
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+
+from governance.api import bases
+from governance.api.fields import Seconds
+from governance.api.operations import Operation
+from governance.api.shapes import Named
+from governance.catalog import permissions
+from governance.catalog.filters import EntitlementFilter, SystemFilter
+from governance.catalog.models import Entitlement, System
+from governance.catalog.states import CatalogState, Risk
+from governance.core.paging import Keyset
+from governance.evidence import tables
+from governance.identities.states import Environment, Kind
+from governance.users.states import Scope
+
+TAG = "Catalog"
+
+
+class SystemShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """A downstream application or platform where access exists."""
+
+    id = serializers.UUIDField()
+    key = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    environment = serializers.ChoiceField(Environment.choices)
+    risk = serializers.ChoiceField(Risk.choices)
+    state = serializers.ChoiceField(CatalogState.choices)
+
+
+class EntitlementShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """One thing that can be granted in a system, and under what terms."""
+
+    id = serializers.UUIDField()
+    system = Named()
+    key = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    risk = serializers.ChoiceField(Risk.choices)
+    privileged = serializers.BooleanField()
+    longest_lease_seconds = Seconds(source="longest_lease")
+    review_cadence_seconds = Seconds(source="review_cadence")
+    allowed_kinds = serializers.ListField(child=serializers.ChoiceField(Kind.choices))
+    state = serializers.ChoiceField(CatalogState.choices)
+
+
+class SystemList(bases.ListEndpoint):
+    """Systems: active ones, and any that the caller owns or oversees."""
+
+    tag = TAG
+    operations = {"GET": Operation("system_list", "List systems", Scope.READ, SystemShape, listed=True)}
+    keyset = Keyset(("id",))
+    filters = SystemFilter
+
+    def visible(self) -> "QuerySet[System]":
+        """From the permissions of the catalog."""
+        return permissions.visible_systems(self.actor, self.now)
+
+
+class SystemExport(bases.ExportEndpoint):
+    """The same list as a file."""
+
+    tag = TAG
+    operations = {"GET": Operation("system_export", "Export systems", Scope.EXPORT, None)}
+    keyset = Keyset(("id",))
+    filters = SystemFilter
+    table = tables.SYSTEMS
+
+    def visible(self) -> "QuerySet[System]":
+        """From the permissions of the catalog."""
+        return permissions.visible_systems(self.actor, self.now)
+
+
+class SystemDetail(bases.OneEndpoint):
+    """One system."""
+
+    tag = TAG
+    operations = {"GET": Operation("system_read", "Read a system", Scope.READ, SystemShape, conditional=True)}
+
+    def visible(self) -> "QuerySet[System]":
+        """From the permissions of the catalog."""
+        return permissions.visible_systems(self.actor, self.now)
+
+
+class EntitlementList(bases.ListEndpoint):
+    """Entitlements: what can be asked for, and any that the caller owns or oversees."""
+
+    tag = TAG
+    operations = {"GET": Operation("entitlement_list", "List entitlements", Scope.READ, EntitlementShape, listed=True)}
+    keyset = Keyset(("id",))
+    filters = EntitlementFilter
+
+    def visible(self) -> "QuerySet[Entitlement]":
+        """From the permissions of the catalog."""
+        return permissions.visible_entitlements(self.actor, self.now).select_related("system")
+
+
+class EntitlementExport(bases.ExportEndpoint):
+    """The same list as a file."""
+
+    tag = TAG
+    operations = {"GET": Operation("entitlement_export", "Export entitlements", Scope.EXPORT, None)}
+    keyset = Keyset(("id",))
+    filters = EntitlementFilter
+    table = tables.ENTITLEMENTS
+
+    def visible(self) -> "QuerySet[Entitlement]":
+        """From the permissions of the catalog."""
+        return permissions.visible_entitlements(self.actor, self.now).select_related("system")
+
+
+class EntitlementDetail(bases.OneEndpoint):
+    """One entitlement."""
+
+    tag = TAG
+    operations = {
+        "GET": Operation("entitlement_read", "Read an entitlement", Scope.READ, EntitlementShape, conditional=True)
+    }
+
+    def visible(self) -> "QuerySet[Entitlement]":
+        """From the permissions of the catalog."""
+        return permissions.visible_entitlements(self.actor, self.now).select_related("system")

@@ -1,0 +1,73 @@
+"""Fields that take what the documentation says and nothing that only looks like it."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from rest_framework import serializers
+
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+UUID_SHAPE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+MOST_TEXT = 4000
+
+
+class Text(serializers.CharField):
+    """A text; numbers are none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"trim_whitespace": False, "max_length": MOST_TEXT, **options})
+
+    def to_internal_value(self, data: Any) -> str:
+        """The text. Raises ValidationError."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Id(serializers.UUIDField):
+    """An identifier in its canonical form."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The identifier. Raises ValidationError."""
+        if not isinstance(data, str) or not UUID_SHAPE.fullmatch(data):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
+class Moment(serializers.DateTimeField):
+    """A moment with its offset from UTC (RFC 3339)."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        """The moment. Raises ValidationError."""
+        if not isinstance(value, str) or not MOMENT.fullmatch(value):
+            self.fail("invalid", format="2026-11-21T18:00:00Z")
+        return super().to_internal_value(value)
+
+
+class Whole(serializers.IntegerField):
+    """A whole number; a text of digits is none."""
+
+    def to_internal_value(self, data: Any) -> int:
+        """The number. Raises ValidationError."""
+        if isinstance(data, bool) or not isinstance(data, int | float) or data != data // 1:
+            self.fail("invalid")
+        return int(super().to_internal_value(int(data)))
+
+
+class Seconds(serializers.IntegerField):
+    """A length of time in whole seconds, as it is told."""
+
+    def to_representation(self, value: timedelta) -> int:  # type: ignore[override]  # told, never taken
+        """The seconds."""
+        return int(value.total_seconds())
+
+
+class Body(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """What is sent: the named fields and no other."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The fields. Raises ValidationError, also for a name that means nothing here."""
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        if unknown:
+            raise serializers.ValidationError({name: ["There is no such field."] for name in unknown})
+        return super().to_internal_value(data)

@@ -1,0 +1,318 @@
+"""Access requests: asking, foreseeing what would follow, taking back, and answering an approver."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from governance.api import bases, conditions, idempotency
+from governance.api.approvals import StepShape
+from governance.api.fields import Body, Id, Moment, Seconds, Text, Whole
+from governance.api.operations import Operation
+from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, NamedPurpose
+from governance.catalog.models import Entitlement
+from governance.core.errors import Invalid, NotFound
+from governance.core.paging import Keyset
+from governance.evidence import tables
+from governance.evidence.queries import routes_of
+from governance.grants.models import Grant
+from governance.policy.states import OutcomeKind, StepKind
+from governance.purposes.models import Purpose
+from governance.requests import actions, permissions, queries
+from governance.requests.filters import RequestFilter
+from governance.requests.models import AccessRequest
+from governance.requests.rules import SHORTEST_JUSTIFICATION, Draft
+from governance.requests.states import ItemState, RequestState
+from governance.users.states import Scope
+
+TAG = "Requests"
+LONGEST_TERM_SECONDS = 10 * 365 * 24 * 3600
+MOST_ITEMS = 50
+
+
+class ReasonShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """What one rule said, in its words."""
+
+    rule = serializers.CharField()
+    version = serializers.IntegerField()
+    outcome = serializers.ChoiceField(OutcomeKind.choices)
+    text = serializers.CharField()
+
+
+class PolicyShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """What policy said of an item, and why."""
+
+    allowed = serializers.BooleanField()
+    cap_seconds = Seconds(source="cap")
+    latest_end = serializers.DateTimeField()
+    reasons = ReasonShape(many=True)
+
+
+class ItemShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """One entitlement of a request, its way, and the grant it became."""
+
+    id = serializers.UUIDField()
+    entitlement = NamedEntitlement()
+    state = serializers.ChoiceField(ItemState.choices)
+    state_reason = serializers.CharField()
+    policy = PolicyShape(source="policy_decision")
+    steps = StepShape(many=True)
+    grant_id = serializers.UUIDField(allow_null=True)
+
+
+class QuestionShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """An approver's question that waits for the requester's answer."""
+
+    id = serializers.UUIDField()
+    asked_by = Named()
+    question = serializers.CharField()
+    asked_at = serializers.DateTimeField()
+
+
+class RequestShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """Who asks, for whom, which items, for which purpose, why, for how long; either a term or an end."""
+
+    id = serializers.UUIDField()
+    reference = serializers.CharField(source="__str__")
+    state = serializers.ChoiceField(RequestState.choices)
+    requester = Named()
+    beneficiary = Named()
+    purpose = NamedPurpose()
+    justification = serializers.CharField()
+    term_seconds = Seconds(source="term", allow_null=True)
+    wanted_until = serializers.DateTimeField(allow_null=True)
+    submitted_at = serializers.DateTimeField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+    items = ItemShape(many=True, source="shown_items")
+    questions = QuestionShape(many=True)
+
+
+class SubmitBody(Body):
+    """A request as somebody states it: either `term_seconds`, counted from activation, or `until`."""
+
+    beneficiary = Id(help_text="Oneself, or an active machine identity that one owns.")
+    entitlements = serializers.ListField(child=Id(), min_length=1, max_length=MOST_ITEMS)
+    purpose = Id(help_text="An active purpose.")
+    justification = Text(min_length=SHORTEST_JUSTIFICATION, help_text="Approvers read this first.")
+    term_seconds = Whole(required=False, min_value=60, max_value=LONGEST_TERM_SECONDS)
+    until = Moment(required=False)
+
+
+class AnswerBody(Body):
+    """The answer to an approver's question."""
+
+    question = Id()
+    answer = Text(min_length=1)
+
+
+class ForeseenItemShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """What policy would say of one entitlement."""
+
+    entitlement = NamedEntitlement()
+    policy = PolicyShape()
+
+
+class ForeseenStepShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """A step to be, and whom it would ask."""
+
+    entitlement_id = serializers.UUIDField()
+    kind = serializers.ChoiceField(StepKind.choices)
+    target = serializers.CharField()
+    asked = serializers.ListField(child=serializers.CharField())
+
+
+class RefusalShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """Why it could not be sent as it stands."""
+
+    field = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class PreviewShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """What would follow if this were submitted now. Nothing is stored."""
+
+    items = ForeseenItemShape(many=True)
+    steps = ForeseenStepShape(many=True)
+    refusals = RefusalShape(many=True)
+
+
+def _whole(found: Sequence[AccessRequest]) -> Sequence[AccessRequest]:
+    """The requests with the ways of their items, their grants and open questions, in a constant number of queries."""
+    items = [item for request in found for item in request.items.all()]
+    ids = [item.pk for item in items]
+    routes = routes_of(ids)
+    grants = dict(Grant.objects.filter(source_id__in=ids).values_list("source_id", "pk"))
+    asked: dict[UUID, list[Any]] = {}
+    for question in queries.questions_about(ids):
+        asked.setdefault(question.step.route.subject_id, []).append(question)
+    for item in items:
+        item.steps, item.grant_id = routes.get(item.pk, []), grants.get(item.pk)  # type: ignore[attr-defined]
+    for request in found:
+        own = sorted(request.items.all(), key=lambda item: item.pk)
+        request.shown_items = own  # type: ignore[attr-defined]  # for the answer alone
+        request.questions = [one for item in own for one in asked.get(item.pk, [])]  # type: ignore[attr-defined]
+    return found
+
+
+class _Requests:
+    """What all of them have in common."""
+
+    tag = TAG
+    actor: Any
+    now: Any
+
+    def visible(self) -> "QuerySet[AccessRequest]":
+        """From the permissions of requests."""
+        return permissions.visible(self.actor, self.now).with_names().prefetch_related("items__policy_decision")
+
+    def rows(self, found: Sequence[AccessRequest]) -> Sequence[AccessRequest]:
+        """With all that they lead to."""
+        return _whole(found)
+
+    def whole(self, found: AccessRequest) -> AccessRequest:
+        """With all that it leads to."""
+        return _whole([found])[0]
+
+
+class RequestList(_Requests, bases.ListEndpoint):
+    """Requests by, for or waiting on the caller; all for those who oversee. Newest first."""
+
+    operations = {
+        "GET": Operation("request_list", "List requests", Scope.READ, RequestShape, listed=True),
+        "POST": Operation("request_submit", "Submit a request", Scope.REQUEST, RequestShape, 201, SubmitBody),
+    }
+    keyset = Keyset(("number",))
+    filters = RequestFilter
+
+    def post(self, request: Request) -> Response:
+        """File it, and have policy decide on each item. What a policy rule denies is recorded as denied."""
+        given = self.sent(request)
+        token = idempotency.token_for(request, self.actor, uuid4())
+        return idempotency.once(request, self.actor, lambda: self._submit(request, _draft(given, token)))
+
+    def _submit(self, request: Request, draft: Draft) -> Response:
+        try:
+            filed = actions.submit(draft=draft, actor=self.actor, now=self.now)
+        except NotFound as refusal:
+            raise Invalid(_missing(draft, self.actor, self.now)) from refusal
+        told = self.told(request, self.whole(self.visible().get(pk=filed.pk)))
+        headers = {"ETag": conditions.tag_of(told), "Location": f"{request.path}/{filed.pk}"}
+        return Response(told, status=201, headers=headers)
+
+
+class RequestExport(_Requests, bases.ExportEndpoint):
+    """The same list as a file."""
+
+    operations = {"GET": Operation("request_export", "Export requests", Scope.EXPORT, None)}
+    keyset = Keyset(("number",))
+    filters = RequestFilter
+    table = tables.REQUESTS
+
+
+def _draft(given: Mapping[str, Any], token: UUID) -> Draft:
+    """The request that a body states."""
+    term, until = given.get("term_seconds"), given.get("until")
+    return Draft(
+        beneficiary_id=given["beneficiary"],
+        entitlement_ids=tuple(dict.fromkeys(given["entitlements"])),
+        purpose_id=given["purpose"],
+        justification=given["justification"],
+        term=timedelta(seconds=term) if term is not None else None,
+        until=until.astimezone(UTC) if until else None,
+        form_token=token,
+    )
+
+
+def _missing(draft: Draft, actor: Any, now: Any) -> dict[str, str]:
+    """What of a draft the actor may not ask for, by field."""
+    found = {}
+    if not queries.beneficiaries(actor, now).filter(pk=draft.beneficiary_id).exists():
+        found["beneficiary"] = "You ask for yourself, or for an active machine identity that you own."
+    if not Purpose.objects.active(now).filter(pk=draft.purpose_id).exists():
+        found["purpose"] = "Access rests on an active purpose, and this is none."
+    if Entitlement.objects.requestable().filter(pk__in=draft.entitlement_ids).count() != len(draft.entitlement_ids):
+        found["entitlements"] = "One of these is not in the catalog."
+    return found or {"beneficiary": "Only an active identity asks."}
+
+
+class RequestPreview(bases.Endpoint):
+    """What would follow if this were submitted now. Nothing is stored."""
+
+    tag = TAG
+    operations = {"POST": Operation("request_preview", "Foresee a request", Scope.READ, PreviewShape, body=SubmitBody)}
+
+    def post(self, request: Request) -> Response:
+        """What policy would say, whom it would ask, and what is in the way."""
+        draft = _draft(self.sent(request), uuid4())
+        try:
+            proposal = actions.preview(draft=draft, actor=self.actor, now=self.now)
+        except NotFound as refusal:
+            raise Invalid(_missing(draft, self.actor, self.now)) from refusal
+        wrong = actions.refusals(proposal, self.now)
+        denied = bool(wrong) or not all(verdict.allowed for _, verdict in proposal.verdicts)
+        foreseen = [] if denied else actions.foreseen(proposal, self.now)
+        told = {
+            "items": [{"entitlement": what, "policy": _verdict(said)} for what, said in proposal.verdicts],
+            "steps": [
+                {"entitlement_id": one.entitlement.pk, "kind": one.plan.kind, "target": one.plan.target_label}
+                | {"asked": one.names}
+                for one in foreseen
+            ],
+            "refusals": [{"field": name, "detail": said} for name, said in wrong.items()],
+        }
+        return Response(self.told(request, told))
+
+
+def _verdict(verdict: Any) -> dict[str, Any]:
+    """A verdict as a recorded decision says it."""
+    reasons = [
+        {"rule": one.rule_key, "version": one.version, "outcome": one.outcome, "text": one.text}
+        for one in verdict.reasons
+    ]
+    return {"allowed": verdict.allowed, "cap": verdict.cap, "latest_end": verdict.latest_end, "reasons": reasons}
+
+
+class RequestDetail(_Requests, bases.OneEndpoint):
+    """One request, with the ways of its items."""
+
+    operations = {"GET": Operation("request_read", "Read a request", Scope.READ, RequestShape, conditional=True)}
+
+
+class RequestWithdraw(_Requests, bases.ActEndpoint):
+    """Taking a request back while anything of it waits."""
+
+    operations = {
+        "POST": Operation(
+            "request_withdraw",
+            "Withdraw a request",
+            Scope.REQUEST,
+            RequestShape,
+            body=MaybeReasonBody,
+            conditional=True,
+        )
+    }
+
+    def act(self, pk: UUID, given: Mapping[str, Any]) -> AccessRequest:
+        """Take it back."""
+        return actions.withdraw(request_id=pk, actor=self.actor, reason=given["reason"], now=self.now)
+
+
+class RequestAnswer(_Requests, bases.ActEndpoint):
+    """Answering an approver's question; the step opens again."""
+
+    operations = {
+        "POST": Operation(
+            "request_answer", "Answer a question", Scope.REQUEST, RequestShape, body=AnswerBody, conditional=True
+        )
+    }
+
+    def act(self, pk: UUID, given: Mapping[str, Any]) -> AccessRequest:
+        """Send the answer."""
+        return actions.answer(
+            request_id=pk, question_id=given["question"], text=given["answer"], actor=self.actor, now=self.now
+        )

@@ -1,0 +1,37 @@
+"""What several areas answer alike."""
+
+from rest_framework import serializers
+
+from governance.api.fields import Body, Text
+
+
+class Named(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """Something by its id and what it is called."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class NamedPurpose(Named):
+    """A purpose by its id, reference and name."""
+
+    reference = serializers.CharField()
+
+
+class NamedEntitlement(Named):
+    """An entitlement by its id and name, with its system."""
+
+    key = serializers.CharField()
+    system = Named()
+
+
+class ReasonBody(Body):
+    """Why."""
+
+    reason = Text(max_length=2000, help_text="Kept on record; whom it concerns reads it.")
+
+
+class MaybeReasonBody(Body):
+    """Why, if there is something to say."""
+
+    reason = Text(max_length=2000, required=False, allow_blank=True, default="", help_text="Kept on record.")

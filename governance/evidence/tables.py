@@ -1,0 +1,269 @@
+"""The columns of each list, named once: a page takes its headings from here, an export its columns and values."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from governance.approvals.models import ApprovalStep
+from governance.audit.models import AuditEvent
+from governance.evidence.entries import Entry
+from governance.grants.models import Grant
+from governance.grants.states import NOT_STARTED
+from governance.requests.models import AccessRequest
+
+Value = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its stable name for programs, its heading for people, and how a row's value is read."""
+
+    name: str
+    heading: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A list by its name in files and events, with its columns."""
+
+    name: str
+    columns: Sequence[Column]
+
+    @property
+    def headings(self) -> Mapping[str, str]:
+        """Each column's heading by its name."""
+        return {column.name: column.heading for column in self.columns}
+
+    def values(self, row: Any) -> list[Any]:
+        """One row, column by column."""
+        return [column.value(row) for column in self.columns]
+
+
+def _of(path: str) -> Value:
+    """The value at the end of a path of attributes; None where it breaks off."""
+    steps = path.split(".")
+
+    def read(row: Any) -> Any:
+        for step in steps:
+            row = getattr(row, step) if row is not None else None
+        return row
+
+    return read
+
+
+def _table(name: str, *columns: tuple[str, str, str | Value]) -> Table:
+    read = [Column(key, heading, _of(value) if isinstance(value, str) else value) for key, heading, value in columns]
+    return Table(name, read)
+
+
+def _starts_at(grant: Grant) -> Any:
+    return None if grant.state in NOT_STARTED else grant.starts_at
+
+
+GRANTS = _table(
+    "grants",
+    ("reference", "Grant", str),
+    ("entitlement", "Entitlement", "entitlement.name"),
+    ("system", "System", "entitlement.system.name"),
+    ("holder", "Held by", "identity.name"),
+    ("holder_kind", "Kind", "identity.kind"),
+    ("purpose", "Purpose", lambda grant: str(grant.purpose)),
+    ("owner", "Owner", "accountable_owner.name"),
+    ("requester", "Requested by", "requester.name"),
+    ("basis", "Basis", "basis"),
+    ("starts_at", "Starts", _starts_at),
+    ("ends_at", "Lease", "ends_at"),
+    ("state", "State", "state"),
+    ("state_reason", "Reason", "state_reason"),
+    ("id", "Id", "pk"),
+)
+
+
+def _items(request: AccessRequest) -> list[str]:
+    return sorted(f"{item.entitlement}: {item.state}" for item in request.items.all())
+
+
+REQUESTS = _table(
+    "requests",
+    ("reference", "Request", str),
+    ("items", "Items", _items),
+    ("holder", "For", "beneficiary.name"),
+    ("requester", "Requested by", "requester.name"),
+    ("purpose", "Purpose", lambda request: str(request.purpose)),
+    ("risk", "Risk", lambda request: sorted({item.entitlement.risk for item in request.items.all()})),
+    ("justification", "Why", "justification"),
+    ("term_seconds", "Term", "term"),
+    ("wanted_until", "Until", "wanted_until"),
+    ("submitted_at", "Asked", "submitted_at"),
+    ("closed_at", "Closed", "closed_at"),
+    ("state", "State", "state"),
+    ("id", "Id", "pk"),
+)
+
+
+def _said(*path: str) -> Value:
+    """What the event's line says there; None once redacted."""
+
+    def read(event: AuditEvent) -> Any:
+        found: Any = event.content
+        for step in path:
+            found = found[step] if found else None
+        return found
+
+    return read
+
+
+def _line(event: AuditEvent | None) -> str | None:
+    """The canonical line, whose hash is the leaf's; None once redacted."""
+    return event.body.line if event is not None and event.content is not None else None
+
+
+def _leaf(event: AuditEvent | None) -> str | None:
+    return bytes(event.leaf_hash).hex() if event is not None else None
+
+
+EVENTS = _table(
+    "events",
+    ("sequence", "Entry", "sequence"),
+    ("at", "When", "at"),
+    ("action", "Event", "action"),
+    ("subject_kind", "Kind", "subject_kind"),
+    ("subject", "Subject", _said("subject", "label")),
+    ("subject_id", "Subject id", "subject_id"),
+    ("actor", "By", _said("actor", "label")),
+    ("actor_kind", "Kind of actor", "actor_kind"),
+    ("actor_id", "Actor id", "actor_id"),
+    ("reason", "Reason", _said("reason")),
+    ("leaf_hash", "Leaf hash", _leaf),
+    ("line", "Line", _line),
+)
+
+NOTIFICATIONS = _table(
+    "notifications",
+    ("created_at", "When", "created_at"),
+    ("title", "What", "title"),
+    ("body", "Message", "body"),
+    ("subject_kind", "About", "subject_kind"),
+    ("subject_id", "About id", "subject_id"),
+    ("read_at", "Read", "read_at"),
+)
+
+IDENTITIES = _table(
+    "identities",
+    ("name", "Name", "name"),
+    ("kind", "Kind", "kind"),
+    ("state", "State", "state"),
+    ("source", "Source", "source"),
+    ("external_key", "Key", "external_key"),
+    ("email", "E-mail", "email"),
+    ("title", "Title", "title"),
+    ("department", "Department", "department"),
+    ("manager", "Manager", "manager.name"),
+    ("environment", "Environment", "environment"),
+    ("canonical_identifier", "Identifier", "canonical_identifier"),
+    ("ends_at", "Ends", "ends_at"),
+    ("id", "Id", "pk"),
+)
+
+SYSTEMS = _table(
+    "systems",
+    ("key", "Key", "key"),
+    ("name", "Name", "name"),
+    ("description", "Description", "description"),
+    ("environment", "Environment", "environment"),
+    ("risk", "Risk tier", "risk"),
+    ("state", "State", "state"),
+    ("id", "Id", "pk"),
+)
+
+ENTITLEMENTS = _table(
+    "entitlements",
+    ("system", "System", "system.name"),
+    ("key", "Key", "key"),
+    ("name", "Name", "name"),
+    ("description", "Description", "description"),
+    ("risk", "Risk", "risk"),
+    ("privileged", "Privileged", "privileged"),
+    ("longest_lease_seconds", "Longest lease", "longest_lease"),
+    ("review_cadence_seconds", "Review", "review_cadence"),
+    ("allowed_kinds", "Held by", "allowed_kinds"),
+    ("state", "State", "state"),
+    ("id", "Id", "pk"),
+)
+
+PURPOSES = _table(
+    "purposes",
+    ("reference", "Purpose", "reference"),
+    ("name", "Name", "name"),
+    ("description", "Description", "description"),
+    ("state", "State", "state"),
+    ("emergency", "Emergency", "emergency"),
+    ("ends_at", "Ends", "ends_at"),
+    ("review_at", "Review", "review_at"),
+    ("id", "Id", "pk"),
+)
+
+
+def _asked(step: ApprovalStep) -> list[str]:
+    return sorted(asked.identity.name for asked in step.approvers.all() if asked.ends_at is None)
+
+
+def _decided(step: ApprovalStep) -> list[str]:
+    made = sorted(step.decisions.all(), key=lambda decision: decision.at)
+    return [f"{one.decider.name if one.decider else one.provenance}: {one.verdict}" for one in made]
+
+
+STEPS = _table(
+    "approval-steps",
+    ("kind", "Whose decision", "kind"),
+    ("target", "Of", "target_label"),
+    ("state", "State", "state"),
+    ("state_reason", "Reason", "state_reason"),
+    ("position", "Position", "position"),
+    ("asked", "Asked", _asked),
+    ("decisions", "Decisions", _decided),
+    ("opened_at", "Opened", "opened_at"),
+    ("due_at", "Due", "due_at"),
+    ("closed_at", "Closed", "closed_at"),
+    ("subject_kind", "About", "route.subject_kind"),
+    ("subject_id", "About id", "route.subject_id"),
+    ("id", "Id", "pk"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """One record of one grant's chain."""
+
+    grant: Grant
+    entry: Entry
+
+
+CHAINS = _table(
+    "chains-of-custody",
+    ("grant", "Grant", lambda row: str(row.grant)),
+    ("grant_id", "Grant id", "grant.pk"),
+    ("entitlement", "Entitlement", "grant.entitlement.name"),
+    ("system", "System", "grant.entitlement.system.name"),
+    ("holder", "Held by", "grant.identity.name"),
+    ("purpose", "Purpose", lambda row: str(row.grant.purpose)),
+    ("kind", "What happened", lambda row: row.entry.kind.value),
+    ("at", "When", "entry.at"),
+    ("by", "By", "entry.by"),
+    ("why", "Why", "entry.why"),
+    ("people", "Reached", lambda row: list(row.entry.people)),
+    ("verdict", "Verdict", "entry.decision.verdict"),
+    ("provenance", "Provenance", "entry.decision.provenance"),
+    ("assurance", "Assurance", "entry.decision.assurance"),
+    ("policy_allowed", "Policy allowed", "entry.policy.allowed"),
+    ("policy_facts_hash", "Facts hash", "entry.policy.facts_hash"),
+    ("observation", "Observed", "entry.verification.observation"),
+    ("method", "Method", "entry.verification.method"),
+    ("source", "Source", "entry.verification.source"),
+    ("answer_hash", "Answer hash", "entry.verification.answer_hash"),
+    ("action", "Event", "entry.event.action"),
+    ("sequence", "Entry", "entry.event.sequence"),
+    ("leaf_hash", "Leaf hash", lambda row: _leaf(row.entry.event)),
+    ("line", "Line", lambda row: _line(row.entry.event)),
+)

@@ -1,0 +1,171 @@
+"""What each resource tells and lets one do."""
+
+from __future__ import annotations
+
+import csv
+import json
+from typing import Any
+from uuid import uuid4
+
+from governance.audit.models import AuditEvent
+from governance.core.actor import Role
+from governance.grants.models import Grant
+from governance.requests.models import AccessRequest
+from tests import builders
+from tests.api.conftest import Call
+from tests.api.test_frame import problem, wish
+from tests.builders import Organisation
+from tests.web.crowd import Crowd
+
+
+class TestLists:
+    def test_go_on_page_by_page_there_and_back(self, org: Organisation, call: Call) -> None:
+        Crowd(org, 7)
+        auditor = builders.person("Auditor")
+        builders.portal_role(auditor, Role.AUDITOR)
+        api = call(auditor)
+        whole = [row["id"] for row in api.get("/grants").json()["items"]]
+        seen, last, address = [], {}, "/api/v1/grants?limit=3"
+        while address:
+            last = api.client.get(address).json()
+            seen += [row["id"] for row in last["items"]]
+            address = last["next"]
+        assert seen == whole
+        back = api.client.get(last["previous"]).json()
+        assert [row["id"] for row in back["items"]] == whole[-len(last["items"]) - 3 : -len(last["items"])]
+
+    def test_keep_their_filters_from_page_to_page(self, org: Organisation, call: Call) -> None:
+        Crowd(org, 7)
+        page = call(org.requester).get("/entitlements?q=Role&limit=2").json()
+        assert "q=Role" in page["next"]
+
+
+class TestCatalog:
+    def test_is_told_to_whoever_may_ask(self, org: Organisation, call: Call) -> None:
+        api = call(org.stranger)
+        assert api.get(f"/systems/{org.system.pk}").json()["key"] == org.system.key
+        told = api.get(f"/entitlements/{org.entitlement.pk}").json()
+        assert (told["key"], told["longest_lease_seconds"]) == (org.entitlement.key, 30 * 24 * 3600)
+        assert "connector" not in json.dumps(told)
+        assert api.get(f"/purposes/{org.purpose.pk}").json()["reference"] == org.purpose.reference
+
+    def test_keeps_a_retired_system_to_its_owner_and_those_who_oversee(self, org: Organisation, call: Call) -> None:
+        retired = builders.system(org.owner, state="retired")
+        problem(call(org.stranger).get(f"/systems/{retired.pk}"), 404, "not_found")
+        assert call(org.owner).get(f"/systems/{retired.pk}").status_code == 200
+
+    def test_keeps_a_purpose_that_is_over_to_its_owner(self, org: Organisation, call: Call) -> None:
+        over = builders.purpose(org.owner, state="retired")
+        problem(call(org.stranger).get(f"/purposes/{over.pk}"), 404, "not_found")
+        assert call(org.owner).get(f"/purposes/{over.pk}").status_code == 200
+
+    def test_is_narrowed_to_what_a_purpose_may_be_for(self, org: Organisation, call: Call) -> None:
+        other = builders.entitlement(org.system, org.owner)
+        api = call(org.stranger)
+        assert len(api.get(f"/purposes?justifies={org.entitlement.pk}").json()["items"]) == 1
+        assert api.get(f"/purposes?justifies={other.pk}").json()["items"] == []
+
+
+class TestIdentities:
+    def test_are_oneself_ones_reports_and_what_one_owns(self, org: Organisation, call: Call) -> None:
+        machine = builders.machine(org.manager, backup=org.backup)
+        told = {row["name"]: row for row in call(org.manager).get("/identities").json()["items"]}
+        assert set(told) == {org.manager.name, org.requester.name, machine.name}
+        assert [one["name"] for one in told[machine.name]["owners"]] == [org.manager.name]
+        assert [one["name"] for one in told[machine.name]["backup_owners"]] == [org.backup.name]
+
+
+class TestRequests:
+    def test_lead_from_asking_to_a_grant(self, org: Organisation, call: Call) -> None:
+        filed = call(org.requester).post("/requests", wish(org))
+        assert filed.status_code == 201, filed.content
+        request = AccessRequest.objects.get()
+        assert filed["Location"] == f"/api/v1/requests/{request.pk}"
+        for person in (org.manager, org.owner):
+            api = call(person)
+            step = api.get("/approval-steps/waiting").json()["items"][0]
+            assert step["subject_id"] == filed.json()["items"][0]["id"]
+            done = api.post(f"/approval-steps/{step['id']}/approve", {"reason": "Fits."})
+            assert (done.status_code, done.json()["state"]) == (200, "approved"), done.content
+        told = call(org.requester).get(f"/requests/{request.pk}").json()
+        assert (told["state"], told["items"][0]["state"]) == ("decided", "approved")
+        assert told["items"][0]["grant_id"] == str(Grant.objects.get().pk)
+        event = AuditEvent.objects.filter(action="decision.approve").order_by("sequence")[0]
+        assert event.content is not None
+        assert event.content["assurance"] == 1
+
+    def test_are_foreseen_without_being_stored(self, org: Organisation, call: Call) -> None:
+        told = call(org.requester, "read").post("/requests/preview", wish(org)).json()
+        assert [step["asked"] for step in told["steps"]] == [[org.manager.name], [org.owner.name]]
+        assert told["items"][0]["policy"]["allowed"] is True
+        assert told["refusals"] == []
+        assert not AccessRequest.objects.exists()
+
+    def test_name_the_field_that_is_wrong(self, org: Organisation, call: Call) -> None:
+        api = call(org.requester)
+
+        def fields(**changes: Any) -> list[str]:
+            said = problem(api.post("/requests", wish(org, **changes)), 422, "invalid")
+            return [error["field"] for error in said["errors"]]
+
+        assert fields(beneficiary=str(org.stranger.pk)) == ["beneficiary"]
+        assert fields(purpose=str(uuid4())) == ["purpose"]
+        assert fields(entitlements=[str(uuid4())]) == ["entitlements"]
+        assert fields(term_seconds=None) == ["term"]
+        assert fields(term_seconds=None, until="2020-01-01T00:00:00Z") == ["until"]
+
+    def test_are_answered_and_withdrawn_by_their_requester(self, org: Organisation, call: Call) -> None:
+        request, api = org.submit(), call(org.requester)
+        step = builders.step_ids(request)[0]
+        call(org.manager).post(f"/approval-steps/{step}/return", {"reason": "Which ones?"})
+        question = api.get(f"/requests/{request.pk}").json()["questions"][0]
+        answer = {"question": question["id"], "answer": "All of them."}
+        problem(call(org.manager).post(f"/requests/{request.pk}/answer", answer), 403, "denied")
+        assert api.post(f"/requests/{request.pk}/answer", answer).json()["questions"] == []
+        assert api.post(f"/requests/{request.pk}/withdraw").json()["state"] == "withdrawn"
+        problem(api.post(f"/requests/{request.pk}/withdraw"), 409, "already_decided")
+
+
+class TestGrants:
+    def test_tell_their_chain_of_custody(self, org: Organisation, call: Call) -> None:
+        grant = builders.live_grant(org.submit())
+        told = call(org.requester).get(f"/grants/{grant.pk}/chain").json()
+        assert [told["entries"][0]["kind"], told["entries"][-1]["kind"]] == ["requested", "present"]
+        assert all(len(entry["leaf_hash"]) == 64 for entry in told["entries"])
+
+    def test_are_handed_back_by_their_holder_alone(self, org: Organisation, call: Call) -> None:
+        grant = builders.live_grant(org.submit())
+        problem(call(org.manager).post(f"/grants/{grant.pk}/hand-back"), 403, "denied")
+        done = call(org.requester).post(f"/grants/{grant.pk}/hand-back")
+        assert (done.status_code, done.json()["state"]) == (200, "revoking")
+
+    def test_are_revoked_with_a_reason(self, org: Organisation, call: Call) -> None:
+        grant, api = builders.live_grant(org.submit()), call(org.owner)
+        problem(api.post(f"/grants/{grant.pk}/revoke"), 400, "malformed")
+        problem(api.post(f"/grants/{grant.pk}/revoke", {"reason": " "}), 422, "invalid")
+        assert api.post(f"/grants/{grant.pk}/revoke", {"reason": "Not needed."}).json()["state"] == "revoking"
+
+
+class TestExports:
+    def test_are_the_lists_that_one_may_see(self, org: Organisation, call: Call) -> None:
+        grant = builders.live_grant(org.submit())
+        response = call(org.requester).get("/grants/export?format=csv&state=active", Accept="text/csv")
+        assert response["Content-Type"].startswith("text/csv")
+        rows = list(csv.DictReader(b"".join(response.streaming_content).decode().splitlines()))
+        assert [row["id"] for row in rows] == [str(grant.pk)]
+        empty = call(org.stranger).get("/grants/export?format=jsonl")
+        assert b"".join(empty.streaming_content) == b""
+
+    def test_are_recorded_with_who_and_which_filters(self, org: Organisation, call: Call) -> None:
+        b"".join(call(org.stranger).get("/systems/export?format=jsonl&risk=moderate").streaming_content)
+        event = AuditEvent.objects.get(action="export.ended")
+        assert event.content is not None
+        facts = {"list": "systems", "form": "jsonl", "filters": {"risk": "moderate"}, "rows": 1, "whole": True}
+        assert (event.actor_id, event.content["facts"]) == (org.stranger.pk, facts)
+
+    def test_need_their_scope_and_a_form(self, org: Organisation, call: Call) -> None:
+        problem(call(org.requester, "read").get("/grants/export?format=csv"), 403, "denied")
+        problem(call(org.requester).get("/grants/export"), 400, "malformed")
+        problem(call(org.requester).get("/grants/export?format=xlsx"), 400, "malformed")
+        problem(call(org.requester).get("/grants/export?format=csv&after=1"), 400, "malformed")
+        assert not AuditEvent.objects.filter(action="export.begun").exists()
