@@ -51,8 +51,10 @@ def measured(postgres: Postgres, name: str, size: str) -> dict[str, Any]:
     """One benchmark's result, measured by a process of its own."""
     prepared(postgres, size)
     module = f"bench.{name.replace('-', '_')}"
+    environ = _environ(postgres, size)
     others = [] if name != "pages" else [prepared(postgres, "S")]
-    return dict(json.loads(_run(_environ(postgres, size), "-m", module, size, *others)))
+    _run(environ, "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
+    return dict(json.loads(_run(environ, "-m", module, size, *others)))
 
 
 def prepared(postgres: Postgres, size: str) -> str:
@@ -95,6 +97,7 @@ def _environ(postgres: Postgres, size: str) -> dict[str, str]:
         "DATABASE_URL": _address(postgres, f"bench_{size.lower()}"),
         "REDIS_URL": "redis://127.0.0.1:1/0",
         "HOST": "127.0.0.1",
+        "STATIC_ROOT": str(postgres.place.data / "static"),
         "LOG_LEVEL": "ERROR",
         "EMAIL_URL": "console:",
     }

@@ -134,7 +134,7 @@ EVENTS = _table(
     ("actor", "By", _said("actor", "label")),
     ("actor_kind", "Kind of actor", "actor_kind"),
     ("actor_id", "Actor id", "actor_id"),
-    ("reason", "Reason", _said("reason")),
+    ("reason", "Why", _said("reason")),
     ("leaf_hash", "Leaf hash", _leaf),
     ("line", "Line", _line),
 )
@@ -147,6 +147,37 @@ NOTIFICATIONS = _table(
     ("subject_kind", "About", "subject_kind"),
     ("subject_id", "About id", "subject_id"),
     ("read_at", "Read", "read_at"),
+)
+
+MANUAL_TASKS = _table(
+    "tasks",
+    ("id", "Id", "id"),
+    ("operation", "Operation", "task.operation"),
+    ("system", "System", "task.assignment.entitlement.system.name"),
+    ("entitlement", "Entitlement", "task.assignment.entitlement.name"),
+    ("account", "Account", "task.assignment.account.login"),
+    ("holder", "Holder", "task.assignment.account.identity.name"),
+    ("state", "State", "state"),
+    ("opened_at", "Opened", "opened_at"),
+    ("due_at", "Due", "due_at"),
+    ("doer", "Done by", "doer.name"),
+    ("done_at", "Done", "done_at"),
+    ("judge", "Judged by", "judge.name"),
+    ("judged_at", "Judged", "judged_at"),
+)
+
+FEED_RUNS = _table(
+    "feed-runs",
+    ("number", "Run", str),
+    ("source", "Source", "source.key"),
+    ("file_name", "File", "file_name"),
+    ("digest", "SHA-256", "digest"),
+    ("state", "State", "state"),
+    ("read_at", "Read", "read_at"),
+    ("read_by", "Read by", "read_by"),
+    ("decided_at", "Decided", "decided_at"),
+    ("decided_by", "Decided by", "decided_by"),
+    ("closed_at", "Closed", "closed_at"),
 )
 
 IDENTITIES = _table(

@@ -10,7 +10,7 @@ from governance.catalog.models import Entitlement
 from governance.core.models import Governed
 from governance.core.numbers import NextNumber
 from governance.grants import querysets
-from governance.grants.states import MOVES, NOT_STARTED, Basis, GrantState
+from governance.grants.states import MOVES, NOT_STARTED, STANDING, Basis, GrantState
 from governance.identities.models import PERIOD, Identity
 from governance.policy.models import PolicyDecision
 from governance.purposes.models import Purpose
@@ -52,7 +52,9 @@ class Grant(Governed):
         indexes: ClassVar = [
             models.Index(fields=["identity", "starts_at", "ends_at"], name="grants_of_identity_as_of"),
             models.Index(fields=["entitlement", "starts_at", "ends_at"], name="grants_of_entitlement_as_of"),
-            models.Index(fields=["ends_at", "id"], name="grants_by_end"),
+            models.Index(
+                fields=["ends_at", "id"], name="standing_grants_by_end", condition=Q(state__in=sorted(STANDING))
+            ),
             models.Index(fields=["source_kind", "source_id"], name="grants_by_source"),
         ]
         constraints: ClassVar = [

@@ -207,7 +207,7 @@ def end_due(held: Collection[UUID], *, actor: Actor, why: str, now: datetime, li
     What remains is what `end` would leave. The rest, such as access that another lease supports, is seen to one by one:
     it is rare. Answers how many ended.
     """
-    due = Grant.objects.ended_by(now).filter(assignment__in=held).order_by("ends_at", "pk")
+    due = Grant.objects.ended_by(now).filter(assignment__in=held)
     by: dict[str, Any] = {"actor": actor, "why": why, "now": now}
     states, facts = STANDING, {"ends_at": F("ends_at")}
     to = GrantState.REVOKING

@@ -228,10 +228,11 @@ JOIN made_identity AS answering ON answering.n = g.purpose_owner
 LEFT JOIN made_identity AS owner ON owner.n = g.above ORDER BY g.n;
 
 -- What was seen: present since a minute after the start, absent since a minute after the end.
-INSERT INTO governance_verification (id, assignment_id, observation, at, method, source, answer_hash, detail, paths, generation)
+INSERT INTO governance_verification (id, assignment_id, observation, at, method, source, answer_hash, detail, paths, generation,
+                                     proof)
 SELECT pg_temp.made('verification', n), id, CASE WHEN wanted THEN 'present' ELSE 'absent' END,
        CASE WHEN wanted THEN starts_at ELSE least(ends_at, %(now)s::timestamptz - interval '2 minutes') END + interval '1 minute',
-       'listing', 'generated', encode(sha256(convert_to(n::text, 'UTF8')), 'hex'), 'Read back', '[]', generation
+       'listing', 'generated', encode(sha256(convert_to(n::text, 'UTF8')), 'hex'), 'Read back', '[]', generation, 'read_back'
 FROM made_assignment WHERE state IN ('active', 'suspended', 'revoked');
 
 INSERT INTO governance_presenceperiod (id, assignment_id, starts_at, ends_at)

@@ -124,6 +124,14 @@ class Migration(migrations.Migration):
             model_name='feedrun',
             constraint=models.CheckConstraint(condition=models.Q(('state__in', ['held', 'proposed', 'refused']), models.Q(('decided_by', ''), _negated=True), _connector='OR'), name='feed_run_says_who_decided'),
         ),
+        migrations.RemoveIndex(
+            model_name='grant',
+            name='grants_by_end',
+        ),
+        migrations.AddIndex(
+            model_name='grant',
+            index=models.Index(condition=models.Q(('state__in', ['active', 'provisioning', 'provisioning_failed', 'suspended'])), fields=['ends_at', 'id'], name='standing_grants_by_end'),
+        ),
         migrations.RunSQL(
             """
             SELECT make_append_only('governance_historicalsource', 'versions of governed rows', 'rule 18');

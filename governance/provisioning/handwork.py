@@ -91,10 +91,11 @@ def tell(manual: ManualTask, people: Iterable[Identity], stage: str, body: str, 
 
 
 def sentence(manual: ManualTask) -> str:
-    """What there is to do, in words: "Give Vault room to lena"."""
+    """What there is to do, in words: "Give Vault room badge to Lena Fischer"."""
     assignment = manual.task.assignment
-    what, login = assignment.entitlement.name, assignment.account.login
-    return f"Give {what} to {login}" if manual.task.operation == Operation.GRANT else f"Take {what} from {login}"
+    what, account = assignment.entitlement.name, assignment.account
+    whom = account.identity.name if account.identity else account.login
+    return f"Give {what} to {whom}" if manual.task.operation == Operation.GRANT else f"Take {what} from {whom}"
 
 
 def look(manual: ManualTask, now: datetime) -> Look:

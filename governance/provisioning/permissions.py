@@ -4,18 +4,19 @@ Nobody works on their own access, and nobody judges their own work: all identiti
 whoever answers for the holder counts as the holder (rule 2). Owners are resolved when it matters (rule 16).
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from governance.catalog.models import System
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked
-from governance.identities.models import Identity, TeamMembership
-from governance.identities.queries import GOVERNANCE_TEAM, answerable_for, members, owned_ids, owners_of, same_human
+from governance.identities.models import Identity, Ownership, TeamMembership
+from governance.identities.queries import GOVERNANCE_TEAM, answerable_for, members, owners_of, same_human
 from governance.identities.states import OwnerRole
 from governance.provisioning.models import ManualEvidence, ManualTask
 from governance.provisioning.querysets import ManualTaskQuerySet
@@ -26,57 +27,79 @@ HOLDER = "task__assignment__account__identity"
 SYSTEM = "task__assignment__account__system"
 
 
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What the actor answers for, read first: as subqueries of one statement the planner can take minutes over it."""
+
+    identity_ids: frozenset[UUID]
+    team_ids: frozenset[UUID]
+    system_ids: frozenset[UUID]
+    governs: bool
+    now: datetime
+
+
+def _reach(actor: Actor, now: datetime) -> _Reach:
+    memberships = TeamMembership.objects.at(now).filter(identity__in=actor.identity_ids)
+    teams = dict(memberships.values_list("team", "team__key"))
+    mine = Q(identity__in=actor.identity_ids) | Q(team__in=teams.keys())
+    systems = Ownership.objects.at(now).filter(mine, subject_kind=System.NOUN).values_list("subject_id", flat=True)
+    governs = GOVERNANCE_TEAM in teams.values()
+    return _Reach(frozenset(actor.identity_ids), frozenset(teams), frozenset(systems), governs, now)
+
+
 def visible(actor: Actor, now: datetime) -> "ManualTaskQuerySet[ManualTask]":
     """Tasks on systems that the actor owns, and those they had a hand in; all for governance and who oversees."""
     if actor.has(*SEES_ALL):
         return ManualTask.objects.all()
-    taken_part = Q(pk__in=_done_by(actor)) | Q(judge__in=actor.identity_ids)
-    return ManualTask.objects.filter(_owned(actor, now) | _as_governance(actor, now) | taken_part)
+    reach = _reach(actor, now)
+    taken_part = Q(pk__in=_done_by(reach)) | Q(judge__in=reach.identity_ids)
+    return ManualTask.objects.filter(_owned(reach) | _as_governance(reach) | taken_part)
 
 
 def to_do(actor: Actor, now: datetime) -> "ManualTaskQuerySet[ManualTask]":
     """Tasks that wait for the actor to do them."""
-    return ManualTask.objects.filter(_to_do(actor, now))
+    return ManualTask.objects.filter(_to_do(_reach(actor, now)))
 
 
 def to_confirm(actor: Actor, now: datetime) -> "ManualTaskQuerySet[ManualTask]":
     """Tasks that wait for the actor to judge what somebody else has done."""
-    return ManualTask.objects.filter(_to_confirm(actor, now))
+    return ManualTask.objects.filter(_to_confirm(_reach(actor, now)))
 
 
 def waiting_for(actor: Actor, now: datetime) -> "ManualTaskQuerySet[ManualTask]":
     """Both kinds."""
-    return ManualTask.objects.filter(_to_do(actor, now) | _to_confirm(actor, now))
+    reach = _reach(actor, now)
+    return ManualTask.objects.filter(_to_do(reach) | _to_confirm(reach))
 
 
-def _to_do(actor: Actor, now: datetime) -> Q:
-    asked = _owned(actor, now) | Q(escalated_at__isnull=False) & _as_governance(actor, now)
-    return Q(state__in=TO_DO) & asked & ~_own_access(actor, now)
+def _to_do(reach: _Reach) -> Q:
+    asked = _owned(reach) | Q(escalated_at__isnull=False) & _as_governance(reach)
+    return Q(state__in=TO_DO) & asked & ~_own_access(reach)
 
 
-def _to_confirm(actor: Actor, now: datetime) -> Q:
-    asked = _owned(actor, now) | _as_governance(actor, now)
-    return Q(state=ManualState.DONE) & asked & ~_own_access(actor, now) & ~Q(pk__in=_done_by(actor))
+def _to_confirm(reach: _Reach) -> Q:
+    asked = _owned(reach) | _as_governance(reach)
+    return Q(state=ManualState.DONE) & asked & ~_own_access(reach) & ~Q(pk__in=_done_by(reach))
 
 
-def _owned(actor: Actor, now: datetime) -> Q:
-    return Q(**{f"{SYSTEM}__in": owned_ids(System.NOUN, actor.identity_ids, now)})
+def _owned(reach: _Reach) -> Q:
+    return Q(**{f"{SYSTEM}__in": reach.system_ids})
 
 
-def _as_governance(actor: Actor, now: datetime) -> Q:
+def _as_governance(reach: _Reach) -> Q:
     """All tasks for members of the governance team, none for others."""
-    membership = TeamMembership.objects.at(now).filter(team__key=GOVERNANCE_TEAM, identity__in=actor.identity_ids)
-    return Q(Exists(membership.values("pk")))
+    return Q(pk__isnull=not reach.governs)
 
 
-def _own_access(actor: Actor, now: datetime) -> Q:
-    mine = actor.identity_ids
-    own = Identity.objects.filter(Q(pk__in=mine) | Q(pk__in=owned_ids(Identity.NOUN, mine, now)))
-    return Q(**{f"{HOLDER}__in": own.values("pk")})
+def _own_access(reach: _Reach) -> Q:
+    """One's own, and that of what one answers for; each holder is looked up by the index of what is owned."""
+    mine = Q(identity__in=reach.identity_ids) | Q(team__in=reach.team_ids)
+    held = Ownership.objects.at(reach.now).filter(mine, subject_kind=Identity.NOUN, subject_id=OuterRef(f"{HOLDER}_id"))
+    return Q(**{f"{HOLDER}__in": reach.identity_ids}) | Q(Exists(held.values("pk")))
 
 
-def _done_by(actor: Actor) -> "QuerySet[ManualEvidence, Any]":
-    return ManualEvidence.objects.filter(giver__in=actor.identity_ids).values("manual_task")
+def _done_by(reach: _Reach) -> "QuerySet[ManualEvidence, Any]":
+    return ManualEvidence.objects.filter(giver__in=reach.identity_ids).values("manual_task")
 
 
 def refusal(actor: Actor, verb: str, task: ManualTask, now: datetime) -> str | None:
@@ -89,14 +112,14 @@ def refusal(actor: Actor, verb: str, task: ManualTask, now: datetime) -> str | N
 
 
 def _do(actor: Actor, task: ManualTask, now: datetime) -> str | None:
-    allowed = ManualTask.objects.filter(_to_do(actor, now), pk=task.pk).exists()
+    allowed = to_do(actor, now).filter(pk=task.pk).exists()
     return None if allowed else "Only the owners of the system do this, or the governance team once it is late."
 
 
 def _judge(actor: Actor, task: ManualTask, now: datetime) -> str | None:
     if actor.identity_ids & workers(task):
         return "You did this yourself, so somebody else has to confirm it."
-    allowed = ManualTask.objects.filter(_to_confirm(actor, now), pk=task.pk).exists()
+    allowed = to_confirm(actor, now).filter(pk=task.pk).exists()
     return None if allowed else "Only another owner of the system, or the governance team, confirms this."
 
 

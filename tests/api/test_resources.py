@@ -7,6 +7,8 @@ import json
 from typing import Any
 from uuid import uuid4
 
+from django.test import Client
+
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
 from governance.grants.models import Grant
@@ -15,6 +17,7 @@ from tests import builders
 from tests.api.conftest import Call
 from tests.api.test_frame import problem, wish
 from tests.builders import Organisation
+from tests.web.conftest import enter
 from tests.web.crowd import Crowd
 
 
@@ -139,11 +142,20 @@ class TestGrants:
         done = call(org.requester).post(f"/grants/{grant.pk}/hand-back")
         assert (done.status_code, done.json()["state"]) == (200, "revoking")
 
-    def test_are_revoked_with_a_reason(self, org: Organisation, call: Call) -> None:
+    def test_are_revoked_by_no_token(self, org: Organisation, call: Call) -> None:
         grant, api = builders.live_grant(org.submit()), call(org.owner)
         problem(api.post(f"/grants/{grant.pk}/revoke"), 400, "malformed")
         problem(api.post(f"/grants/{grant.pk}/revoke", {"reason": " "}), 422, "invalid")
-        assert api.post(f"/grants/{grant.pk}/revoke", {"reason": "Not needed."}).json()["state"] == "revoking"
+        problem(api.post(f"/grants/{grant.pk}/revoke", {"reason": "Not needed."}), 403, "step_up_required")
+
+    def test_are_revoked_with_a_reason_in_a_strong_session(self, org: Organisation) -> None:
+        grant = builders.live_grant(org.submit())
+        address = f"/api/v1/grants/{grant.pk}/revoke"
+        client, owner = Client(), org.owner.user
+        assert owner is not None
+        enter(client, owner)
+        answer = client.post(address, {"reason": "Not needed."}, content_type="application/json")
+        assert answer.json()["state"] == "revoking"
 
 
 class TestExports:

@@ -10,8 +10,14 @@ from playwright.sync_api import Browser, Page
 from tests.browser.walk import SCHEMES, WIDTHS, faults
 from tests.harness.portal import Portal
 
+SECURITY = (
+    "/accounts/security/",
+    "/accounts/confirm/",
+    "/accounts/security/app/add/",
+    "/accounts/security/passkeys/add/",
+)
 PAGES = {
-    "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/", "/tokens/"],
+    "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/", "/tokens/", *SECURITY],
     "tomas": ["/approvals/"],
     "naomi": ["/tasks/", "/people/", "/people/sources/new"],
     "oliver": ["/events/", "/grants/", "/requests/"],

@@ -77,9 +77,7 @@ class TestATask:
         assert manual.instructions == "Hand the badge out at the front desk."
         assert manual.due_at == vault.now + 48 * HOUR
         assert manual.task.state == TaskState.RUNNING
-        assert [title.partition(" to ")[2] for title in told(vault.owner)] == [
-            f"{manual.task.assignment.account.login} is yours to do"
-        ]
+        assert [title.partition(" to ")[2] for title in told(vault.owner)] == ["Holder is yours to do"]
         assert not told(vault.backup)
 
     def test_has_other_instructions_and_another_deadline_for_taking_away(self, vault: Vault) -> None:

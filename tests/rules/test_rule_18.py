@@ -14,8 +14,8 @@ from tests.rules.sql import run
 
 pytestmark = pytest.mark.django_db
 
-MAY_GO = {"governance_notification", "governance_feedfile"}
-"""Inboxes: nothing rests on what was once told. Files of people: their runs keep the digest and what they did."""
+MAY_GO = {"governance_notification", "governance_mail", "governance_mailpreference", "governance_feedfile"}
+"""Inboxes and mail: nothing rests on what was once told. Files of people: runs keep the digest and what they did."""
 REFUSED = r"nothing governed is deleted.*\(rule 18\)|are append-only \(rule 1[38]\)|removed by redaction alone"
 
 

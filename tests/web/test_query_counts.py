@@ -53,6 +53,14 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "event-list": (auditor, reverse("event-list")),
         "event-detail": (auditor, reverse("event-detail", args=[event.pk])),
         "token-list": (org.requester, reverse("token-list")),
+        **resources(crowd, auditor),
+    }
+
+
+def resources(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
+    """The same of the API."""
+    org = crowd.org
+    return {
         "api-identity-list": (auditor, reverse("api-identity-list")),
         "api-identity-detail": (org.requester, reverse("api-identity-detail", args=[org.requester.pk])),
         "api-system-list": (org.requester, reverse("api-system-list")),

@@ -206,8 +206,7 @@ class _Organisation:
         for offer in BADGES:
             self.offers[offer.role] = self._offer(system, offer, offer.role, [{"type": "room", "pattern": offer.role}])
         for persona in PERSONAS:
-            badge = f"badge of {persona.name}"
-            self._account(system, badge, persona.username, self.people[persona.username])
+            self._account(system, persona.name, persona.username, self.people[persona.username])
 
     def _system(
         self,

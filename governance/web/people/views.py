@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from governance.core.errors import Conflict, Denied, NotFound
+from governance.evidence import tables
 from governance.lifecycle import feeds, permissions, sources
 from governance.lifecycle.models import FeedRun, Source
 from governance.lifecycle.states import WAITING, RunState
@@ -32,6 +33,7 @@ class RunList(bases.ListPage):
 
     template_name = "people/list.html"
     filters = forms.RunFilter
+    table = tables.FEED_RUNS
     keyset = Keyset(("number",))
     empty = "No file has been handed in yet."
 

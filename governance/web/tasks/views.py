@@ -10,6 +10,7 @@ from django.forms import Form
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
+from governance.evidence import tables
 from governance.provisioning import actions, files, permissions
 from governance.provisioning.filters import ManualTaskFilter
 from governance.provisioning.models import ManualTask
@@ -26,6 +27,7 @@ class TaskList(bases.ListPage):
 
     template_name = "tasks/list.html"
     filters = ManualTaskFilter
+    table = tables.MANUAL_TASKS
     keyset = Keyset(("due_at", "id"), descending=False)
     empty = "No task is yours to see. Work on systems that no program reaches appears here."
 
@@ -43,7 +45,8 @@ class TaskList(bases.ListPage):
         """How much waits for the actor."""
         do = permissions.to_do(self.actor, self.now).count()
         confirm = permissions.to_confirm(self.actor, self.now).count()
-        return {"lede": f"{counted(do, 'task')} to do, {confirm:,} to confirm, by you."}
+        waiting = f"{counted(do, 'task')} to do, {confirm:,} to confirm, by you."
+        return {"lede": waiting if do or confirm else "Nothing waits for you to do or to confirm."}
 
 
 class _Task(bases.Page):
