@@ -6,8 +6,10 @@ Only the tests use this. The product's triggers stay as they are; the superuser 
 from collections.abc import Iterable
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.backends.postgresql import base, operations
+
+ATTEMPTS = 5
 
 # What migrations have put into the tables is kept beside them, and comes back whenever they are emptied.
 KEEP = """
@@ -25,11 +27,16 @@ BEGIN
 END $$
 """
 
+# Every table is locked first: a worker of the portal that is still writing finishes, and no row slips in between.
 RESET = """
 SET LOCAL session_replication_role = replica;
 DO $$
 DECLARE name text; columns text;
 BEGIN
+    FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'pristine'::regnamespace AND relkind = 'r'
+    LOOP
+        EXECUTE format('LOCK TABLE public.%I IN EXCLUSIVE MODE', name);
+    END LOOP;
     FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'pristine'::regnamespace AND relkind = 'r'
     LOOP
         EXECUTE format('DELETE FROM public.%I', name);
@@ -52,9 +59,19 @@ class DatabaseOperations(operations.DatabaseOperations):
             cursor.execute(KEEP)
 
     def execute_sql_flush(self, sql_list: Iterable[str]) -> None:
-        """Bring every table back to what `keep_pristine` has noted. No trigger fires, `sql_list` is not needed."""
-        with transaction.atomic(using=self.connection.alias), self.connection.cursor() as cursor:
-            cursor.execute(RESET)
+        """Bring every table back to what `keep_pristine` has noted. No trigger fires, `sql_list` is not needed.
+
+        A worker that writes meanwhile may make it the victim of a deadlock: then it begins anew.
+        """
+        for remaining in reversed(range(ATTEMPTS)):
+            try:
+                with transaction.atomic(using=self.connection.alias), self.connection.cursor() as cursor:
+                    cursor.execute(RESET)
+            except OperationalError:
+                if not remaining:
+                    raise
+            else:
+                return
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
