@@ -1,9 +1,14 @@
 """Which address a call goes to: resolved once, judged, and then connected to as judged."""
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from governance.connectors.interface import Refused, Unreachable
+
+METADATA = frozenset(map(ip_address, ("fd00:ec2::254", "100.100.100.200", "192.0.0.192", "168.63.129.16")))
+"""Behind which cloud platforms hand out secrets, beside the link-local addresses."""
+NAT64 = ip_network("64:ff9b::/96")
+LOW_32_BITS = 0xFFFFFFFF
 
 
 def resolve(host: str, port: int, *, private: bool = True) -> str:
@@ -11,8 +16,8 @@ def resolve(host: str, port: int, *, private: bool = True) -> str:
 
     Checked and used are the same, so that a name which changes between the two leads nowhere else. Loopback and
     private addresses are where governed systems are, unless `private` says that this one is out on the internet;
-    link-local ones, behind which cloud platforms keep their secrets, never are. Raises Unreachable when the name has
-    no address, Refused when a system can't be there.
+    link-local ones and others behind which cloud platforms hand out secrets never are. Raises Unreachable when the
+    name has no address, Refused when a system can't be there.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -29,8 +34,8 @@ def resolve(host: str, port: int, *, private: bool = True) -> str:
 
 def refuse_impossible(host: str, address: str) -> None:
     """Raise Refused if no governed system can be at the address that the host has."""
-    mapped = _judged(address)
-    if mapped.is_link_local or mapped.is_multicast or mapped.is_unspecified:
+    judged = _judged(address)
+    if judged.is_link_local or judged.is_multicast or judged.is_unspecified or judged in METADATA:
         msg = f"{host} is at {address}, where no governed system can be."
         raise Refused(msg)
 
@@ -38,4 +43,8 @@ def refuse_impossible(host: str, address: str) -> None:
 def _judged(address: str) -> IPv4Address | IPv6Address:
     """The address without its zone; an IPv4 address in the clothes of IPv6 as what it is."""
     judged = ip_address(address.partition("%")[0])
-    return getattr(judged, "ipv4_mapped", None) or judged
+    if isinstance(judged, IPv4Address):
+        return judged
+    if judged in NAT64:
+        return IPv4Address(int(judged) & LOW_32_BITS)
+    return judged.ipv4_mapped or judged.sixtofour or judged
