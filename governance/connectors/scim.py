@@ -6,6 +6,8 @@ does not name the group either; or a complete list of groups without this one. E
 group as a whole is never written: a PUT would take with it what others have added meanwhile.
 """
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
@@ -46,6 +48,7 @@ CONFLICTS = 4
 MOST_GROUPS = 50
 """How many groups within a group are looked into; with more, nobody knows."""
 SCHEMES = frozenset({"http", "https"})
+TOKEN = re.compile(r"[!-~]+")
 
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
@@ -72,7 +75,7 @@ class ScimConnector(Connector):
         private = reader.flag("private_address")
         made = cls(
             _base_url(reader, private=private),
-            reader.secret("token_env"),
+            _token(reader),
             Paging(reader.choice("paging", [*Paging])),
             reader.deadlines(),
             private=private,
@@ -251,19 +254,38 @@ def _base_url(reader: Settings, *, private: bool) -> str:
     """The address, from the setting or from the variable that it names. Plain HTTP is for private addresses alone."""
     name = "base_url_env" if reader.given("base_url_env") else "base_url"
     url = reader.secret(name) if name == "base_url_env" else reader.text(name)
-    parts = urlsplit(url)
-    if url and (parts.scheme not in SCHEMES or not parts.hostname):
-        reader.problem(name, "must be an http or https address")
-    elif parts.username or parts.query or parts.fragment:
-        reader.problem(name, "must have no user, no query and no fragment")
-    elif parts.scheme == "http" and not private:
-        reader.problem(name, "must begin with https unless private_address is true")
+    if url and (wrong := _wrong_with(url, private=private)):
+        reader.problem(name, wrong)
     return url.rstrip("/")
 
 
+def _wrong_with(url: str, *, private: bool) -> str:
+    """What keeps the address from being used, if anything does. Never the address itself: it may hold a secret."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in SCHEMES and httpx2.URL(url).host and parts.port != 0
+    except (ValueError, httpx2.InvalidURL):
+        usable = False
+    if not usable:
+        return "must be an http or https address"
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        return "must have no user, no query and no fragment"
+    if parts.scheme == "http" and not private:
+        return "must begin with https unless private_address is true"
+    return ""
+
+
+def _token(reader: Settings) -> str:
+    """The bearer token. One that HTTP can't carry would be quoted, in another spelling, by whoever complains of it."""
+    token = reader.secret("token_env")
+    if token and not TOKEN.fullmatch(token):
+        reader.problem("token_env", "names a variable that holds no bearer token, but spaces, line ends or the like")
+    return token
+
+
 def _quoted(value: str) -> str:
-    """A string as a SCIM filter has it."""
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """A string as a SCIM filter has it, which is how JSON has it (RFC 7644, 3.4.2.2)."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _direct(group: Group, user_id: str) -> GroupMember | None:

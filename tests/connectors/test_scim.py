@@ -34,6 +34,10 @@ class TestSettings:
             ({"base_url": ""}, "base_url"),
             ({"base_url": "ftp://127.0.0.1/v2"}, "http or https"),
             ({"base_url": "https://ada:hunter2@127.0.0.1/v2"}, "no user"),
+            ({"base_url": "https://:hunter2@127.0.0.1/v2"}, "no user"),
+            ({"base_url": "https://127.0.0.1:hunter2/v2"}, "http or https"),
+            ({"base_url": "https://127.0.0.1:99999/v2"}, "http or https"),
+            ({"base_url": "https://[::1"}, "http or https"),
             ({"base_url": "http://127.0.0.1/v2", "private_address": False}, "begin with https"),
             ({"private_address": "yes"}, "true or false"),
             ({"token_env": "SECRET_KEY"}, "does not begin with TARGET_"),
@@ -45,6 +49,15 @@ class TestSettings:
         with pytest.raises(Invalid, match=wrong) as refusal:
             connector(scim, **given)
         assert "hunter2" not in refusal.value.message
+
+    @pytest.mark.parametrize("token", ["hunter2\n", "hunter 2", "hünter2"])
+    def test_take_no_token_that_a_complaint_would_quote(
+        self, scim: Application, monkeypatch: pytest.MonkeyPatch, token: str
+    ) -> None:
+        monkeypatch.setenv("TARGET_SCIM_TOKEN", token)
+        with pytest.raises(Invalid, match="no bearer token") as refusal:
+            connector(scim)
+        assert "nter" not in refusal.value.message
 
     def test_may_name_the_variable_that_has_the_address(
         self, scim: Application, monkeypatch: pytest.MonkeyPatch
@@ -66,6 +79,12 @@ class TestChange:
         connector(scim).ensure_present(second, group)
         assert scim.members(group) == [first, second]
         connector(scim).ensure_absent(second, group)
+        assert scim.members(group) == [first]
+
+    def test_takes_a_member_for_no_more_than_its_id(self, scim: Application) -> None:
+        first, odd = scim.user(), 'x" or value pr or value eq "\\'
+        group = scim.group(first, odd)
+        connector(scim).ensure_absent(odd, group)
         assert scim.members(group) == [first]
 
     def test_is_never_a_put_of_the_whole_group(self, lying_scim: Application) -> None:
