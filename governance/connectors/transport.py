@@ -200,5 +200,5 @@ def _retry_after(response: httpx2.Response) -> float:
         return float(given[:9])
     try:
         return max(0.0, (parsedate_to_datetime(given) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # a date that is none asks for nothing
         return 0.0

@@ -131,6 +131,14 @@ class TestRequests:
         assert late.value.after == 7 if seconds == "7" else late.value.after > 1e6
         assert not late.value.sent
 
+    @pytest.mark.parametrize("when", ["soon", "-1", "Mon, 1 Jan 99999999999999999999 00:00:00 GMT"])
+    def test_that_are_too_many_are_asked_again_whatever_they_say(self, lying_scim: Application, when: str) -> None:
+        user, group = lying_scim.user(), lying_scim.group()
+        lying_scim.faults.append(answers("GET", "429 Too Many Requests", Retry_After=when))
+        with pytest.raises(Unreachable, match="patience") as late:
+            connector(lying_scim).observe(user, group)
+        assert late.value.after == 0
+
     @pytest.mark.parametrize(("method", "sent"), [("PATCH", True), ("GET", False)])
     def test_that_fail_may_have_reached_it(self, lying_scim: Application, method: str, sent: bool) -> None:
         user, group = lying_scim.user(), lying_scim.group()
