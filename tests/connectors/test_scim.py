@@ -275,6 +275,35 @@ class TestObserve:
         assert seen(lying_scim, user, group) == Observation.PRESENT
 
 
+class TestTLS:
+    def test_is_with_nobody_whom_no_authority_vouches_for(self, lying_scim_over_tls: Application) -> None:
+        with pytest.raises(Unreachable, match="certificate verify failed") as failed:
+            connector(lying_scim_over_tls).ensure_present("lena", "readers")
+        assert not failed.value.sent
+        assert lying_scim_over_tls.seen == []
+
+    def test_is_with_nobody_of_another_name(
+        self, lying_scim_over_tls: Application, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(lying_scim_over_tls.certificate))
+        assert "0 groups" in connector(lying_scim_over_tls).check()
+        other = lying_scim_over_tls.url.replace("localhost", "127.0.0.1")
+        lying_scim_over_tls.seen.clear()
+        with pytest.raises(Unreachable, match="certificate verify failed"):
+            connector(lying_scim_over_tls, base_url=other).check()
+        assert lying_scim_over_tls.seen == []
+
+
+def shrinks(application: Application, groups: list[str]) -> Fault:
+    """One of the groups is deleted just before the second page is asked for."""
+
+    def fault(asked: Asked, say: Say, truly: Callable[[], Answer]) -> Any:
+        if "startIndex=101" in asked["QUERY_STRING"] and groups:
+            application.ask("DELETE", f"/Groups/{groups.pop()}")
+
+    return fault
+
+
 def only(path: str, status: str, body: bytes) -> Fault:
     """This answer for one address."""
 

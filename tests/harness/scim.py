@@ -5,17 +5,24 @@ server itself, its storage and its protocol are those of the package.
 """
 
 import secrets
+import ssl
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import httpx2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from scim2_models import Pagination, ScimProvider
 from scim2_server.memory import InMemoryStorage
 from scim2_server.service import ScimService
@@ -32,6 +39,7 @@ from config.embedded.children import Program
 from tests.harness import servers
 
 START_SECONDS = 20
+HOUR = timedelta(hours=1)
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -52,6 +60,7 @@ class Application:
 
     url: str
     token: str
+    certificate: Path | None = None
     faults: list[Fault] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
 
@@ -101,14 +110,17 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def falsifiable() -> Iterator[Application]:
-    """The server's application in a thread, behind whatever faults a test puts in front of it."""
+def falsifiable(certificate: Path | None = None) -> Iterator[Application]:
+    """The server's application in a thread, behind whatever faults a test puts in front of it.
+
+    With a certificate, and its key in the same file, it is at `localhost` over TLS.
+    """
     config = load_default_service_provider_config()
     config.pagination = Pagination(cursor=True, index=True)
     provider = ScimProvider.from_discovery(
         load_default_schemas().values(), load_default_resource_types().values(), config=config
     )
-    found = Application("", secrets.token_urlsafe())
+    found = Application("", secrets.token_urlsafe(), certificate)
     service = ScimService(provider, secret=secrets.token_urlsafe(32))
     server = BearerTokenApplication(InMemoryStorage(), provider, service=service, bearer_tokens=[found.token])
 
@@ -127,6 +139,11 @@ def falsifiable() -> Iterator[Application]:
 
     with make_server("127.0.0.1", 0, application, server_class=ThreadingWSGIServer, handler_class=_Quiet) as http:
         found.url = f"http://127.0.0.1:{http.server_port}/v2"
+        if certificate:
+            found.url = f"https://localhost:{http.server_port}/v2"
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
+            http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         yield found
@@ -175,6 +192,30 @@ def lying_scim(monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
     with falsifiable() as application:
         monkeypatch.setenv("TARGET_SCIM_TOKEN", application.token)
         yield application
+
+
+@pytest.fixture
+def lying_scim_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Application]:
+    """The same over TLS, with a certificate for `localhost` that it has made itself."""
+    with falsifiable(_self_signed(tmp_path / "localhost.pem")) as application:
+        monkeypatch.setenv("TARGET_SCIM_TOKEN", application.token)
+        yield application
+
+
+def _self_signed(path: Path) -> Path:
+    """A new certificate for `localhost` and its key, in one file."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name.from_rfc4514_string("CN=localhost")
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - HOUR)
+        .not_valid_after(now + HOUR)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(plain + made.public_bytes(Encoding.PEM))
+    return path
 
 
 def settings(application: Application, **more: Any) -> dict[str, Any]:
