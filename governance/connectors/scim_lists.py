@@ -1,5 +1,6 @@
 """Lists of a SCIM application, page by page to their end. A list whose end nobody has seen proves no absence."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Any
 
@@ -25,19 +26,22 @@ def labels(client: SyncSCIMClient, kind: type[Any], paging: Paging) -> dict[str,
     """All resources of a kind, by id, with what they are called.
 
     Members and groups are left out: they make long pages, and nothing here reads them. Raises Incomplete when the
-    pages don't add up to what the list says it has, or there are too many.
+    pages don't add up to what the list says it has, when that changes on the way (what has moved to a page that was
+    read already is on none of them), or when there are too many.
     """
     found: dict[str, str] = {}
+    totals: set[int | None] = set()
     asked: dict[str, Any] = {"startIndex": 1} if paging == Paging.INDEX else {"cursor": ""}
     for _ in range(MOST_PAGES):
         page = _page(client, kind, asked)
+        totals.add(page.total_results)
         new = {str(one.id): _called(one) for one in page.resources or ()}
         again = found.keys() & new.keys()
         found |= new
         if page.next_cursor:
             asked = {"cursor": page.next_cursor}
         elif not new or len(found) >= (page.total_results or 0):
-            return _whole(found, page, again=bool(again))
+            return _whole(found, totals, again=bool(again))
         else:
             asked = {"startIndex": len(found) + 1}
         if again:
@@ -55,10 +59,11 @@ def _page(client: SyncSCIMClient, kind: type[Any], asked: dict[str, Any]) -> "Li
     return page
 
 
-def _whole(found: dict[str, str], page: "ListResponse[Any]", *, again: bool) -> dict[str, str]:
+def _whole(found: dict[str, str], totals: Collection[int | None], *, again: bool) -> dict[str, str]:
     """What was found, if it is all there is. A total may be left out where cursors are used; then the end is enough."""
-    if again or (page.total_results is not None and page.total_results != len(found)):
-        msg = f"the list says it has {page.total_results} entries, and {len(found)} were read"
+    said = sorted(total for total in totals if total is not None)
+    if again or any(total != len(found) for total in said):
+        msg = f"the list says it has {' or '.join(map(str, said))} entries, and {len(found)} were read"
         raise Incomplete(msg)
     return found
 

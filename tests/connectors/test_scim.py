@@ -236,6 +236,13 @@ class TestObserve:
         assert all("excludedAttributes=members" in line for line in lists)
         assert all(("cursor=" in line) == (paging == "cursor") for line in lists)
 
+    def test_does_not_call_gone_what_may_have_moved_to_another_page(self, lying_scim: Application) -> None:
+        user, groups = lying_scim.user(), [lying_scim.group() for _ in range(150)]
+        lying_scim.faults.append(shrinks(lying_scim, groups[:1]))
+        look = connector(lying_scim).observe(user, "gone")
+        assert look.observation == Observation.UNKNOWN
+        assert "149 or 150 entries, and 149 were read" in look.detail
+
     def test_does_not_call_gone_what_a_proxy_does_not_find(self, lying_scim: Application) -> None:
         user, group = lying_scim.user(), lying_scim.group()
         lying_scim.faults.append(answers("GET", "404 Not Found", b"<html>nginx</html>"))
