@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 
+LONGEST_WORDS = 2000
+"""Characters of what a system has said that are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -81,7 +84,14 @@ def perform(job: Job, clock: Clock) -> Evidence:
         _look(job, job.connector, evidence, clock)
     if _worth_calling(job, job.connector, evidence, clock):
         _change_and_look(job, job.connector, evidence, clock)
+    evidence.said, evidence.seen = _keepable(evidence.said), _keepable(evidence.seen)
     return evidence
+
+
+def _keepable(words: str) -> str:
+    """A system's words as a database can keep them: an answer that can't be recorded would be asked for for ever."""
+    whole = words.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+    return whole[:LONGEST_WORDS]
 
 
 def _change_and_look(job: Job, connector: Connector, evidence: Evidence, clock: Clock) -> None:
@@ -137,10 +147,10 @@ def _look(job: Job, connector: Connector, evidence: Evidence, clock: Clock) -> N
             observation=Observation(observed.observation),
             at=evidence.observed_at,
             method=observed.method,
-            source=observed.source,
+            source=_keepable(observed.source),
             answer_hash=observed.answer_hash,
-            detail=observed.detail,
-            paths=observed.paths,
+            detail=_keepable(observed.detail),
+            paths=tuple(tuple(_keepable(name) for name in path) for path in observed.paths),
         )
         evidence.seen = f"{evidence.look.observation.label.lower()}: {observed.detail}"
         evidence.in_doubt = evidence.in_doubt and observed.observation == Observation.UNKNOWN

@@ -11,7 +11,7 @@ from governance.access.states import Observation
 from governance.provisioning import actions, rules
 from governance.provisioning.models import ProvisioningTask
 from governance.provisioning.states import AttemptOutcome, TaskState
-from tests.harness.scim import Answer, Application, Asked, Say, answers, settings
+from tests.harness.scim import PATCH, Answer, Application, Asked, Say, answers, settings
 from tests.provisioning.things import NOW, SECOND, Clock, Told, a_system, a_task, an_assignment
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -77,6 +77,21 @@ class TestAScimApplication:
         lying_scim.faults.append(does_nothing)
         assert run(a_task(standing), clock).state == TaskState.FAILED
         assert told.observed == []
+
+    @pytest.mark.parametrize("name", ["Agents\0", "Agents" * 1000])
+    def test_is_proven_whatever_it_calls_its_groups(
+        self, standing: Assignment, lying_scim: Application, told: Told, clock: Clock, name: str
+    ) -> None:
+        user, group = standing.account.native_id, standing.entitlement.key
+        replaced = {"op": "replace", "path": "displayName", "value": name}
+        lying_scim.ask("PATCH", f"/Groups/{group}", schemas=[PATCH], Operations=[replaced])
+        assert run(a_task(standing), clock).state == TaskState.VERIFIED
+        lying_scim.join(lying_scim.group(user, name=name), group, "Group")
+        clock.forward(SECOND)
+        removal = run(a_task(standing, wanted=False, now=clock()), clock)
+        assert removal.state == TaskState.FAILED
+        assert "Agents" in removal.last_error
+        assert Verification.objects.latest("at").observation == Observation.OTHER_PATH
 
     def test_that_asks_for_patience_is_left_alone_for_so_long(
         self, standing: Assignment, lying_scim: Application, told: Told, clock: Clock
