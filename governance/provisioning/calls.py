@@ -131,7 +131,7 @@ def _change(job: Job, connector: Connector, evidence: Evidence, clock: Clock) ->
         return evidence.in_doubt
     except Exception as error:
         logger.exception("connector broke while changing", extra={"task_id": str(job.task_id)})
-        evidence.said = f"The connector broke: {type(error).__name__}: {error}"
+        evidence.said = f"The connector broke: {_named(error)}"
     return True
 
 
@@ -159,4 +159,9 @@ def _look(job: Job, connector: Connector, evidence: Evidence, clock: Clock) -> N
         evidence.patience = max(evidence.patience, getattr(error, "after", 0.0))
     except Exception as error:
         logger.exception("connector broke while reading back", extra={"task_id": str(job.task_id)})
-        evidence.seen = f"the connector broke: {type(error).__name__}: {error}"
+        evidence.seen = f"the connector broke: {_named(error)}"
+
+
+def _named(error: Exception) -> str:
+    """The error's kind alone: what it says was not written for people, may hold a secret, and records last."""
+    return f"{type(error).__name__}; the worker's log has the rest"

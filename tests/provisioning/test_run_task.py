@@ -165,7 +165,19 @@ class TestFailure:
         scripted.after_change = raises(ZeroDivisionError("oops"))
         task = run(a_task(assignment), clock)
         assert task.state == TaskState.VERIFIED
-        assert task.attempts.get().said == "The connector broke: ZeroDivisionError: oops"
+        assert task.attempts.get().said.startswith("The connector broke: ZeroDivisionError")
+
+    def test_of_a_connector_puts_nothing_on_record_that_was_not_written_for_it(
+        self, assignment: Assignment, scripted: Scripted, told: Told, clock: Clock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        scripted.on_change = raises(ValueError("postgresql://ada:hunter2@db"))
+        scripted.on_look = raises(KeyError("hunter2"))
+        task = run(a_task(assignment), clock)
+        attempt = task.attempts.get()
+        assert "ValueError" in attempt.said
+        assert "KeyError" in attempt.seen
+        assert "hunter2" not in f"{attempt.said} {attempt.seen} {task.last_error} {told.failed}"
+        assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [ValueError, KeyError]
 
     def test_without_a_connector_says_so(self, assignment: Assignment, told: Told, clock: Clock) -> None:
         assert run(a_task(assignment), clock).state == TaskState.DEAD
