@@ -14,7 +14,7 @@ from typing import IO, Any
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 
-from governance.core.errors import Conflict, Invalid
+from governance.core.errors import Conflict, DomainError, Invalid
 from governance.core.ids import new_id
 from governance.provisioning.models import ManualEvidence
 
@@ -45,16 +45,17 @@ class Kept:
 
 @contextmanager
 def keeping(given: "File[bytes]") -> Iterator[Kept]:
-    """Keep the file for as long as what is done with it succeeds; else it is gone again.
+    """Keep the file unless what is done with it is refused; then it is gone again.
 
-    Raises Invalid beside `evidence` for a file that is empty, too large, or of a kind that is not taken.
+    Where anything else breaks it stays: nobody knows whether what rests on it was committed. Raises Invalid beside
+    `evidence` for a file that is empty, too large, or of a kind that is not taken.
     """
     media_type = _judged(given)
     kept_as = default_storage.save(f"evidence/{new_id()}", given)
     try:
         sha256, size = fingerprint(kept_as)
         yield Kept(_shown(given.name or ""), kept_as, media_type, size, sha256)
-    except BaseException:
+    except DomainError:
         default_storage.delete(kept_as)
         raise
 

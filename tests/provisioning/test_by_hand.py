@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
+from django.db.models.signals import post_save
 from django.utils import timezone
 
 from governance.access.models import Assignment, Verification
@@ -244,6 +245,20 @@ class TestDoing:
         with pytest.raises(Denied):
             done(manual, vault.gwen)
         assert default_storage.listdir("evidence") == before
+
+    @pytest.mark.django_db(transaction=True)
+    def test_keeps_the_evidence_where_something_breaks_once_it_is_on_record(self, vault: Vault) -> None:
+        def breaks_after_the_commit(**_: object) -> None:
+            transaction.on_commit(lambda: 1 / 0)
+
+        manual = vault.asked()
+        post_save.connect(breaks_after_the_commit, sender=ManualEvidence)
+        try:
+            with pytest.raises(ZeroDivisionError):
+                done(manual, vault.owner)
+        finally:
+            post_save.disconnect(breaks_after_the_commit, sender=ManualEvidence)
+        assert confirmed(fresh_task(manual), vault.backup).state == ManualState.CONFIRMED
 
     @pytest.mark.parametrize(
         ("content", "wrong"),
