@@ -27,7 +27,8 @@ BEGIN
 END $$
 """
 
-# Every table is locked first: a worker of the portal that is still writing finishes, and no row slips in between.
+# Every table is locked first, against reading too: a worker of the portal that has begun finishes, and none that has
+# looked at the rows of one test writes what follows from them into the next.
 RESET = """
 SET LOCAL session_replication_role = replica;
 DO $$
@@ -35,7 +36,7 @@ DECLARE name text; columns text;
 BEGIN
     FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'pristine'::regnamespace AND relkind = 'r'
     LOOP
-        EXECUTE format('LOCK TABLE public.%I IN EXCLUSIVE MODE', name);
+        EXECUTE format('LOCK TABLE public.%I IN ACCESS EXCLUSIVE MODE', name);
     END LOOP;
     FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'pristine'::regnamespace AND relkind = 'r'
     LOOP
