@@ -134,11 +134,13 @@ class Governs(Declares):
             assert _seen(target, pair) == Observation.ABSENT
 
     def test_takes_one_and_leaves_the_others(self, target: Target) -> None:
-        gone, stays = target.pair(), target.pair()
-        for pair in (gone, stays):
+        gone, other = target.pair(), target.pair()
+        stay = {other, (other[0], gone[1]), (gone[0], other[1])} - {gone}
+        for pair in (gone, *stay):
             target.give(*pair)
         target.connector().ensure_absent(*gone)
-        assert target.holds(*stays)
+        assert not target.holds(*gone)
+        assert all(target.holds(*pair) for pair in stay)
 
     def test_sees_what_others_have_done(self, target: Target) -> None:
         pair = target.pair()
