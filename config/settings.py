@@ -56,6 +56,7 @@ INSTALLED_APPS = [
 # changes it, never guessed from a thread-local.
 MIDDLEWARE = [
     "config.logging.RequestIdMiddleware",
+    "config.bodies.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

@@ -6,7 +6,10 @@ import pytest
 from django.core.files.storage import default_storage
 from django.urls import reverse
 
+from config import bodies
 from governance.core.actor import Role
+from governance.lifecycle.reading import LARGEST_FILE
+from governance.provisioning import files
 from governance.provisioning.models import ManualTask
 from governance.provisioning.states import ManualState
 from tests import builders
@@ -62,6 +65,15 @@ class TestTaskPage:
 
 
 class TestEvidence:
+    def test_without_end_is_refused_before_it_is_read(self, task: ManualTask, visit: Visit, org: Organisation) -> None:
+        length = {"CONTENT_LENGTH": str(10 * 1024**3)}
+        for address in (at(task, "task-done"), reverse("account_login")):
+            response = visit(org.owner).generic("POST", address, b"x", "multipart/form-data; boundary=x", **length)
+            assert response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    def test_has_room_beside_the_largest_file_of_all(self) -> None:
+        assert max(LARGEST_FILE, files.LARGEST) + 1024**2 <= bodies.LARGEST
+
     def test_is_only_ever_saved(self, org: Organisation, task: ManualTask, visit: Visit) -> None:
         given = done(task, org.owner, evidence=a_file(PNG, "ä.png", "text/html")).evidence
         assert given is not None
