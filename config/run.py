@@ -84,16 +84,14 @@ def _with_servers(supervisor: Supervisor, environ: Environ) -> Environ:
     port = environ.get(env.PORT.name) or env.PORT.default
     own = {env.PUBLIC_URL.name: f"http://127.0.0.1:{port}", env.FILES_ROOT.name: str(place.data / "files")}
     defaults = {**DEMONSTRATION, **own, **{name: kept[name] for name in SECRETS}}
-    servers: dict[str, Postgres | Valkey | Scim] = {
-        env.REDIS_URL.name: Valkey(place, kept["CACHE_PASSWORD"]),
-        env.DATABASE_URL.name: Postgres(place, "database", "leasehold", "leasehold", kept["DATABASE_PASSWORD"]),
-    }
+    servers: dict[str, Postgres | Valkey | Scim] = {}
     environ = {**defaults, **environ}
     if environ["DEMO_MODE"].lower() in kinds.TRUE:
-        target = Postgres(place, "target", "target_admin", "target", kept["TARGET_PASSWORD"])
-        servers[env.DEMO_TARGET_DSN.name] = target
-        servers[env.DEMO_TARGET_SCIM_URL.name] = Scim(place, kept["SCIM_TOKEN"])
+        servers[env.DEMO_TARGET_SCIM_URL.name] = Scim(place, kept["SCIM_TOKEN"])  # first: it takes longest
+        servers[env.DEMO_TARGET_DSN.name] = Postgres(place, "target", "target_admin", "target", kept["TARGET_PASSWORD"])
         environ.setdefault(env.DEMO_TARGET_SCIM_TOKEN.name, kept["SCIM_TOKEN"])
+    servers[env.DATABASE_URL.name] = Postgres(place, "database", "leasehold", "leasehold", kept["DATABASE_PASSWORD"])
+    servers[env.REDIS_URL.name] = Valkey(place, kept["CACHE_PASSWORD"])
     missing = {name: server for name, server in servers.items() if name not in environ}
     supervisor.start_servers(*missing.values())
     return {**environ, **{name: server.url for name, server in missing.items()}}

@@ -47,7 +47,7 @@ class TestCollectStatic:
         source.write_text("broken")
         changed = settings.STORAGES
         settings.STORAGES = {**changed, "staticfiles": {"BACKEND": "no.such.Storage"}}
-        with pytest.raises(Exception, match="no.such"):
+        with pytest.raises(Exception, match=r"no\.such"):
             collect_static()
         settings.STORAGES = changed
         source.write_text("body {}")
