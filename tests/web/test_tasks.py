@@ -66,9 +66,11 @@ class TestTaskPage:
 
 class TestEvidence:
     def test_without_end_is_refused_before_it_is_read(self, task: ManualTask, visit: Visit, org: Organisation) -> None:
-        length = {"CONTENT_LENGTH": str(10 * 1024**3)}
+        length = {"Content-Length": str(10 * 1024**3)}
         for address in (at(task, "task-done"), reverse("account_login")):
-            response = visit(org.owner).generic("POST", address, b"x", "multipart/form-data; boundary=x", **length)
+            response = visit(org.owner).generic(
+                "POST", address, b"x", "multipart/form-data; boundary=x", headers=length
+            )
             assert response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
     def test_has_room_beside_the_largest_file_of_all(self) -> None:
