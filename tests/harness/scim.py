@@ -8,7 +8,6 @@ import secrets
 import ssl
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -160,15 +159,6 @@ def answers(method: str, status: str, body: bytes = b"", **headers: str) -> Faul
         named = [(name.replace("_", "-"), value) for name, value in headers.items()]
         say(status, [("Content-Type", "application/scim+json"), ("Content-Length", str(len(body))), *named])
         return [body]
-
-    return fault
-
-
-def waits(seconds: float) -> Fault:
-    """The server takes its time over every answer."""
-
-    def fault(asked: Asked, say: Say, truly: Callable[[], Answer]) -> Any:
-        time.sleep(seconds)
 
     return fault
 
