@@ -6,6 +6,7 @@ compared under the lock, decide whether what it reports counts (rule 5). A repor
 """
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -274,16 +275,7 @@ def do_by_hand(*, manual_id: UUID, report: str, evidence: "File[bytes]", actor: 
 def _done(manual_id: UUID, report: str, kept: files.Kept, *, actor: Actor, now: datetime) -> ManualTask:
     manual = permissions.lock(actor, "do", manual_id, now)
     doer = _person(actor)
-    shown = ManualEvidence(
-        manual_task=manual,
-        name=kept.name,
-        kept_as=kept.kept_as,
-        media_type=kept.media_type,
-        size=kept.size,
-        sha256=kept.sha256,
-        giver=doer,
-        given_at=now,
-    )
+    shown = ManualEvidence(manual_task=manual, giver=doer, given_at=now, **asdict(kept))
     shown.save(force_insert=True)
     facts = {"evidence_name": kept.name, "evidence_sha256": kept.sha256, "evidence_bytes": kept.size}
     done: dict[str, Any] = {"doer": doer, "done_at": now, "report": report, "evidence": shown}

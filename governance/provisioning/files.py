@@ -34,7 +34,7 @@ FIELD = "evidence"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A file that stands in the storage, and what is known of it."""
+    """A file that stands in the storage, and what is known of it, by the names that its record has for it."""
 
     name: str
     kept_as: str
