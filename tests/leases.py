@@ -45,6 +45,11 @@ def reject(step_id: UUID, by: Identity, *, reason: str = "It is not needed", now
     return decide(step_id=step_id, verdict=Verdict.REJECT, reason=reason, actor=actor(by), now=now)
 
 
+def ask_back(step_id: UUID, by: Identity, text: str = "Which books?") -> Any:
+    """Return one step to the requester with a question."""
+    return decide(step_id=step_id, verdict=Verdict.RETURN, reason=text, actor=actor(by), now=timezone.now())
+
+
 def decided(request: AccessRequest, *approvers: Identity, now: datetime | None = None) -> AccessRequest:
     """The request with its steps approved, each by the next approver."""
     for step_id, approver in zip(step_ids(request), approvers, strict=True):

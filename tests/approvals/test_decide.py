@@ -1,7 +1,7 @@
 """Deciding a step: what follows, who came first, what must be said."""
 
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -12,14 +12,13 @@ from governance.approvals.rules import STEP_TERM
 from governance.approvals.states import RouteState, StepState, Verdict
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.grants.models import Grant
-from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from governance.requests.actions import answer, withdraw
 from governance.requests.models import AccessRequest
 from governance.requests.states import ItemState, RequestState
 from tests.builders import Organisation, actor, entitlement, purpose, rule, step_ids
 from tests.core.log import events_of
-from tests.leases import HOUR, approve, decided, reject
+from tests.leases import HOUR, approve, ask_back, decided, reject
 
 pytestmark = pytest.mark.django_db
 
@@ -32,11 +31,6 @@ def org() -> Organisation:
 @pytest.fixture
 def request_(org: Organisation) -> AccessRequest:
     return org.submit()
-
-
-def ask_back(step_id: UUID, by: Identity, text: str = "Which books?") -> Decision:
-    now = timezone.now()
-    return decide(step_id=step_id, verdict=Verdict.RETURN, reason=text, actor=actor(by), now=now)
 
 
 def states(request: AccessRequest) -> list[str]:

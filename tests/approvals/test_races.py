@@ -1,8 +1,10 @@
 """Decisions that meet at the same moment: on one step, with a withdrawal, with somebody's leaving."""
 
+from collections.abc import Iterator
 from functools import partial
 from time import sleep
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -42,16 +44,28 @@ APPROVED = (RequestState.DECIDED, ItemState.APPROVED, 1)
 TAKEN_BACK = (RequestState.WITHDRAWN, ItemState.WITHDRAWN, 0)
 
 
+def security(required: int) -> tuple[Organisation, Identity, Identity]:
+    """An organisation in which so many of the two people of its security team have to agree, and these two."""
+    org = Organisation("security")
+    rule(steps=[{"kind": "security", "required": required}])
+    first, second = person(), person()
+    team("security", first, second)
+    return org, first, second
+
+
+def asked(org: Organisation, rounds: int) -> Iterator[tuple[int, AccessRequest, UUID]]:
+    """A new request for each round: with the round's seed and the step that is open."""
+    for seed in seeds(rounds):
+        newcomer(org)
+        request = org.submit()
+        yield seed, request, step_ids(request)[0]
+
+
 class TestTwoApproversOfOneStep:
     @rounds
     def test_decide_it_once(self, rounds: int) -> None:
-        org = Organisation("security")
-        first, second = person(), person()
-        team("security", first, second)
-        for seed in seeds(rounds):
-            newcomer(org)
-            request = org.submit()
-            step = step_ids(request)[0]
+        org, first, second = security(1)
+        for seed, request, step in asked(org, rounds):
             done, refused = split(at_once(partial(approve, step, first), partial(approve, step, second), seed=seed))
             assert len(done) == 1
             assert [error.code for error in refused if isinstance(error, Conflict)] == ["already_decided"]
@@ -61,13 +75,8 @@ class TestTwoApproversOfOneStep:
 
     @rounds
     def test_who_disagree_leave_the_verdict_of_the_first(self, rounds: int) -> None:
-        org = Organisation("security")
-        first, second = person(), person()
-        team("security", first, second)
-        for seed in seeds(rounds):
-            newcomer(org)
-            request = org.submit()
-            step = step_ids(request)[0]
+        org, first, second = security(1)
+        for seed, request, step in asked(org, rounds):
             done, refused = split(at_once(partial(approve, step, first), partial(reject, step, second), seed=seed))
             assert len(done) == 1
             assert [type(error) for error in refused] == [Conflict]
@@ -93,14 +102,8 @@ class TestTwoApproversOfOneStep:
 
     @rounds
     def test_who_both_have_to_agree_are_both_counted(self, rounds: int) -> None:
-        org = Organisation("security")
-        rule(steps=[{"kind": "security", "required": 2}])
-        first, second = person(), person()
-        team("security", first, second)
-        for seed in seeds(rounds):
-            newcomer(org)
-            request = org.submit()
-            step = step_ids(request)[0]
+        org, first, second = security(2)
+        for seed, request, step in asked(org, rounds):
             _, refused = split(at_once(partial(approve, step, first), partial(approve, step, second), seed=seed))
             assert not refused
             assert set(Decision.objects.filter(step=step).values_list("decider", flat=True)) == {first.pk, second.pk}
@@ -108,14 +111,8 @@ class TestTwoApproversOfOneStep:
 
     @rounds
     def test_who_are_one_person_in_two_windows_count_once(self, rounds: int) -> None:
-        org = Organisation("security")
-        rule(steps=[{"kind": "security", "required": 2}])
-        one, other = person(), person()
-        team("security", one, other)
-        for seed in seeds(rounds):
-            newcomer(org)
-            request = org.submit()
-            step = step_ids(request)[0]
+        org, one, other = security(2)
+        for seed, request, step in asked(org, rounds):
             done, refused = split(at_once(partial(approve, step, one), partial(approve, step, one), seed=seed))
             assert len(done) == 1
             assert [type(error) for error in refused] == [Denied]

@@ -7,9 +7,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from governance.approvals import actions as approvals
 from governance.approvals.models import ApprovalStep, Question
-from governance.approvals.states import Verdict
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
 from governance.core.locking import unit_of_work
@@ -24,6 +22,7 @@ from governance.requests.actions import Proposal
 from governance.requests.models import AccessRequest
 from governance.users.models import ApiToken
 from tests import builders, handwork
+from tests.leases import ask_back
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
 RELATIONS = ("holder", "requester", "owner", "approver", "unrelated")
@@ -100,11 +99,5 @@ class Scene:
         return ApprovalStep.objects.get(pk=builders.step_ids(request)[0])
 
     def _question(self) -> Question:
-        approvals.decide(
-            step_id=self._step(self.returned).pk,
-            verdict=Verdict.RETURN,
-            reason="Which ones?",
-            actor=builders.actor(self.people["approver"]),
-            now=timezone.now(),
-        )
+        ask_back(self._step(self.returned).pk, self.people["approver"], "Which ones?")
         return Question.objects.get()

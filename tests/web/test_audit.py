@@ -8,15 +8,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from governance.approvals import actions as approvals
-from governance.approvals.states import Verdict
 from governance.audit import actions
 from governance.audit.models import AuditEvent
 from governance.audit.queries import proof_of
 from governance.core.actor import Role
-from governance.requests.models import AccessRequest
 from tests import builders
 from tests.builders import Organisation
+from tests.leases import ask_back
 from tests.web.conftest import Visit
 
 
@@ -25,17 +23,6 @@ def auditor(org: Organisation, visit: Visit) -> Client:
     person = builders.person("Auditor")
     builders.portal_role(person, Role.AUDITOR)
     return visit(person)
-
-
-def ask_back(org: Organisation, request: AccessRequest) -> None:
-    """The manager returns the request with a question."""
-    approvals.decide(
-        step_id=builders.step_ids(request)[0],
-        verdict=Verdict.RETURN,
-        reason="Which books?",
-        actor=builders.actor(org.manager),
-        now=timezone.now(),
-    )
 
 
 class TestList:
@@ -75,7 +62,7 @@ class TestList:
         self, org: Organisation, auditor: Client
     ) -> None:
         request = org.submit()
-        ask_back(org, request)
+        ask_back(builders.step_ids(request)[0], org.manager)
         about = f"{request}, {org.entitlement.name}"
         rows = {row.event: row for row in auditor.get("/events/").context["rows"]}
         assert rows["approval_route.open"].subject == f"{about}: route"

@@ -7,13 +7,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.access.states import Observation
-from governance.approvals import actions as approvals
-from governance.approvals.states import Verdict
 from governance.grants import actions
 from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
 from tests import builders
 from tests.builders import Organisation
+from tests.leases import ask_back, reject
 from tests.web.conftest import Visit
 from tests.web.scene import Scene
 
@@ -30,13 +29,7 @@ class TestHome:
 
     def test_leads_requesters_to_questions(self, org: Organisation, visit: Visit) -> None:
         request = org.submit()
-        approvals.decide(
-            step_id=builders.step_ids(request)[0],
-            verdict=Verdict.RETURN,
-            reason="Which books?",
-            actor=builders.actor(org.manager),
-            now=timezone.now(),
-        )
+        ask_back(builders.step_ids(request)[0], org.manager)
         text = visit(org.requester).get("/").content.decode()
         assert "Manager asks about" in text
         assert "Which books?" in text
@@ -61,13 +54,7 @@ class TestHome:
         self, org: Organisation, visit: Visit
     ) -> None:
         rejected = org.submit()
-        approvals.decide(
-            step_id=builders.step_ids(rejected)[0],
-            verdict=Verdict.REJECT,
-            reason="Not in the week of the close.",
-            actor=builders.actor(org.manager),
-            now=timezone.now(),
-        )
+        reject(builders.step_ids(rejected)[0], org.manager, reason="Not in the week of the close.")
         withdrawn = org.submit()
         requests.withdraw(request_id=withdrawn.pk, actor=builders.actor(org.requester), reason="", now=timezone.now())
         client = visit(org.requester)

@@ -11,8 +11,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.access.models import Account
-from governance.approvals import actions as approvals
-from governance.approvals.states import Verdict
 from governance.grants.models import Grant
 from governance.identities.states import Kind
 from governance.purposes.states import PurposeState
@@ -20,6 +18,7 @@ from governance.requests.models import AccessRequest
 from governance.requests.states import RequestState
 from tests import builders
 from tests.builders import Organisation
+from tests.leases import ask_back, reject
 from tests.web.conftest import Visit
 from tests.web.scene import Scene
 
@@ -295,13 +294,7 @@ class TestDetail:
     def asked(self, org: Organisation) -> AccessRequest:
         """A request that has come back with a question."""
         request = org.submit()
-        approvals.decide(
-            step_id=builders.step_ids(request)[0],
-            verdict=Verdict.RETURN,
-            reason="Which books?",
-            actor=builders.actor(org.manager),
-            now=timezone.now(),
-        )
+        ask_back(builders.step_ids(request)[0], org.manager)
         return request
 
     def test_shows_the_question_and_takes_the_answer(self, asked: AccessRequest, requester: Client) -> None:
@@ -361,13 +354,7 @@ class TestDetail:
 
     def test_says_how_it_was_decided(self, org: Organisation, requester: Client) -> None:
         request = org.submit()
-        approvals.decide(
-            step_id=builders.step_ids(request)[0],
-            verdict=Verdict.REJECT,
-            reason="Not now.",
-            actor=builders.actor(org.manager),
-            now=timezone.now(),
-        )
+        reject(builders.step_ids(request)[0], org.manager, reason="Not now.")
         text = requester.get(reverse("request-detail", args=[request.pk])).content.decode()
         assert "Decided: rejected" in text
         assert "Manager of Requester" in text
