@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from governance.connectors.interface import Connector, Refused
+from governance.core.errors import DomainError
 
 GROUP = "leasehold.connectors"
 """The entry point group in which a package names its connectors."""
@@ -45,4 +46,11 @@ def connector_class(plugin: str) -> type[Connector]:
 
 def make(plugin: str, settings: Mapping[str, Any]) -> Connector:
     """A connector for the settings. Connects to nothing. Raises Refused, and Invalid for bad settings."""
-    return connector_class(plugin).from_settings(settings)
+    kind = connector_class(plugin)
+    try:
+        return kind.from_settings(settings)
+    except DomainError:
+        raise
+    except Exception as error:
+        msg = f"The connector {plugin} broke over its settings: {type(error).__name__}."
+        raise Refused(msg) from error

@@ -25,7 +25,7 @@ class Ledger(Connector):
     @classmethod
     def from_settings(cls, settings):
         reader = Settings(settings)
-        made = cls(reader.text("name"))
+        made = cls(reader.text("name") + settings.get("suffix", ""))
         reader.finish()
         return made
 
@@ -82,6 +82,11 @@ class TestPlugins:
     def test_say_what_is_wrong_with_their_settings(self, ledger: None) -> None:
         with pytest.raises(Invalid, match="colour: is not a setting"):
             registry.make("ledger", {"name": "x", "colour": "red"})
+
+    def test_that_break_over_their_settings_are_refused(self, ledger: None) -> None:
+        """Anything else would end the worker's turn at the task each time, and nobody would be told."""
+        with pytest.raises(Refused, match="ledger broke over its settings: TypeError"):
+            registry.make("ledger", {"name": "x", "suffix": 5})
 
     def test_do_not_take_the_place_of_ours(self, ledger: None) -> None:
         assert registry.connector_class("postgres") is PostgresConnector
