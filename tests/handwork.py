@@ -90,5 +90,5 @@ def done(manual: ManualTask, by: Identity, *, now: datetime | None = None, **giv
 def confirmed(manual: ManualTask, by: Identity | Actor, *, now: datetime | None = None) -> ManualTask:
     """The task, confirmed by somebody else."""
     who = by if isinstance(by, Actor) else builders.actor(by)
-    judged = {"judgement": "Seen on the list at the desk.", "now": now or timezone.now()}
-    return actions.confirm_by_hand(manual_id=manual.pk, actor=who, **judged)  # type: ignore[arg-type]
+    seen = "Seen on the list at the desk."
+    return actions.confirm_by_hand(manual_id=manual.pk, judgement=seen, actor=who, now=now or timezone.now())

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.walk import SCHEMES, WIDTHS, faults
+from tests.browser.walk import SCHEMES, WIDTHS, Scheme, faults
 from tests.harness.portal import Portal
 
 SECURITY = (
@@ -36,10 +36,12 @@ def opened(page: Page) -> str | None:
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 class TestPages:
-    def test_are_whole_and_accessible(self, demonstration: Portal, browser: Browser, width: int, scheme: str) -> None:
+    def test_are_whole_and_accessible(
+        self, demonstration: Portal, browser: Browser, width: int, scheme: Scheme
+    ) -> None:
         wrong: dict[str, list[str]] = {}
         for visitor, addresses in PAGES.items():
-            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
             page = context.new_page()
             page.goto(demonstration.url)
             wrong["sign-in"] = faults(page)

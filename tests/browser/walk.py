@@ -1,13 +1,15 @@
 """The steps that people take through the pages, as browser tests take them."""
 
 import re
+from typing import Literal
 from urllib.parse import urljoin
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Page, expect
 
+Scheme = Literal["light", "dark"]
 WIDTHS = (1440, 390)
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 EVIDENCE: FilePayload = {"name": "book.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\nline 118"}
 
 PRESENT = "Active, verified present"
@@ -95,7 +97,7 @@ def look_over(page: Page) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             assert faults(page) == [], (width, scheme)
     page.set_viewport_size({"width": WIDTHS[0], "height": 900})
 
