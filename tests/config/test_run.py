@@ -31,18 +31,28 @@ class Checkout:
         self.directory = directory
         self.port = network.free_port("127.0.0.1")
         self.output = directory / "output"
+        self.started: list[subprocess.Popen[bytes]] = []
         ours = {variable.name for variable in VARIABLES} | {"DJANGO_SETTINGS_MODULE"}
         self._env = {name: value for name, value in os.environ.items() if name not in ours}
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         with self.output.open("wb") as output:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", "config.run", *arguments],
                 cwd=self.directory,
                 env=self._env | {"PORT": str(self.port)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
+        self.started.append(process)
+        return process
+
+    def remove(self) -> None:
+        """Stop what a test that failed has left running, and delete the data."""
+        for process in self.started:
+            process.terminate()
+            process.wait()
+        self.start("reset").wait()
 
     def says(self, text: str, *, seconds: float = READY_SECONDS) -> bool:
         return processes.wait_until(lambda: text in self.output.read_text(), seconds=seconds)
@@ -56,7 +66,7 @@ def checkout() -> Iterator[Checkout]:
     with tempfile.TemporaryDirectory(prefix="leasehold-run-") as directory:
         copy = Checkout(Path(directory))
         yield copy
-        copy.start("reset").wait()
+        copy.remove()
 
 
 class TestRun:
