@@ -153,6 +153,11 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_WEBAUTHN_USER_VERIFICATION = "required"  # a passkey counts as two factors only because it has verified its user
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_ISSUER = "Leasehold"
+MFA_TOTP_TOLERANCE = 1  # step of 30 seconds that a telephone's clock may be ahead or behind (RFC 6238, section 5.2)
+MFA_FORMS = {
+    "authenticate": "governance.web.accounts.codes.SignInForm",
+    "reauthenticate": "governance.web.accounts.codes.ConfirmForm",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = int(ENVIRONMENT[env.TRUST_PROXY_HEADERS])  # rate limits count the visitor's address
 SOCIALACCOUNT_ADAPTER = "governance.web.accounts.oidc.ProviderAdapter"
 SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from allauth.mfa.models import Authenticator
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from governance.audit.models import AuditEvent
 from governance.users.models import User
@@ -51,6 +54,11 @@ def key(client: Client) -> str:
     return found
 
 
+def within_a_step() -> datetime:
+    """A moment soon at which the same code is shown for 15 seconds more, and was for 15 before."""
+    return (timezone.now() + timedelta(minutes=2)).replace(second=15, microsecond=0)
+
+
 def sign_in(client: Client, user: User, phrase: str = PHRASE) -> Any:
     return client.post("/accounts/login/", {"login": user.username, "password": phrase})
 
@@ -90,15 +98,50 @@ class TestAuthenticatorApp:
         visitor = Client()
         assert sign_in(visitor, user)["Location"].startswith(SECOND)
         assert assurance(visitor) == -1
-        visitor.post(SECOND, {"code": authenticator.code(key)})
+        visitor.post(SECOND, {"code": authenticator.next_code(key)})
         assert assurance(visitor) == 2
 
     def test_shows_a_code_that_works_once(self, user: User, key: str) -> None:
         first, second = Client(), Client()
         for visitor in (first, second):
             sign_in(visitor, user)
-            visitor.post(SECOND, {"code": authenticator.code(key)})
+            visitor.post(SECOND, {"code": authenticator.next_code(key)})
         assert (assurance(first), assurance(second)) == (2, -1)
+
+    @pytest.mark.parametrize(("drift", "level"), [(-61, -1), (-30, 2), (30, 2), (61, -1)])
+    def test_may_have_a_clock_that_is_one_step_off(self, user: User, key: str, drift: int, level: int) -> None:
+        now = within_a_step()
+        with time_machine.travel(now + timedelta(seconds=drift), tick=False):
+            shown = authenticator.code(key)
+        visitor = Client()
+        with time_machine.travel(now, tick=False):
+            sign_in(visitor, user)
+            visitor.post(SECOND, {"code": shown})
+            assert assurance(visitor) == level
+
+    def test_shows_a_code_that_works_once_for_as_long_as_it_is_tolerated(
+        self, user: User, key: str, settings: Any
+    ) -> None:
+        settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}  # obeys this clock
+        first, second = Client(), Client()
+        now = within_a_step()
+        with time_machine.travel(now, tick=False):
+            code = authenticator.next_code(key)
+            sign_in(first, user)
+            first.post(SECOND, {"code": code})
+        with time_machine.travel(now + timedelta(seconds=59), tick=False):
+            assert code in {authenticator.code(key, ahead=steps) for steps in (-1, 0, 1)}
+            sign_in(second, user)
+            second.post(SECOND, {"code": code})
+            assert (assurance(first), assurance(second)) == (2, -1)
+
+    def test_is_not_set_up_and_confirmed_by_the_same_code(self, client: Client, user: User) -> None:
+        confirm(client)
+        found = client.get(ADD_APP).context["form"].secret
+        code = authenticator.code(found)
+        client.post(ADD_APP, {"code": code})
+        assert client.post(CODE, {"code": code}).status_code == 200
+        assert assurance(client) == 1
 
     def test_is_removed_by_a_code_and_not_by_the_password(self, client: Client, user: User, key: str) -> None:
         session = client.session
@@ -106,7 +149,7 @@ class TestAuthenticatorApp:
         session.save()
         assert client.get("/accounts/security/app/remove/")["Location"].startswith(CODE)
         assert client.post("/accounts/confirm/password/", {"password": PHRASE})["Location"].startswith(CODE)
-        client.post(CODE, {"code": authenticator.code(key)})
+        client.post(CODE, {"code": authenticator.next_code(key)})
         client.post("/accounts/security/app/remove/")
         assert not Authenticator.objects.filter(user=user).exists()
         assert events(user)[-1] == "user.factor_removed"
@@ -116,7 +159,7 @@ class TestAuthenticatorApp:
         sign_in(visitor, user)
         for _ in range(5):
             visitor.post(SECOND, {"code": authenticator.wrong_code(key)})
-        answer = visitor.post(SECOND, {"code": authenticator.code(key)})
+        answer = visitor.post(SECOND, {"code": authenticator.next_code(key)})
         assert "Too many" in answer.content.decode()
         assert assurance(visitor) == -1
         assert events(user).count("user.refused") == 5
@@ -125,7 +168,7 @@ class TestAuthenticatorApp:
         settings.SECRET_KEY = "another key, which is as long as it has to be"
         visitor = Client()
         sign_in(visitor, user)
-        assert visitor.post(SECOND, {"code": authenticator.code(key)}).status_code == 403
+        assert visitor.post(SECOND, {"code": authenticator.next_code(key)}).status_code == 403
 
 
 class TestRecoveryCodes:
@@ -211,7 +254,7 @@ class TestPersona:
         found = persona.get(ADD_APP).context["form"].secret
         persona.post(ADD_APP, {"code": authenticator.code(found)})
         assert assurance(persona) == 1
-        persona.post(CODE, {"code": authenticator.code(found)})
+        persona.post(CODE, {"code": authenticator.next_code(found)})
         assert assurance(persona) == 2
 
 

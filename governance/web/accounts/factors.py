@@ -27,6 +27,7 @@ from django.urls import reverse_lazy
 from django.utils import timezone
 
 from governance.users import actions
+from governance.web.accounts import codes
 from governance.web.accounts.recording import actor
 from governance.web.actor import PERSONA
 
@@ -65,7 +66,12 @@ class AddApp(Confirmed, totp.ActivateTOTPView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         """The code proves that the app has the key."""
-        return _recorded(self.request, lambda: super(AddApp, self).form_valid(form), "factor_added", factor="totp")
+        return _recorded(self.request, lambda: self._set_up(form), "factor_added", factor="totp")
+
+    def _set_up(self, form: Any) -> HttpResponse:
+        codes.spend(self.request.user, form.cleaned_data["code"])
+        response: HttpResponse = super().form_valid(form)
+        return response
 
 
 class RemoveApp(Confirmed, totp.DeactivateTOTPView):
