@@ -14,8 +14,8 @@ from governance.core.moves import amend
 from governance.grants.queries import PORTAL_SYSTEM
 from governance.identities.models import Identity
 from governance.lifecycle.founding import portal_account
+from governance.lifecycle.sign_in import put_on_record
 from governance.users.models import User
-from governance.users.moves import record_act
 
 LINKING = Actor.system("single sign-on")
 WHY = "First sign-in at the provider"
@@ -35,7 +35,8 @@ def link(*, identity_id: UUID, provider: str, subject: str, email: str, now: dat
     if SocialAccount.objects.filter(user=user, provider=provider).exists():
         raise Conflict("This account is linked to somebody else at the provider.")
     SocialAccount.objects.create(user=user, provider=provider, uid=subject)
-    record_act(user, "linked", actor=LINKING, why=WHY, now=now, facts={"provider": provider, "subject": subject})
+    facts = {"provider": provider, "subject": subject}
+    put_on_record(user, "linked", actor=LINKING, why=WHY, now=now, facts=facts)
     return user
 
 

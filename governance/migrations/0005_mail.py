@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='notification',
             name='topic',
-            field=models.CharField(choices=[('work', 'Something waits for you'), ('outcome', 'An outcome of what you asked'), ('end', 'An end of access that concerns you')], default='work', max_length=16),
+            field=models.CharField(choices=[('work', 'Something waits for you'), ('outcome', 'An outcome of what you asked'), ('end', 'An end of access that concerns you'), ('security', 'A change to what you sign in with')], default='work', max_length=16),
             preserve_default=False,
         ),
         migrations.CreateModel(
@@ -50,11 +50,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='notification',
-            index=models.Index(condition=models.Q(('mail__isnull', True), ('read_at__isnull', True)), fields=['created_at'], name='not_mailed_nor_read'),
+            index=models.Index(condition=models.Q(('mail__isnull', True), models.Q(('read_at__isnull', True), ('topic__in', ['security']), _connector='OR')), fields=['created_at'], name='not_mailed_nor_read'),
         ),
         migrations.AddConstraint(
             model_name='notification',
-            constraint=models.CheckConstraint(condition=models.Q(('topic__in', ['work', 'outcome', 'end'])), name='notification_topic_is_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('topic__in', ['work', 'outcome', 'end', 'security'])), name='notification_topic_is_known'),
         ),
         migrations.AddField(
             model_name='mailpreference',

@@ -8,7 +8,7 @@ from governance.core.models import Record
 from governance.core.outbox import Outgoing
 from governance.identities.models import Identity
 from governance.notifications import querysets
-from governance.notifications.states import Rhythm, Topic
+from governance.notifications.states import ALWAYS, CHOSEN, Rhythm, Topic
 
 LAST_HOUR = 23
 
@@ -51,7 +51,9 @@ class Notification(Record):
         indexes: ClassVar = [
             models.Index(fields=["recipient", "-created_at"], name="inbox_latest_first"),
             models.Index(
-                fields=["created_at"], condition=Q(mail__isnull=True, read_at__isnull=True), name="not_mailed_nor_read"
+                fields=["created_at"],
+                condition=Q(mail__isnull=True) & (Q(read_at__isnull=True) | Q(topic__in=sorted(ALWAYS))),
+                name="not_mailed_nor_read",
             ),
         ]
         constraints: ClassVar = [
@@ -64,7 +66,7 @@ class Notification(Record):
 
 
 class MailPreference(Record):
-    """What a person wants by mail, topic by topic; who has none gets everything within a minute."""
+    """What a person wants by mail, topic by topic, where that is theirs to choose; by default all within a minute."""
 
     identity = models.OneToOneField(Identity, on_delete=models.PROTECT, related_name="mail_preference")
     work = models.CharField(max_length=16, choices=Rhythm.choices, default=Rhythm.AT_ONCE)
@@ -77,7 +79,7 @@ class MailPreference(Record):
             models.CheckConstraint(condition=Q(digest_hour__lte=LAST_HOUR), name="digest_hour_is_an_hour"),
             *(
                 models.CheckConstraint(condition=Q(**{f"{topic}__in": Rhythm.values}), name=f"rhythm_of_{topic}_known")
-                for topic in Topic.values
+                for topic in CHOSEN
             ),
         ]
 

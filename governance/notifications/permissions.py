@@ -6,7 +6,7 @@ from governance.core.actor import Actor
 from governance.identities.models import Identity
 from governance.notifications.models import MailPreference, Notification
 from governance.notifications.querysets import NotificationQuerySet
-from governance.notifications.states import Topic
+from governance.notifications.states import CHOSEN
 
 
 def visible(actor: Actor) -> "NotificationQuerySet[Notification]":
@@ -22,7 +22,7 @@ def unread(actor: Actor) -> "NotificationQuerySet[Notification]":
 def preference(actor: Actor) -> dict[str, Any]:
     """What the actor has chosen, or what holds for whoever has not."""
     own = MailPreference.objects.filter(identity=actor.identity_id).first() or MailPreference()
-    return {**{topic: getattr(own, topic) for topic in Topic.values}, "digest_hour": own.digest_hour}
+    return {**{topic.value: getattr(own, topic) for topic in CHOSEN}, "digest_hour": own.digest_hour}
 
 
 def address(actor: Actor) -> str:

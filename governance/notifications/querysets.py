@@ -6,7 +6,7 @@ from django.db.models import Case, DateTimeField, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from governance.identities.querysets import acts
-from governance.notifications.states import Rhythm, Topic
+from governance.notifications.states import ALWAYS, CHOSEN, Rhythm
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -25,8 +25,12 @@ class NotificationQuerySet(models.QuerySet[M]):
         return self.filter(read_at__isnull=True)
 
     def to_mail(self, now: datetime) -> Self:
-        """Those that a mail is to take along now, by what each recipient prefers; never what was read already."""
-        waiting = self.unread().filter(acts(now, "recipient__"), mail__isnull=True, created_at__gt=now - STALE)
+        """Those that a mail is to take along now, by what each recipient prefers; not what was read already.
+
+        What always comes by mail does so even then: whoever sits in somebody's session must not keep it from them.
+        """
+        unsaid = Q(read_at__isnull=True) | Q(topic__in=sorted(ALWAYS))
+        waiting = self.filter(unsaid, acts(now, "recipient__"), mail__isnull=True, created_at__gt=now - STALE)
         wanted = waiting.exclude(recipient__email="").annotate(rhythm=_rhythm())
         daily = Q(rhythm=Rhythm.DAILY, created_at__lt=_last_digest(now))
         return wanted.filter(Q(rhythm=Rhythm.AT_ONCE) | daily)
@@ -36,7 +40,7 @@ def _rhythm() -> Case:
     """The rhythm that the recipient chose for the message's topic."""
     chosen = (
         When(topic=topic, then=Coalesce(f"recipient__mail_preference__{topic}", Value(Rhythm.AT_ONCE)))
-        for topic in Topic.values
+        for topic in CHOSEN
     )
     return Case(*chosen, default=Value(Rhythm.AT_ONCE))
 

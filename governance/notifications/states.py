@@ -2,11 +2,19 @@ from django.db.models import TextChoices
 
 
 class Topic(TextChoices):
-    """What a message is about, for the reader: something to do, how something turned out, or an end."""
+    """What a message is about, for the reader: something to do, how something turned out, an end, or their account."""
 
     WORK = "work", "Something waits for you"
     OUTCOME = "outcome", "An outcome of what you asked"
     END = "end", "An end of access that concerns you"
+    SECURITY = "security", "A change to what you sign in with"
+
+
+ALWAYS = frozenset({Topic.SECURITY})
+"""Topics that come by mail at once, whatever was chosen: nobody keeps somebody from hearing of these."""
+
+CHOSEN = tuple(topic for topic in Topic if topic not in ALWAYS)
+"""Topics whose mail is for their reader to choose."""
 
 
 class Rhythm(TextChoices):

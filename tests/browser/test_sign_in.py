@@ -126,6 +126,8 @@ class TestPasskey:
         page.goto("/accounts/security/")
         expect(page.get_by_text("2, two factors")).to_be_visible()
         expect(page.get_by_text("Fingerprint", exact=True).first).to_be_visible()
+        page.goto("/notifications/")
+        expect(page.get_by_text("A passkey was added to your account", exact=True)).to_be_visible()
         assert refused == []
 
 

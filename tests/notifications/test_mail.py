@@ -10,12 +10,13 @@ import pytest
 from django.utils import timezone
 
 from governance.core.outbox import CLAIM, TRIES
+from governance.lifecycle import sign_in
 from governance.notifications import actions, letters
 from governance.notifications.models import Mail, Notification
 from governance.notifications.queries import undelivered
-from governance.notifications.states import Rhythm, Topic
+from governance.notifications.states import CHOSEN, Rhythm
 from governance.requests.models import AccessRequest
-from tests.builders import Organisation, actor, entitlement, purpose, step_ids
+from tests.builders import BUILDER, Organisation, actor, entitlement, purpose, step_ids
 from tests.harness.mail import Sink, mail_server
 from tests.leases import approve, decided, leave
 from tests.rules.sql import run
@@ -54,7 +55,7 @@ def to(sink: Sink, name: str) -> list[Any]:
 
 
 def prefer(org: Organisation, *, hour: int = 7, **rhythms: Rhythm) -> None:
-    chosen = {topic: rhythms.get(topic.value, Rhythm.NEVER) for topic in Topic}
+    chosen = {topic: rhythms.get(topic.value, Rhythm.NEVER) for topic in CHOSEN}
     actions.prefer(rhythms=chosen, digest_hour=hour, actor=actor(org.requester))
 
 
@@ -161,6 +162,20 @@ class TestAPreference:
         post(SEVEN + timedelta(hours=23))
         assert not to(sink, "requester")
         post(SEVEN + DAY)
+        assert len(to(sink, "requester")) == 1
+
+
+class TestWhatConcernsSecurity:
+    def test_comes_by_mail_whatever_was_chosen_and_read(self, org: Organisation, sink: Sink) -> None:
+        prefer(org)
+        user = org.requester.user
+        assert user is not None
+        sign_in.change(lambda: None, user=user, verb="password_set", actor=BUILDER, now=timezone.now(), facts={})
+        actions.read_all(actor=actor(org.requester), now=timezone.now())
+        post()
+        (letter,) = to(sink, "requester")
+        assert letter["Subject"] == "A password was set for your account"
+        post()
         assert len(to(sink, "requester")) == 1
 
 

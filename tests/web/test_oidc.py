@@ -24,6 +24,7 @@ from governance.core.locking import locked_all, unit_of_work
 from governance.core.moves import move
 from governance.identities.models import Identity
 from governance.identities.states import Status
+from governance.notifications.models import Notification
 from governance.users.models import User
 from governance.web.accounts.oidc import Claims, claims_of, match
 from tests import builders
@@ -87,6 +88,7 @@ class TestFirstSignIn:
         assert ada.user is not None
         assert actions(ada.user) == ["user.linked", "user.signed_in"]
         assert "ada@example.com" not in str(SocialAccount.objects.get().extra_data)
+        assert Notification.objects.get(recipient=ada).title == "Your account was linked to single sign-on"
 
     def test_opens_an_account_for_a_person_who_has_none(self, provider: Provider, settings: Any, db: None) -> None:
         lone = builders.person("Lone", external_key="E-200", user=None, email="lone@example.org")

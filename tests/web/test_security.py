@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.audit.models import AuditEvent
+from governance.notifications.models import Notification
+from governance.notifications.states import Topic
 from governance.users.models import User
 from tests import authenticator
 from tests.builders import Organisation
@@ -256,6 +258,53 @@ class TestPersona:
         assert assurance(persona) == 1
         persona.post(CODE, {"code": authenticator.next_code(found)})
         assert assurance(persona) == 2
+
+
+class TestTheOwner:
+    """Whoever gets into somebody's account does not change it in silence."""
+
+    def told(self, org: Organisation) -> list[str]:
+        found = Notification.objects.filter(recipient=org.requester, topic=Topic.SECURITY).order_by("created_at")
+        return list(found.values_list("title", flat=True))
+
+    def test_is_told_of_each_change(self, client: Client, org: Organisation, key: str) -> None:
+        client.post("/accounts/security/recovery-codes/renew/")
+        client.post("/accounts/security/app/remove/")
+        new = {"oldpassword": PHRASE, "password1": "another long phrase", "password2": "another long phrase"}
+        client.post("/accounts/password/change/", new)
+        assert self.told(org) == [
+            "An authenticator app was added to your account",
+            "Your recovery codes were made anew",
+            "An authenticator app was removed from your account",
+            "Your password was changed",
+        ]
+
+    def test_is_told_of_a_recovery_code_that_was_used(
+        self, client: Client, org: Organisation, user: User, key: str
+    ) -> None:
+        code = client.get("/accounts/security/recovery-codes/").context["unused_codes"][0]
+        visitor = Client()
+        sign_in(visitor, user)
+        visitor.post(SECOND, {"code": code})
+        assert self.told(org)[-1] == "One of your recovery codes was used"
+
+    def test_is_told_of_a_password_that_was_reset(self, org: Organisation, user: User, mailoutbox: Any) -> None:
+        visitor = Client()
+        visitor.post("/accounts/password/reset/", {"email": user.email})
+        link = next(word for word in mailoutbox[0].body.split() if "/reset/key/" in word)
+        page = visitor.get(link, follow=True).redirect_chain[-1][0]
+        visitor.post(page, {"password1": "another long phrase", "password2": "another long phrase"})
+        assert self.told(org) == ["Your password was reset"]
+
+    def test_is_led_to_what_they_sign_in_with(self, client: Client, org: Organisation, key: str) -> None:
+        said = Notification.objects.get(recipient=org.requester, topic=Topic.SECURITY)
+        assert client.get(reverse("notification-open", args=[said.pk]))["Location"] == "/accounts/security/"
+
+    def test_is_not_told_of_what_did_not_come_about(self, client: Client, org: Organisation) -> None:
+        confirm(client)
+        found = client.get(ADD_APP).context["form"].secret
+        client.post(ADD_APP, {"code": authenticator.wrong_code(found)})
+        assert self.told(org) == []
 
 
 class TestConfirmation:

@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from governance.core.actor import Actor
-from governance.users.actions import remove_factors
+from governance.lifecycle.sign_in import remove_factors
 from governance.users.models import User
 
 OPERATOR = Actor.system("operator")

@@ -26,7 +26,8 @@ from django.shortcuts import redirect
 from django.urls import reverse_lazy
 from django.utils import timezone
 
-from governance.users import actions
+from governance.lifecycle import sign_in
+from governance.users.actions import SIGN_IN
 from governance.web.accounts import codes
 from governance.web.accounts.recording import actor
 from governance.web.actor import PERSONA
@@ -36,7 +37,7 @@ SECURITY = reverse_lazy("mfa_index")
 
 def _recorded(request: Any, carry_out: Callable[[], HttpResponse], verb: str, **facts: Any) -> HttpResponse:
     user = request.user
-    return actions.change(carry_out, user=user, verb=verb, actor=actor(request, user), now=timezone.now(), facts=facts)
+    return sign_in.change(carry_out, user=user, verb=verb, actor=actor(request, user), now=timezone.now(), facts=facts)
 
 
 class Confirmed:
@@ -157,11 +158,11 @@ class ResetPassword(allauth.PasswordResetFromKeyView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         """Set it, and end every session at once. Nobody has signed in: the link is all that was proven."""
-        return actions.change(
+        return sign_in.change(
             lambda: self._reset(form),
             user=self.reset_user,
             verb="password_reset",
-            actor=actions.SIGN_IN,
+            actor=SIGN_IN,
             now=timezone.now(),
             facts={},
         )

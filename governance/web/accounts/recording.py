@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from governance.core.actor import Actor, ActorKind
 from governance.grants.actors import actor_of
+from governance.lifecycle import sign_in
 from governance.users import actions
 from governance.users.models import User
 from governance.web.actor import session_strength
@@ -47,7 +48,7 @@ def factor_used(
     now = timezone.now()
     facts = {"way": authenticator.type, "address": address(request)}
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
-        actions.note(user, "recovery_code_used", actor=actions.SIGN_IN, now=now, facts=facts)
+        sign_in.change(lambda: None, user=user, verb="recovery_code_used", actor=actions.SIGN_IN, now=now, facts=facts)
     if reauthenticated:
         actions.note(user, "confirmed", actor=actor(request, user), now=now, facts=facts)
 

@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from governance.core import stepup
-from governance.users import actions
+from governance.lifecycle import sign_in
 from governance.web import bases, step_up
 from governance.web.accounts import factors, recording
 from governance.web.destinations import within
@@ -98,7 +98,7 @@ class EndOtherSessions(bases.Page):
 
     def post(self, request: Any) -> HttpResponse:
         """End every other session of the visitor, and say how many there were."""
-        ended = actions.change(
+        ended = sign_in.change(
             lambda: factors.end_other_sessions(request),
             user=request.user,
             verb="sessions_ended",

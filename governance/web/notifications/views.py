@@ -13,7 +13,7 @@ from governance.evidence import tables
 from governance.notifications import actions, permissions
 from governance.notifications.filters import NotificationFilter
 from governance.notifications.models import Notification
-from governance.notifications.states import Topic
+from governance.notifications.states import CHOSEN
 from governance.web import bases, present
 from governance.web.notifications.forms import PreferenceForm
 from governance.web.paging import Keyset
@@ -25,6 +25,9 @@ PAGES = {
     "manual_task": "task-detail",
 }
 """Where what a message is about has its page."""
+
+OWN_PAGES = {"user": "mfa_index"}
+"""Where the one thing of its kind that is the reader's own has its page."""
 
 
 class NotificationList(bases.ListPage):
@@ -57,7 +60,8 @@ class OpenNotification(bases.Page):
     def get(self, _request: HttpRequest, pk: UUID) -> HttpResponse:
         """Count it as read and go there."""
         opened = actions.open_notification(notification_id=pk, actor=self.actor, now=self.now)
-        return redirect(PAGES[opened.subject_kind], pk=opened.subject_id)
+        own = OWN_PAGES.get(opened.subject_kind)
+        return redirect(own) if own else redirect(PAGES[opened.subject_kind], pk=opened.subject_id)
 
 
 class ReadAll(bases.Page):
@@ -85,7 +89,7 @@ class Preferences(bases.FormPage):
     def act(self, form: PreferenceForm) -> HttpResponse:
         """Keep the choice."""
         chosen = form.cleaned_data
-        rhythms = {topic: chosen[topic.value] for topic in Topic}
+        rhythms = {topic: chosen[topic.value] for topic in CHOSEN}
         actions.prefer(rhythms=rhythms, digest_hour=chosen["digest_hour"], actor=self.actor)
         messages.success(self.request, "Your choice is kept.")
         return redirect("notification-preferences")
