@@ -41,8 +41,8 @@ def _letter(mail: Mail, now: datetime) -> EmailMultiAlternatives:
         "recipient": mail.recipient,
         "messages": [(one, _link(one)) for one in notifications[:MOST]],
         "more": max(0, mail.notifications.count() - MOST),
-        "inbox": _absolute(reverse("notification-list")),
-        "preferences": _absolute(reverse("notification-preferences")),
+        "inbox": absolute(reverse("notification-list")),
+        "preferences": absolute(reverse("notification-preferences")),
         "organisation": settings.ORGANISATION_NAME,
     }
     letter = EmailMultiAlternatives(
@@ -66,8 +66,9 @@ def _subject(notifications: list[Notification]) -> str:
 
 
 def _link(notification: Notification) -> str:
-    return _absolute(reverse("notification-open", args=[notification.pk]))
+    return absolute(reverse("notification-open", args=[notification.pk]))
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
+    """An address in a letter: below PUBLIC_URL, whatever host a visitor has named."""
     return f"{settings.PUBLIC_URL.rstrip('/')}{path}"

@@ -65,6 +65,16 @@ def sign_in(client: Client, user: User, phrase: str = PHRASE) -> Any:
     return client.post("/accounts/login/", {"login": user.username, "password": phrase})
 
 
+def reset_password(user: User, mailoutbox: Any) -> Client:
+    """Somebody follows the link that was mailed to the user, and chooses another password."""
+    visitor = Client()
+    visitor.post("/accounts/password/reset/", {"email": user.email})
+    link = next(word for word in mailoutbox[0].body.split() if "/reset/key/" in word)
+    page = visitor.get(link, follow=True).redirect_chain[-1][0]
+    visitor.post(page, {"password1": "another long phrase", "password2": "another long phrase"})
+    return visitor
+
+
 def confirm(client: Client) -> None:
     client.post("/accounts/confirm/password/", {"password": PHRASE})
 
@@ -200,13 +210,27 @@ class TestPassword:
         assert events(user)[-1] == "user.password_changed"
 
     def test_ends_every_session_when_it_is_reset(self, client: Client, user: User, mailoutbox: Any) -> None:
-        visitor = Client()
-        visitor.post("/accounts/password/reset/", {"email": user.email})
-        link = next(word for word in mailoutbox[0].body.split() if "/reset/key/" in word)
-        page = visitor.get(link, follow=True).redirect_chain[-1][0]
-        visitor.post(page, {"password1": "another long phrase", "password2": "another long phrase"})
+        visitor = reset_password(user, mailoutbox)
         assert (assurance(client), assurance(visitor)) == (-1, -1)
         assert events(user)[-1] == "user.password_reset"
+
+    def test_is_reset_by_a_link_that_leads_to_the_portal_whatever_host_was_named(
+        self, user: User, mailoutbox: Any, settings: Any
+    ) -> None:
+        Client(HTTP_HOST="testserver:666").post("/accounts/password/reset/", {"email": user.email})
+        (letter,) = mailoutbox
+        assert letter.subject == "Reset your password"
+        assert f"{settings.PUBLIC_URL}/accounts/password/reset/key/" in letter.body
+        assert "testserver" not in letter.body
+
+    def test_is_reset_without_saying_whose_address_is_known(self, user: User, mailoutbox: Any) -> None:
+        pages = [
+            Client().post("/accounts/password/reset/", {"email": address}, follow=True).content.decode()
+            for address in (user.email, "nobody@example.com")
+        ]
+        assert "Look into your mail" in pages[0]
+        assert pages[0].split("<main")[1] == pages[1].split("<main")[1]
+        assert "/reset/key/" not in mailoutbox[1].body
 
     def test_is_refused_after_five_wrong_ones_even_when_right(self, user: User) -> None:
         visitor = Client()
@@ -215,6 +239,23 @@ class TestPassword:
         assert "Too many" in sign_in(visitor, user).content.decode()
         assert assurance(visitor) == -1
         assert events(user) == ["user.refused"] * 5
+
+    def test_is_not_refused_to_its_owner_because_somebody_else_guesses(self, user: User) -> None:
+        for _ in range(6):
+            sign_in(Client(REMOTE_ADDR="192.0.2.66"), user, "a wrong phrase")
+        visitor = Client()
+        sign_in(visitor, user)
+        assert assurance(visitor) == 1
+
+    def test_is_refused_after_fifty_wrong_ones_from_wherever_they_come(self, user: User) -> None:
+        for number in range(50):
+            sign_in(Client(REMOTE_ADDR=f"192.0.2.{number // 5}"), user, "a wrong phrase")
+        assert "Too many" in sign_in(Client(), user).content.decode()
+
+    def test_is_limited_whatever_port_the_host_is_said_to_have(self, user: User) -> None:
+        for port in range(5):
+            sign_in(Client(HTTP_HOST=f"testserver:{port + 1}"), user, "a wrong phrase")
+        assert "Too many" in sign_in(Client(), user).content.decode()
 
     def test_is_limited_for_an_address_whatever_the_names(self, user: User) -> None:
         visitor = Client()
@@ -289,11 +330,7 @@ class TestTheOwner:
         assert self.told(org)[-1] == "One of your recovery codes was used"
 
     def test_is_told_of_a_password_that_was_reset(self, org: Organisation, user: User, mailoutbox: Any) -> None:
-        visitor = Client()
-        visitor.post("/accounts/password/reset/", {"email": user.email})
-        link = next(word for word in mailoutbox[0].body.split() if "/reset/key/" in word)
-        page = visitor.get(link, follow=True).redirect_chain[-1][0]
-        visitor.post(page, {"password1": "another long phrase", "password2": "another long phrase"})
+        reset_password(user, mailoutbox)
         assert self.told(org) == ["Your password was reset"]
 
     def test_is_led_to_what_they_sign_in_with(self, client: Client, org: Organisation, key: str) -> None:

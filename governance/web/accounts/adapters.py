@@ -1,9 +1,11 @@
 """What allauth asks of us: who may sign in, by what one confirms that it is oneself, how secrets are kept."""
 
 import base64
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
@@ -16,11 +18,15 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from governance.notifications.letters import absolute
 from governance.web.accounts import recording
 from governance.web.accounts.providers import PROVIDER_ID, provider_name
 
 PASSWORD, CODE, PASSKEY = "reauthenticate", "mfa_reauthenticate", "mfa_reauthenticate:webauthn"
 """What allauth calls the ways to confirm that it is oneself."""
+
+GUESSED = "guessed"
+"""What counts the wrong passwords of an account, wherever they come from: `ACCOUNT_RATE_LIMITS` has the limit."""
 
 WORDS = {PASSWORD: "Use your password", CODE: "Use a code", PASSKEY: "Use a passkey"}
 
@@ -48,9 +54,28 @@ class AccountAdapter(DefaultAccountAdapter):
         recording.signed_in(request, user)
         return response
 
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Refuse whoever has tried too often from where they are, and everybody once an account was tried too often."""
+        super().pre_authenticate(request, **credentials)
+        if not ratelimit.consume(request, action=GUESSED, key=_account(credentials), dry_run=True):
+            raise self.validation_error("too_many_login_attempts")
+
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Record that a password was wrong."""
+        """Count and record that a password was wrong."""
+        ratelimit.consume(request, action=GUESSED, key=_account(credentials))
         recording.password_refused(request, credentials.get("username", ""))
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """By account and address: who knows a name shuts nobody else out.
+
+        allauth counts by the Host header as well, whose port is the visitor's to choose.
+        """
+        return f"{_account(credentials)} {recording.address(request)}"
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """The link in the mail, below PUBLIC_URL: whoever asks for it must not choose where it leads."""
+        uid, _, secret = key.partition("-")
+        return absolute(reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": secret}))
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         """How somebody confirms that it is them, the best way first: a second factor, never the password beside one."""
@@ -87,6 +112,10 @@ class FactorAdapter(DefaultMFAAdapter):
         """The QR code as an element that stands in the page itself: an image from `data:` is refused there."""
         drawn: str = super().build_totp_svg(url)
         return drawn.partition("?>")[2]
+
+
+def _account(credentials: Mapping[str, Any]) -> str:
+    return str(credentials.get("username", "")).lower()
 
 
 def _provider(user: Any) -> list[dict[str, Any]]:
