@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -10,6 +11,8 @@ import jwt
 import pytest
 import requests
 import time_machine
+from allauth.core import context
+from allauth.mfa.totp.internal.auth import TOTP
 from allauth.socialaccount.internal import jwtkit
 from allauth.socialaccount.models import SocialAccount
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -33,6 +36,7 @@ from tests.harness.providers import Person, Provider
 
 LOGIN = "/accounts/sso/login/"
 ADD_APP = "/accounts/security/app/add/"
+KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PEOPLE = (
     Person("ada", "E-100", "ada@example.com", ("portal-admins", "everyone")),
     Person("bob", "E-200", "bob@example.com", ("everyone",)),
@@ -229,6 +233,35 @@ class TestConfirmation:
             response = come(provider, "ada", client, browser=browser)
             assert "did not ask you to sign in again" in response.content.decode()
             assert client.get(ADD_APP).status_code == 302
+
+    def test_is_not_given_there_by_who_has_a_second_factor_here(
+        self, provider: Provider, ada: Identity, rf: Any
+    ) -> None:
+        client = come(provider, "ada").client
+        assert ada.user is not None
+        with context.request_context(rf.get("/")):
+            TOTP.activate(ada.user, KEY)
+        answer = come(provider, "ada", client, "/accounts/confirm/provider/?next=/grants/")
+        assert answer["Location"] == "/accounts/confirm/?next=%2Fgrants%2F"
+        assert client.get("/accounts/security/app/remove/")["Location"].startswith("/accounts/confirm/code/")
+        assert "provider" not in client.get("/accounts/confirm/code/").content.decode()
+
+    def test_counts_from_the_sign_in_at_the_provider_on(self, provider: Provider, ada: Identity) -> None:
+        browser, before = requests.Session(), timezone.now()
+        client = come(provider, "ada", browser=browser).client
+        with time_machine.travel(before + timedelta(minutes=4)):
+            assert come(provider, "ada", client, "/accounts/confirm/provider/", browser=browser).status_code == 302
+            assert client.get(ADD_APP).status_code == 200
+        with time_machine.travel(before + timedelta(minutes=6)):
+            assert client.get(ADD_APP).status_code == 302
+
+
+class TestClaims:
+    def test_of_a_clock_that_is_ahead_count_from_now(self) -> None:
+        said = {"iss": "https://id.example", "sub": "1", "auth_time": time.time() + 3600}
+        at = claims_of(said, said).signed_in_at
+        assert at is not None
+        assert at <= timezone.now()
 
 
 class TestMatch:

@@ -78,17 +78,18 @@ class AccountAdapter(DefaultAccountAdapter):
         return absolute(reverse("account_reset_password_from_key", kwargs={"uidb36": uid, "key": secret}))
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
-        """How somebody confirms that it is them, the best way first: a second factor, never the password beside one."""
+        """How somebody confirms that it is them, the best way first: by a second factor alone where there is one."""
         if not user.is_authenticated:
             return []
         offered = {
             way["id"]: {**way, "description": WORDS[way["id"]]} for way in super().get_reauthentication_methods(user)
         }
-        if is_mfa_enabled(user):
-            offered.pop(PASSWORD, None)
+        if not is_mfa_enabled(user):
+            return [*offered.values(), *_provider(user)]
+        offered.pop(PASSWORD, None)
         if not is_mfa_enabled(user, [Authenticator.Type.TOTP]) and CODE in offered:
             offered[CODE] = offered.pop(CODE)  # there are recovery codes alone, which sign nothing: the last resort
-        return [*offered.values(), *_provider(user)]
+        return [*offered.values()]
 
 
 class FactorAdapter(DefaultMFAAdapter):

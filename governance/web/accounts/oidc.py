@@ -4,6 +4,7 @@ If this is wrong, somebody else at the provider, or somebody between it and the 
 """
 
 import hashlib
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from typing import Any, Final, NoReturn
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.mfa.utils import is_mfa_enabled
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.internal import jwtkit
 from allauth.socialaccount.models import SocialLogin, SocialToken
@@ -24,6 +26,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from governance.core.errors import Conflict, NotFound
@@ -111,7 +114,7 @@ def claims_of(proven: dict[str, Any], said: dict[str, Any]) -> Claims:
         email=str(said.get("email", "")) if said.get("email_verified") is True else "",
         external_key=str(said.get(settings.OIDC_EXTERNAL_KEY_CLAIM) or "") if settings.OIDC_EXTERNAL_KEY_CLAIM else "",
         level=claimed_level(str(proven.get("acr", "")), _texts(proven.get("amr")), settings.OIDC_ACR_TWO_FACTORS),
-        signed_in_at=datetime.fromtimestamp(at, UTC) if isinstance(at, int | float) else None,
+        signed_in_at=datetime.fromtimestamp(min(at, time.time()), UTC) if isinstance(at, int | float) else None,
         roles=_roles(_texts(said.get(settings.OIDC_ROLE_CLAIM))),
     )
 
@@ -160,17 +163,21 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
 
     def _confirm(self, request: Any, sociallogin: SocialLogin, claims: Claims) -> NoReturn:
         """Somebody who has signed in comes from the provider again, to confirm that it is them."""
+        back = sociallogin.state.get("next") or reverse("mfa_index")
         if not sociallogin.is_existing or sociallogin.user.pk != request.user.pk:
             _turn_away(request, claims, f"They are not {request.user}")
-        if not claims.fresh:
+        if is_mfa_enabled(request.user):  # what the provider says may be one factor: it must not stand for two
+            raise ImmediateHttpResponse(redirect(f"{reverse('account_step_up')}?{urlencode({'next': back})}"))
+        if claims.signed_in_at is None or not claims.fresh:
             context = {"name": sociallogin.provider.name, "not_asked": True}
             raise ImmediateHttpResponse(render(request, "account/provider_failed.html", context, status=403))
-        way = {"provider": PROVIDER_ID, "uid": claims.subject}
+        at = claims.signed_in_at.timestamp()  # when they did, not when they came back: nothing is confirmed for longer
+        way = {"provider": PROVIDER_ID, "uid": claims.subject, "at": at}
         record_authentication(request, request.user, "socialaccount", reauthenticated=True, **way)
         remember(request, request.user, claims)
         who = recording.actor(request, request.user)
         actions.note(request.user, "confirmed", actor=who, now=timezone.now(), facts={"way": PROVIDER_ID})
-        raise ImmediateHttpResponse(redirect(sociallogin.state.get("next") or reverse("mfa_index")))
+        raise ImmediateHttpResponse(redirect(back))
 
 
 def match(claims: Claims, now: datetime) -> Identity | None:
