@@ -30,13 +30,15 @@ def send(mail: Mail, now: datetime) -> None:
         if all(code in PERMANENT for code in codes):
             raise Undeliverable(f"The mail server refused the address: {codes[0]}") from refused
         raise
+    except (TypeError, ValueError) as wrong:  # what Django makes of an address that is none
+        raise Undeliverable(f"Nothing can be sent to the address: {wrong}") from wrong
 
 
 def _letter(mail: Mail, now: datetime) -> EmailMultiAlternatives:
     """The letter as the mail server gets it; the address is the recipient's of this moment."""
     notifications = list(mail.notifications.order_by("created_at", "pk")[: MOST + 1])
-    if not notifications or not mail.recipient.email:
-        raise Undeliverable("There is nothing to say, or no address to say it to.")
+    if not notifications or not mail.recipient.email or not mail.recipient.acts(now):
+        raise Undeliverable("There is nothing to say, nobody active to say it to, or no address.")
     context = {
         "recipient": mail.recipient,
         "messages": [(one, _link(one)) for one in notifications[:MOST]],

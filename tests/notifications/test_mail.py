@@ -112,6 +112,23 @@ class TestALetter:
         assert not to(sink, "manager")
         assert to(sink, "owner")
 
+    def test_does_not_follow_who_leaves_while_it_waits(self, org: Organisation, sink: Sink) -> None:
+        outcome(org)
+        now = timezone.now()
+        actions.collect(now=now)
+        leave(org.requester)
+        post(now + MINUTE)
+        assert not to(sink, "requester")
+        assert Mail.objects.get(recipient=org.requester).given_up_at
+
+    @pytest.mark.parametrize("address", ["ada@", "<>", "ada@leasehold.example\nBcc: all@leasehold.example"])
+    def test_to_no_address_is_given_up(self, org: Organisation, sink: Sink, address: str) -> None:
+        outcome(org)
+        run("UPDATE governance_identity SET email = %s", address)
+        post()
+        assert not sink.messages
+        assert not Mail.objects.filter(given_up_at=None).exists()
+
     def test_cannot_be_given_another_header(self, org: Organisation, sink: Sink) -> None:
         outcome(org)
         run("UPDATE governance_notification SET title = E'Decided\r\nBcc: all@leasehold.example'")
