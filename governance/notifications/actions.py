@@ -35,11 +35,15 @@ def read_all(*, actor: Actor, now: datetime) -> int:
 
 @unit_of_work()
 def prefer(*, rhythms: dict[Topic, Rhythm], digest_hour: int, actor: Actor) -> MailPreference:
-    """Say what comes by mail, topic by topic; `digest_hour` is an hour of the day in UTC. Raises NotFound."""
+    """Say what comes by mail, topic by topic, to each identity of the actor's: they are one reader.
+
+    `digest_hour` is an hour of the day in UTC. Raises NotFound.
+    """
     if actor.identity_id is None:
         raise NotFound
     chosen = {**{topic.value: rhythm for topic, rhythm in rhythms.items()}, "digest_hour": digest_hour}
-    preference, _ = MailPreference.objects.update_or_create(identity_id=actor.identity_id, defaults=chosen)
+    kept = {pk: MailPreference.objects.update_or_create(identity_id=pk, defaults=chosen) for pk in actor.identity_ids}
+    preference, _ = kept[actor.identity_id]
     return preference
 
 

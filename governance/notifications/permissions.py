@@ -1,5 +1,6 @@
 """Whose messages are whose: a person reads their own, and nobody else's."""
 
+from datetime import datetime
 from typing import Any
 
 from governance.core.actor import Actor
@@ -25,7 +26,7 @@ def preference(actor: Actor) -> dict[str, Any]:
     return {**{topic.value: getattr(own, topic) for topic in CHOSEN}, "digest_hour": own.digest_hour}
 
 
-def address(actor: Actor) -> str:
-    """Where the actor's mail goes; empty where there is no address."""
-    own = Identity.objects.filter(pk__in=actor.identity_ids).exclude(email="").order_by("pk").first()
-    return own.email if own else ""
+def addresses(actor: Actor, now: datetime) -> list[str]:
+    """Where the actor's mail goes: what is said to each identity goes to its own address."""
+    own = Identity.objects.active(now).filter(pk__in=actor.identity_ids).exclude(email="")
+    return sorted(set(own.values_list("email", flat=True)))

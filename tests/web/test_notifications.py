@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from governance.notifications.models import MailPreference, Notification
-from tests.builders import Organisation, step_ids
+from tests.builders import Organisation, person, step_ids
 from tests.leases import decided, reject
 from tests.web.conftest import Visit
 
@@ -74,6 +74,13 @@ class TestPreferences:
         kept = MailPreference.objects.get(identity=org.requester)
         assert (kept.work, kept.outcome, kept.end, kept.digest_hour) == ("daily", "never", "at_once", 16)
         assert '<option value="16" selected>' in text(client.get(address))
+
+    def test_hold_for_every_identity_of_the_same_human(self, org: Organisation, visit: Visit) -> None:
+        twin = person("Twin", human=org.requester.human, email="twin@leasehold.example")
+        chosen = {"work": "daily", "outcome": "never", "end": "at_once", "digest_hour": "16"}
+        page = visit(org.requester).post(reverse("notification-preferences"), chosen, follow=True)
+        assert MailPreference.objects.get(identity=twin).outcome == "never"
+        assert "twin@leasehold.example" in text(page)
 
     @pytest.mark.parametrize("wrong", [{"work": "hourly"}, {"digest_hour": "24"}, {"digest_hour": "x"}, {"end": ""}])
     def test_that_do_not_exist_are_refused(self, org: Organisation, visit: Visit, wrong: dict[str, str]) -> None:

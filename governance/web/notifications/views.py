@@ -96,4 +96,4 @@ class Preferences(bases.FormPage):
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The form, and where mail goes."""
-        return self.draw({"form": form, "address": permissions.address(self.actor)}, status=status)
+        return self.draw({"form": form, "addresses": permissions.addresses(self.actor, self.now)}, status=status)
