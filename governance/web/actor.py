@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -43,7 +44,7 @@ def session_strength(request: HttpRequest) -> Strength:
     proven = [strength(records)]
     if any(record.get("method") == "socialaccount" for record in records):
         proven.append(_at_provider(request))
-    if request.session.get(PERSONA):
+    if settings.DEMO_MODE and request.session.get(PERSONA):
         proven.append(_as_persona(request))
     return strongest(proven)
 

@@ -263,6 +263,10 @@ class TestPassword:
             visitor.post("/accounts/login/", {"login": f"nobody-{number}", "password": "a wrong phrase"})
         assert "Too many" in sign_in(visitor, user).content.decode()
 
+    def test_is_on_record_in_whatever_case_the_name_was_written(self, user: User) -> None:
+        Client().post("/accounts/login/", {"login": user.username.upper(), "password": "a wrong phrase"})
+        assert events(user) == ["user.refused"]
+
     def test_of_nobody_is_on_record_without_the_name(self, org: Organisation) -> None:
         for _ in range(2):
             Client().post("/accounts/login/", {"login": "my-secret-typed-here", "password": "a wrong phrase"})
@@ -292,6 +296,11 @@ class TestPersona:
 
     def test_stands_for_two_factors(self, persona: Client) -> None:
         assert assurance(persona) == 2
+
+    def test_stands_for_nothing_outside_the_demonstration(self, persona: Client, settings: Any) -> None:
+        settings.DEMO_MODE = False
+        assert assurance(persona) == 0
+        assert persona.get(ADD_APP).status_code == 403
 
     def test_stands_for_one_once_there_is_a_second_factor(self, persona: Client) -> None:
         found = persona.get(ADD_APP).context["form"].secret

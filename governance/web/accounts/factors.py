@@ -19,6 +19,7 @@ from allauth.mfa.totp import views as totp
 from allauth.mfa.utils import is_mfa_enabled
 from allauth.mfa.webauthn import views as webauthn
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -59,7 +60,8 @@ def confirmed_lately(request: HttpRequest) -> bool:
     records = get_authentication_records(request, request.user)
     since = time.time() - app_settings.REAUTHENTICATION_TIMEOUT
     lately = any(record.get("reauthenticated") and record["at"] > since for record in records)
-    return lately or bool(request.session.get(PERSONA) and not is_mfa_enabled(request.user))
+    persona = settings.DEMO_MODE and request.session.get(PERSONA)
+    return lately or bool(persona and not is_mfa_enabled(request.user))
 
 
 class AddApp(Confirmed, totp.ActivateTOTPView):

@@ -26,7 +26,7 @@ def signed_in(request: HttpRequest, user: User, *, way: str = "") -> None:
 def password_refused(request: HttpRequest, name: str) -> None:
     """A password was wrong, or there is nobody of that name."""
     now, facts = timezone.now(), {"way": "password", "address": address(request)}
-    user = User.objects.filter(username=name).first() if "\0" not in name else None
+    user = User.objects.filter(username__iexact=name).first() if "\0" not in name else None
     if user is None:
         actions.note_stranger(kind="password", name=name, why="There is nobody of that name", now=now, facts=facts)
     else:
