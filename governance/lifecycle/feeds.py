@@ -17,10 +17,12 @@ from uuid import UUID
 
 from django.db import connection
 
+from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Conflict, DomainError, Invalid
 from governance.core.locking import locked, unit_of_work
 from governance.core.moves import create, move
+from governance.core.stepup import Sensitive
 from governance.core.wake import after_commit
 from governance.lifecycle import joining, moves, permissions, queries, reading, succession
 from governance.lifecycle.models import FeedFile, FeedRun, Source
@@ -129,12 +131,15 @@ def _preview(found: Plan, now: datetime) -> dict[str, Any]:
 def accept(*, run_id: UUID, actor: Actor, reason: str, now: datetime) -> FeedRun:
     """Say yes to a run, and wake the worker that applies it. A held one needs a reason.
 
-    The yes covers as many ends as the preview showed. Raises Invalid, NotFound, Denied, IllegalMove.
+    The yes covers as many ends as the preview showed. Where there are any it needs a fresh second factor, as ending one
+    identity does. Raises Invalid, NotFound, Denied, StepUpRequired, IllegalMove.
     """
     run = permissions.lock_run(actor, run_id)
     if run.state == RunState.HELD and not reason.strip():
         raise Invalid({"reason": "Say why so many end: it is kept with the run."})
     counts = run.preview["counts"]
+    if counts["ended"]:
+        stepup.require(actor, Sensitive.END_IDENTITY, now)
     why = reason.strip() or "What it does is right"
     changes: dict[str, Any] = {
         "decided_by": actor.label,

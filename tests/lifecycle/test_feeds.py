@@ -13,6 +13,7 @@ from django.utils import timezone
 from governance.audit.models import AuditEvent
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
+from governance.core.stepup import StepUpRequired
 from governance.grants.states import GrantState
 from governance.identities.models import Human, Identity, Ownership
 from governance.identities.queries import owners_of
@@ -301,6 +302,14 @@ class TestRuns:
         feeds.discard(run_id=other.pk, actor=admin, reason="Too early", now=timezone.now())
         assert not FeedFile.objects.exists()
         assert "B" not in people(staff)
+
+    def test_that_end_somebody_need_a_fresh_second_factor(self, admin: Actor, staff: Source) -> None:
+        weak = replace(admin, assurance=1)
+        imported(staff, a_file(row("1"), row("2"), row("3")), weak)
+        leaving = handed_in(staff, a_file(row("1"), row("2"), row("3", status="left")), weak)
+        with pytest.raises(StepUpRequired):
+            feeds.accept(run_id=leaving.pk, actor=weak, reason="They left", now=timezone.now())
+        feeds.accept(run_id=leaving.pk, actor=admin, reason="They left", now=timezone.now())
 
     def test_are_applied_by_a_worker(self, admin: Actor, staff: Source) -> None:
         run = handed_in(staff, a_file(row("A")), admin)
