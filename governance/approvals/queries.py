@@ -22,12 +22,14 @@ def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
     """Who is to be asked for the step now: eligible people only, by the first choice or its fallbacks.
 
     Whoever has said yes to it already is asked no more. Where everyone must, the others of the same choice stay asked,
-    and nobody comes in for them.
+    and nobody comes in for them unless all of them are fewer than must say yes.
     """
-    done = same_human(_deciders(Decision.objects.filter(step=step, verdict__in=YES)))
-    if not step.everyone:
-        return choose(_chain(step, now), excluded(step, now) | done)
-    return tuple(asked for asked in choose(_chain(step, now), excluded(step, now)) if asked.identity_id not in done)
+    said_yes = _deciders(_yeses(step))
+    done, out, chain = same_human(said_yes), excluded(step, now), _chain(step, now)
+    left = tuple(asked for asked in choose(chain, out) if asked.identity_id not in done)
+    if step.everyone and (left or len(said_yes) >= step.required):
+        return left
+    return choose(chain, out | done)
 
 
 def excluded(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
@@ -43,16 +45,17 @@ def excluded(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
     return same_human([*parties, *_deciders(others), *_changers(route)])
 
 
+def _yeses(step: ApprovalStep) -> "QuerySet[Decision]":
+    return Decision.objects.filter(step=step, verdict__in=YES)
+
+
 def _deciders(decisions: "QuerySet[Decision]") -> list[UUID]:
     return list(decisions.filter(decider__isnull=False).values_list("decider", flat=True))
 
 
 def is_satisfied(step: ApprovalStep, now: datetime) -> bool:
-    """Whether as many as must have said yes to the step; where everyone must, nobody is left to ask."""
-    said_yes = step.decisions.filter(verdict__in=YES).count()
-    if step.everyone:
-        return said_yes > 0 and not resolve(step, now)
-    return said_yes >= step.required
+    """Whether as many as must have said yes to the step; where everyone must, nobody is left to ask either."""
+    return _yeses(step).count() >= step.required and not (step.everyone and resolve(step, now))
 
 
 def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> list[tuple[Asked, ...]]:

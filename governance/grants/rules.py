@@ -41,7 +41,7 @@ def _is_more(wanted: StepSpec, had: Mapping[str, Any] | None) -> bool:
     """Whether a step asks for more than the one that was taken, if one was."""
     if had is None:
         return True
-    return not had.get("everyone", False) and (wanted.everyone or had["required"] < wanted.required)
+    return wanted.required > had["required"] or (wanted.everyone and not had.get("everyone", False))
 
 
 TIMED_AHEAD = timedelta(seconds=75)

@@ -152,6 +152,18 @@ class TestATeam:
         approve(step, people[2])
         assert Grant.objects.exists()
 
+    def test_of_one_is_not_everyone_where_two_must_agree(self, people: list[Identity]) -> None:
+        """Two rules that don't know each other: one asks for everyone, one for two. Both must hold."""
+        org = org_with({"kind": "team", "team": "ledger", "everyone": True})
+        rule(key="POL-TWO", steps=[{"kind": "team", "team": "ledger", "required": 2}])
+        team("ledger", people[0])
+        step = step_ids(org.submit())[0]
+        approve(step, people[0])
+        assert asked(step) == {"Gwen", "Gus"}
+        assert not Grant.objects.exists()
+        approve(step, org.governance[0])
+        assert Grant.objects.exists()
+
     def test_is_not_kept_waiting_by_one_who_left(self, people: list[Identity]) -> None:
         org = org_with({"kind": "team", "team": "ledger", "everyone": True})
         team("ledger", *people)

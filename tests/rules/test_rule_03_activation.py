@@ -14,7 +14,7 @@ from governance.policy.models import PolicyDecision
 from governance.policy.states import Phase
 from governance.provisioning.models import ProvisioningTask
 from tests.builders import Organisation, rule
-from tests.leases import HOUR, begin, fresh, granted, started
+from tests.leases import HOUR, begin, decided, fresh, granted, started
 from tests.rules.sql import run
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +91,16 @@ class TestActivation:
         assert why in grant.state_reason
         assert not ProvisioningTask.objects.exists()
         assert not Assignment.objects.filter(wanted=True).exists()
+
+    def test_does_not_take_everyone_for_more_than_they_were(self, org: Organisation) -> None:
+        """Everyone who could be asked was one person; policy now wants two."""
+        run("UPDATE governance_policyruleversion SET state = 'retired', effective_until = effective_from")
+        rule(steps=[{"kind": "manager", "everyone": True}])
+        request = decided(org.submit(), org.manager)
+        rule(key="POL-TWO", steps=[{"kind": "manager", "required": 2}])
+        grant = begin(Grant.objects.get(source_id=request.items.get().pk))
+        assert grant.state == GrantState.CANCELLED
+        assert grant.state_reason == "Policy now also asks for: manager."
 
     def test_records_the_decision_that_refused_it(self, org: Organisation) -> None:
         grant = granted(org)
