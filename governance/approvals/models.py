@@ -1,7 +1,7 @@
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from governance.approvals import querysets
 from governance.approvals.states import (
@@ -61,7 +61,8 @@ class ApprovalRoute(Governed):
 class ApprovalStep(Governed):
     """One answer that a route needs: whose, and by when. `target_id` is the thing whose owner is asked.
 
-    Steps of one `stage` are open side by side. `required` of those who are asked must say yes, or `everyone`.
+    Steps of one `stage` are open side by side. `required` of those who are asked must say yes, and where `everyone`
+    must, all the others too.
     """
 
     NOUN = "approval_step"
@@ -172,6 +173,12 @@ class Decision(Record):
                 | Q(decider__isnull=False),
                 name="a_humans_decision_names_them",
             ),
+            models.CheckConstraint(
+                condition=Q(provenance=Provenance.HUMAN_FOR_ANOTHER, on_behalf_of__isnull=False)
+                | ~Q(provenance=Provenance.HUMAN_FOR_ANOTHER) & Q(on_behalf_of__isnull=True),
+                name="a_decision_for_another_names_them",
+            ),
+            models.CheckConstraint(condition=~Q(decider=F("on_behalf_of")), name="nobody_decides_for_another_self"),
             models.UniqueConstraint(
                 fields=["step", "decider"],
                 condition=~Q(verdict=Verdict.RETURN),

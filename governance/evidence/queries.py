@@ -163,7 +163,7 @@ class _Told:
         looks: list[Verification],
     ) -> None:
         named = {str(_facts(event).get("decision_id")) for event in events} - {"None"}
-        decisions = Decision.objects.filter(pk__in=named).select_related("decider", "step")
+        decisions = Decision.objects.filter(pk__in=named).select_related("decider", "on_behalf_of", "step")
         self._decisions = {str(row.pk): row for row in decisions}
         self._policy = {str(row.pk): row for row in PolicyDecision.objects.filter(pk__in=named)}
         self._tasks, self._looks = tasks, looks

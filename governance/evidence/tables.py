@@ -286,6 +286,7 @@ CHAINS = _table(
     ("people", "Reached", lambda row: list(row.entry.people)),
     ("verdict", "Verdict", "entry.decision.verdict"),
     ("provenance", "Provenance", "entry.decision.provenance"),
+    ("on_behalf_of", "On behalf of", "entry.decision.on_behalf_of.name"),
     ("assurance", "Assurance", "entry.decision.assurance"),
     ("policy_allowed", "Policy allowed", "entry.policy.allowed"),
     ("policy_facts_hash", "Facts hash", "entry.policy.facts_hash"),

@@ -73,6 +73,14 @@ class Migration(migrations.Migration):
             model_name='decision',
             constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['approve', 'consent', 'reject', 'return'])), name='verdict_is_known'),
         ),
+        migrations.AddConstraint(
+            model_name='decision',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('on_behalf_of__isnull', False), ('provenance', 'human_for_another')), models.Q(models.Q(('provenance', 'human_for_another'), _negated=True), ('on_behalf_of__isnull', True)), _connector='OR'), name='a_decision_for_another_names_them'),
+        ),
+        migrations.AddConstraint(
+            model_name='decision',
+            constraint=models.CheckConstraint(condition=models.Q(('decider', models.F('on_behalf_of')), _negated=True), name='nobody_decides_for_another_self'),
+        ),
         migrations.AddField(
             model_name='comment',
             name='author',

@@ -88,6 +88,8 @@ def _facts(entry: Entry) -> Iterable[tuple[str, str]]:
         yield "Facts", f"SHA-256 {entry.policy.facts_hash}"
     if entry.decision is not None:
         yield "Provenance", entry.decision.get_provenance_display()
+        if entry.decision.on_behalf_of is not None:
+            yield "On behalf of", entry.decision.on_behalf_of.name
         yield "Session", f"Assurance level {entry.decision.assurance}"
     if entry.verification is not None:
         yield from _look(entry.verification)

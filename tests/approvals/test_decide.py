@@ -4,12 +4,13 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from governance.approvals.actions import decide, expire
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Question
 from governance.approvals.rules import STEP_TERM
-from governance.approvals.states import RouteState, StepState, Verdict
+from governance.approvals.states import Provenance, RouteState, StepState, Verdict
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.grants.models import Grant
 from governance.notifications.models import Notification
@@ -91,6 +92,33 @@ class TestApprove:
         request.refresh_from_db()
         assert (request.state, Grant.objects.count()) == (RequestState.DECIDED, 1)
         assert ApprovalStep.objects.get(pk=fourth).state == StepState.CANCELLED
+
+
+class TestForAnother:
+    @pytest.mark.parametrize(
+        ("provenance", "another", "why"),
+        [
+            (Provenance.HUMAN_FOR_ANOTHER, "manager", "nobody_decides_for_another_self"),
+            (Provenance.HUMAN_FOR_ANOTHER, None, "a_decision_for_another_names_them"),
+            (Provenance.HUMAN, "owner", "a_decision_for_another_names_them"),
+        ],
+    )
+    def test_is_somebody_else_who_is_named(
+        self, org: Organisation, request_: AccessRequest, provenance: Provenance, another: str | None, why: str
+    ) -> None:
+        decision = Decision(
+            subject_kind="request_item",
+            subject_id=request_.items.get().pk,
+            verdict=Verdict.APPROVE,
+            provenance=provenance,
+            decider=org.manager,
+            on_behalf_of=getattr(org, another) if another else None,
+            assurance=2,
+            reason="Fits.",
+            at=timezone.now(),
+        )
+        with pytest.raises(IntegrityError, match=why), transaction.atomic():
+            decision.save(force_insert=True)
 
 
 class TestReject:

@@ -53,6 +53,14 @@ class TestChainOfGrant:
         assert all(entry.policy for entry in entries if entry.kind == K.POLICY)
         assert entries[-1].verification == grant.assignment.verifications.get()  # type: ignore[union-attr]
 
+    def test_names_on_whose_behalf_somebody_decided(self, org: Organisation, grant: Grant) -> None:
+        chain = chain_of_grant(grant)
+        entry = next(entry for entry in chain.entries if entry.decision)
+        assert entry.decision is not None
+        entry.decision.on_behalf_of = org.boss  # as delegation will
+        told = [fact for link in links(chain, builders.actor(org.boss)) if link.record for fact in link.record.facts]
+        assert ("On behalf of", org.boss.name) in told
+
     def test_goes_on_to_verified_absent(self, grant: Grant) -> None:
         grants.expire_due(now=grant.ends_at)
         builders.see(grant, Observation.ABSENT, now=grant.ends_at + timedelta(seconds=2))
