@@ -8,6 +8,7 @@ from typing import Any
 from allauth.account.authentication import get_authentication_records
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -20,6 +21,9 @@ from governance.users.rules import ONE_FACTOR, TWO_FACTORS, Strength, strength, 
 PERSONA = "signed_in_as_persona"
 """The session's mark of a demonstration's sign-in. It stands for a fresh one with two factors, until the persona has a
 second factor of their own: from then on it stands for a password, and the factor is asked for like anybody's."""
+
+BEGAN = "signed_in_at"
+"""The session's key for when it was signed in, in seconds since 1970."""
 
 PROVIDER = "signed_in_at_provider"
 """The session's key for what an OpenID provider has said: of whom, their level, since when, their roles."""
@@ -36,6 +40,12 @@ class PortalRequest(HttpRequest):
 
     actor: Actor | None
     now: datetime
+
+
+def is_over(request: Any) -> bool:
+    """Whether the session has lasted as long as any may. Django would count from when something in it last changed."""
+    now = request.now.timestamp()
+    return bool(now - request.session.setdefault(BEGAN, now) >= settings.SESSION_COOKIE_AGE)
 
 
 def session_strength(request: HttpRequest) -> Strength:
@@ -75,6 +85,8 @@ class ActorMiddleware:
         """Settle both, once. No cache keeps a refusal: it may say whom or what it refuses."""
         request.now = timezone.now()
         request.actor = None
+        if request.user.is_authenticated and is_over(request):
+            logout(request)
         if request.user.is_authenticated:
             proven = session_strength(request)
             request.actor = actor_of(

@@ -44,6 +44,7 @@ def enter(client: Client, user: User, *ways: tuple[str, str], ago: float = 0) ->
     """Sign the user in, by a password and an authenticator app unless other ways are given, so many seconds ago."""
     client.force_login(user, backend=BACKEND)
     session = client.session
+    session["signed_in_at"] = time.time()
     session["account_authentication_methods_user"] = str(user.pk)
     session["account_authentication_methods"] = [
         {"method": method, "type": kind, "at": time.time() - ago}

@@ -284,6 +284,14 @@ class TestSessions:
         assert (assurance(client), assurance(other)) == (1, -1)
         assert events(user)[-1] == "user.sessions_ended"
 
+    def test_last_twelve_hours_whatever_is_done_in_them(self, client: Client, user: User) -> None:
+        now = timezone.now()
+        with time_machine.travel(now + timedelta(hours=11, minutes=59)):
+            confirm(client)
+            assert assurance(client) == 1
+        with time_machine.travel(now + timedelta(hours=12, minutes=1)):
+            assert assurance(client) == -1
+
 
 class TestPersona:
     @pytest.fixture

@@ -14,11 +14,12 @@ from governance.grants.actors import actor_of
 from governance.lifecycle import sign_in
 from governance.users import actions
 from governance.users.models import User
-from governance.web.actor import session_strength
+from governance.web.actor import BEGAN, session_strength
 
 
 def signed_in(request: HttpRequest, user: User, *, way: str = "") -> None:
-    """Somebody has signed in."""
+    """Somebody has signed in: their session lasts from here on."""
+    request.session[BEGAN] = timezone.now().timestamp()
     facts = {"way": way or ways(request), "address": address(request)}
     actions.note(user, "signed_in", actor=actor(request, user), now=timezone.now(), facts=facts)
 
