@@ -293,7 +293,7 @@ PUBLIC_URL = _declare(
     "PUBLIC_URL",
     kinds.url("http", "https"),
     "The address under which people reach the portal: links in mail begin with it.",
-    development="http://127.0.0.1:8000",
+    development="http://localhost:8000",
 )
 DEFAULT_FROM_EMAIL = _declare(
     _S, "DEFAULT_FROM_EMAIL", kinds.TEXT, "The sender of mail.", default="leasehold@localhost"

@@ -61,13 +61,18 @@ def _up(place: Place) -> None:
         environ = _with_servers(supervisor, dict(os.environ))
         values = Environment(environ)
         require_safe(values)
-        address = f"http://{values[env.HOST]}:{values[env.PORT]}"
+        address, shown = (f"http://{host}:{values[env.PORT]}" for host in (values[env.HOST], _named(values[env.HOST])))
         if not network.is_free(values[env.HOST], values[env.PORT]):
             raise CantRunError(f"Something else listens at {address}. Choose another port: PORT=8001 make run")
         prepared = supervisor.finish(programs.module("config.prepare"), directory=ROOT, env=environ)
         _start_portal(supervisor, environ, values, address)
-        _say(f"{prepared.read_text()}\nLeasehold runs at {address}\nLogs: {supervisor.logs}. Ctrl-C stops everything.")
+        _say(f"{prepared.read_text()}\nLeasehold runs at {shown}\nLogs: {supervisor.logs}. Ctrl-C stops everything.")
         supervisor.watch()
+
+
+def _named(host: str) -> str:
+    """How people are to write the address: browsers keep passkeys for a name alone."""
+    return "localhost" if host == env.HOST.default else host
 
 
 def _reset(place: Place) -> None:
@@ -82,7 +87,7 @@ def _with_servers(supervisor: Supervisor, environ: Environ) -> Environ:
     place = supervisor.place
     kept = keys.kept(place.data / "secrets.json", [*SECRETS, *PASSWORDS])
     port = environ.get(env.PORT.name) or env.PORT.default
-    own = {env.PUBLIC_URL.name: f"http://127.0.0.1:{port}", env.FILES_ROOT.name: str(place.data / "files")}
+    own = {env.PUBLIC_URL.name: f"http://localhost:{port}", env.FILES_ROOT.name: str(place.data / "files")}
     defaults = {**DEMONSTRATION, **own, **{name: kept[name] for name in SECRETS}}
     servers: dict[str, Postgres | Valkey | Scim] = {}
     environ = {**defaults, **environ}

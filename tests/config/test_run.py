@@ -72,7 +72,7 @@ def checkout() -> Iterator[Checkout]:
 class TestRun:
     def test_serves_until_it_is_killed_and_leaves_nothing(self, checkout: Checkout) -> None:
         first = checkout.start()
-        assert checkout.says("Leasehold runs at"), checkout.output.read_text()
+        assert checkout.says(f"Leasehold runs at http://localhost:{checkout.port}\n"), checkout.output.read_text()
         assert checkout.answers()
         everything = processes.descendants(first.pid)
 
