@@ -148,6 +148,14 @@ ACCOUNT_ADAPTER = "governance.web.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_FORMS = {
+    "login": "governance.web.accounts.forms.SignInForm",
+    "reauthenticate": "governance.web.accounts.forms.ConfirmForm",
+    "reset_password": "governance.web.accounts.forms.AskForLinkForm",
+    "set_password": "governance.web.accounts.forms.SetPasswordForm",
+    "change_password": "governance.web.accounts.forms.ChangePasswordForm",
+    "reset_password_from_key": "governance.web.accounts.forms.ResetPasswordForm",
+}
 PASSWORD_RESET_TIMEOUT = 60 * 60
 ACCOUNT_RATE_LIMITS = {"guessed": "50/h/key"}  # fewer in a day than the five in five minutes for one address allow
 MFA_ADAPTER = "governance.web.accounts.adapters.FactorAdapter"
@@ -158,6 +166,7 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_TOTP_ISSUER = "Leasehold"
 MFA_TOTP_TOLERANCE = 1  # step of 30 seconds that a telephone's clock may be ahead or behind (RFC 6238, section 5.2)
 MFA_FORMS = {
+    "activate_totp": "governance.web.accounts.codes.SetUpForm",
     "authenticate": "governance.web.accounts.codes.SignInForm",
     "reauthenticate": "governance.web.accounts.codes.ConfirmForm",
 }

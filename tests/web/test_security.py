@@ -15,6 +15,7 @@ from governance.audit.models import AuditEvent
 from governance.notifications.models import Notification
 from governance.notifications.states import Topic
 from governance.users.models import User
+from governance.web.accounts.forms import WANTED
 from tests import authenticator
 from tests.builders import Organisation
 from tests.web.conftest import Visit, enter
@@ -382,6 +383,20 @@ class TestPages:
     def test_of_somebody_else_has_nothing_of_mine(self, user: User, key: str, org: Organisation, visit: Visit) -> None:
         text = visit(org.manager).get(reverse("mfa_index")).content.decode()
         assert "No app is set up." in text
+
+
+class TestPasswordPage:
+    def test_says_what_is_wanted_before_it_is_typed(self, client: Client, org: Organisation, settings: Any) -> None:
+        (length,) = (one["OPTIONS"]["min_length"] for one in settings.AUTH_PASSWORD_VALIDATORS if "OPTIONS" in one)
+        assert f"At least {length} characters" in WANTED
+        settings.DEMO_MODE = True
+        assert org.manager.user is not None
+        persona = Client()
+        persona.post("/accounts/persona/", {"persona": org.manager.user.username})
+        for visitor, page in ((client, "change"), (persona, "set")):
+            text = visitor.get(f"/accounts/password/{page}/").content.decode()
+            assert WANTED in text
+            assert "placeholder" not in text.split("<main")[1]
 
 
 class TestStepUpPage:

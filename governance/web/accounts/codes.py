@@ -8,8 +8,11 @@ from typing import Any
 from allauth.mfa import app_settings
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import TOTP
 from django.core.cache import cache
+
+from governance.web.accounts.forms import Plain
 
 
 def spend(user: Any, code: str) -> None:
@@ -19,7 +22,7 @@ def spend(user: Any, code: str) -> None:
     cache.set(where, "y", timeout=shown)
 
 
-class _Code:
+class _Code(Plain):
     """A code of an app that was accepted is spent; a recovery code works once by itself."""
 
     user: Any
@@ -31,6 +34,10 @@ class _Code:
         if self.authenticator.type == Authenticator.Type.TOTP:
             spend(self.user, code)
         return code
+
+
+class SetUpForm(Plain, ActivateTOTPForm):
+    """The first code of an app."""
 
 
 class SignInForm(_Code, AuthenticateForm):
