@@ -34,8 +34,8 @@ SAID: Final[Mapping[str, str]] = {
 """Every change there is, as its owner reads it."""
 
 IF_NOT_YOU: Final = (
-    "If it was not you, tell security now: sign out everywhere else, remove what you don't know, and change your "
-    "password under Sign-in and security."
+    "If it was not you, tell security. Under Sign-in and security, sign out everywhere else, remove what you don't "
+    "know, and change your password."
 )
 
 

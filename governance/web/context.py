@@ -21,6 +21,7 @@ from governance.provisioning import permissions as manual
 from governance.web.accounts.personas import Persona, personas
 from governance.web.accounts.providers import provider_name
 from governance.web.shapes import Who
+from governance.web.step_up import waiting
 
 CHECK_FRESH = timedelta(minutes=15)
 """How long a check of the log speaks for it; the checker runs each minute."""
@@ -58,6 +59,7 @@ class Portal:
     """Read only as far as a template asks: a fragment shows none of it."""
 
     def __init__(self, request: Any) -> None:
+        self._request = request
         self._path = request.path
         self._actor: Actor | None = getattr(request, "actor", None)
         self._now = getattr(request, "now", None) or timezone.now()
@@ -73,6 +75,12 @@ class Portal:
     def demo_mode(self) -> bool:
         """Whether personas can sign in."""
         return bool(settings.DEMO_MODE)
+
+    @property
+    def waiting_act(self) -> str:
+        """The sensitive act that goes on from this page once its visitor has confirmed that it is them, in words."""
+        kept = waiting(self._request)
+        return str(kept["act"]) if kept and kept["back"] == self._request.GET.get("next") else ""
 
     @cached_property
     def actor(self) -> Who | None:

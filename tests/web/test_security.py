@@ -167,6 +167,12 @@ class TestAuthenticatorApp:
         assert not Authenticator.objects.filter(user=user).exists()
         assert events(user)[-1] == "user.factor_removed"
 
+    def test_is_asked_for_without_offering_a_passkey_that_there_is_not(self, user: User, key: str) -> None:
+        visitor = Client()
+        text = visitor.get(sign_in(visitor, user)["Location"]).content.decode()
+        assert "authenticator app" in text
+        assert "passkey" not in text.split("<main")[1].split("</main")[0]
+
     def test_is_refused_after_five_wrong_codes_even_with_the_right_one(self, user: User, key: str) -> None:
         visitor = Client()
         sign_in(visitor, user)

@@ -85,6 +85,12 @@ class TestStepUp:
         assert send(client, step)["Location"] == "/approvals/"
         assert Decision.objects.get().assurance == 2
 
+    def test_says_what_waits_for_it_and_nothing_of_that_elsewhere(self, client: Client, step: ApprovalStep) -> None:
+        asked = client.get(send(client, step)["Location"])["Location"]
+        said = "You are about to approve what is of high or critical risk. Nothing has been decided yet"
+        assert said in client.get(asked).content.decode()
+        assert "Nothing has been decided" not in client.get("/accounts/confirm/code/?next=/grants/").content.decode()
+
     def test_gives_back_what_was_typed_once(self, client: Client, step: ApprovalStep) -> None:
         send(client, step)
         client.get(address("detail", step))

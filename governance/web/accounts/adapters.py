@@ -109,6 +109,11 @@ class FactorAdapter(DefaultMFAAdapter):
                 "Use a passkey, or ask an administrator to remove the app."
             ) from None
 
+    def generate_authenticator_name(self, user: Any, type: Authenticator.Type) -> str:  # noqa: A002 - allauth's name
+        """What a passkey is called unless its owner says otherwise."""
+        count = Authenticator.objects.filter(user=user, type=type).count()
+        return f"Passkey {count + 1}" if count else "Passkey"
+
     def build_totp_svg(self, url: str) -> str:
         """The QR code as an element that stands in the page itself: an image from `data:` is refused there."""
         drawn: str = super().build_totp_svg(url)
