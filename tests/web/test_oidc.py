@@ -281,6 +281,11 @@ class TestMatch:
         assert match(self.claims(email="ada@example.com"), now) is None
         assert match(self.claims(), now) is None
 
+    @pytest.mark.parametrize("written", ["m\u0131ke@example.com", "mi\u212ae@example.com"])
+    def test_takes_no_letter_for_another(self, written: str) -> None:
+        builders.person("Mike", email="mike@example.com")
+        assert match(self.claims(email=written, email_verified=True), timezone.now()) is None
+
     def test_finds_nobody_where_it_finds_two(self) -> None:
         for _ in range(2):
             builders.person("Twin", email="twin@example.com")

@@ -186,11 +186,16 @@ def match(claims: Claims, now: datetime) -> Identity | None:
         kind__in=(Kind.PERSON, Kind.EXTERNAL), source__in=settings.OIDC_SOURCES
     )
     if settings.OIDC_EXTERNAL_KEY_CLAIM:
-        found = people.filter(external_key=claims.external_key) if claims.external_key else people.none()
+        found = list(people.filter(external_key=claims.external_key)[:2]) if claims.external_key else []
     else:
-        found = people.filter(email__iexact=claims.email) if claims.email else people.none()
-    both = list(found[:2])
-    return both[0] if len(both) == 1 else None
+        alike = people.filter(email__iexact=claims.email) if claims.email else people.none()
+        found = [one for one in alike if _folded(one.email) == _folded(claims.email)]
+    return found[0] if len(found) == 1 else None
+
+
+def _folded(address: str) -> bytes:
+    """Without the case of the letters A to Z alone: the database takes a dotless i for an I, and so for an i."""
+    return address.encode().lower()
 
 
 def _acts(user: User) -> bool:
