@@ -88,10 +88,10 @@ def _address(postgres: Postgres, name: str) -> str:
 
 def _environ(postgres: Postgres, size: str) -> dict[str, str]:
     """As in the demonstration; nothing listens where messages would go."""
-    secrets = {one.name: str(one.development) for one in (env.SECRET_KEY, env.AUDIT_SIGNING_KEY)}
+    shown = {one.name: str(one.development) for one in (env.SECRET_KEY, env.AUDIT_SIGNING_KEY, env.PUBLIC_URL)}
     return {
         **os.environ,
-        **secrets,
+        **shown,
         "DEMO_MODE": "true",
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DATABASE_URL": _address(postgres, f"bench_{size.lower()}"),
