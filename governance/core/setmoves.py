@@ -101,7 +101,6 @@ def create_set(
     model: type[Recorded],
     rows: "models.QuerySet[Any]",
     *,
-    label: Combinable,
     facts: Mapping[str, Any],
     actor: Actor,
     why: str,
@@ -110,8 +109,9 @@ def create_set(
 ) -> int:
     """Insert a row of `model` for each of `rows`, which the caller holds. Answers how many.
 
-    `values`, `label` and `facts` are plain values, or expressions over the rows; a field that is not named takes its
-    default. What remains is what `moves.create()` would leave in turn, if `facts` are what the model's `facts()` say.
+    `values` and `facts` are plain values, or expressions over the rows; a field that is not named takes its default.
+    One event records the batch (rule 13) with its count, its first and last id, and the SHA-256 over the rows in the
+    order of their ids: for each a canonical line of `facts`, which are what the model's `facts()` say, and its `id`.
     Raises LockError outside a unit of work, TypeError for a model that keeps its history.
     """
     require_unit_of_work()
@@ -119,7 +119,7 @@ def create_set(
         msg = f"{model.__name__} keeps its history: its rows are created by moves.create_many()"
         raise TypeError(msg)
     try:
-        statement = _Creation(model, values, label, dict(facts)).statement(rows, (actor, why, now))
+        statement = _Creation(model, values, dict(facts)).statement(rows, (actor, why, now))
     except EmptyResultSet:
         return 0
     with connection.cursor() as cursor:
@@ -256,16 +256,19 @@ class _Plan:
 
 
 class _Creation:
-    """The statement that inserts a row for each of others: given → made, and given → lines → recorded."""
+    """The statement that inserts a row for each of others: given → made, and given → batch → lines → recorded."""
 
-    def __init__(self, model: type[Recorded], values: dict[str, Any], label: Combinable, facts: dict[str, Any]) -> None:
+    def __init__(self, model: type[Recorded], values: dict[str, Any], facts: dict[str, Any]) -> None:
         self.model = model
         self.fields = [field for field in model._meta.concrete_fields if not field.primary_key]
         self.values = {field.name: values.get(field.name, field.get_default()) for field in self.fields}
         self.facts = facts
-        self.computed: dict[str, Combinable] = {"due_label": label}
-        self.computed |= {f"due_set_{name}": value for name, value in self.values.items() if _is_sql(value)}
-        self.computed |= {f"due_fact_{name}": value for name, value in facts.items() if _is_sql(value)}
+        self.computed: dict[str, Combinable] = {
+            f"due_{part}_{name}": value
+            for part, named in (("set", self.values), ("fact", facts))
+            for name, value in named.items()
+            if _is_sql(value)
+        }
 
     def statement(self, rows: "models.QuerySet[Any]", by: tuple[Actor, str, datetime]) -> _Sql:
         chosen = rows.annotate(**self.computed).values_list(*self.computed)
@@ -274,8 +277,8 @@ class _Creation:
         inner = ", ".join(["uuid_v7()", *(f"source.{_quote(name)}" for name in self.computed)])
         source = f"({sql}) AS source ({', '.join(_quote(name) for name in self.computed)})"
         given = _Sql(f"given ({names}) AS MATERIALIZED (SELECT {inner} FROM {source})", params)
-        parts = [given, self._made(), self._lines(dict(chosen.query.annotations), *by), _RECORDED]
-        return _join(" ", [_Sql("WITH"), _join(", ", parts), _Sql("SELECT events FROM recorded")])
+        parts = [given, self._made(), self._batch(dict(chosen.query.annotations)), self._lines(*by), _RECORDED]
+        return _join(" ", [_Sql("WITH"), _join(", ", parts), _Sql("SELECT count FROM batch CROSS JOIN recorded")])
 
     def _made(self) -> _Sql:
         columns = ", ".join(["id", *(_quote(field.column) for field in self.fields)])
@@ -290,12 +293,23 @@ class _Creation:
         raw = value.pk if isinstance(value, models.Model) else value
         return _Sql(f"%s::{field.db_type(connection)}", (field.get_db_prep_save(raw, connection),))
 
-    def _lines(self, known: Mapping[str, Any], actor: Actor, why: str, now: datetime) -> _Sql:
-        action = f"{self.model.NOUN}.{self.values.get('state', 'created')}"
+    def _batch(self, known: Mapping[str, Any]) -> _Sql:
         told = {name: self._fact(name, value, known) for name, value in self.facts.items()}
-        head = _Sql("lines AS (SELECT id, audit_line(%s, %s::uuid, %s, %s, %s, ", (action, *_by(actor)))
-        tail = _Sql(", %s, id, %s, due_label) AS line FROM given)", (why, self.model.NOUN))
-        return _join("", [head, _Sql("%s::timestamptz, ", (now,)), _object(told), tail])
+        row = _object({"id": _json("id", models.UUIDField()), **told})
+        ends = "count(*) AS count, (array_agg(id ORDER BY id))[1] AS first, (array_agg(id ORDER BY id DESC))[1] AS last"
+        head, tail = "sha256(convert_to(string_agg(", ", chr(10) ORDER BY id), 'UTF8'))"
+        digest = _join("", [_Sql(f"encode({head}"), row, _Sql(f"{tail}, 'hex') AS sha256")])
+        return _join(" ", [_Sql(f"batch AS (SELECT {ends},"), digest, _Sql("FROM given)")])
+
+    def _lines(self, actor: Actor, why: str, now: datetime) -> _Sql:
+        noun = self.model.NOUN
+        action = f"{noun}.{self.values.get('state', 'created')}"
+        same = {name: _constant(value) for name, value in self.facts.items() if not _is_sql(value)}
+        batch = {name: _json(name, models.TextField()) for name in ("first", "last", "sha256")}
+        told = _object({**same, **batch, "count": _Sql("count::text")})
+        head = _Sql("lines AS (SELECT first AS id, audit_line(%s, %s::uuid, %s, %s, %s, ", (action, *_by(actor)))
+        tail = _Sql(", %s, first, %s, count || ' rows') AS line FROM batch WHERE count > 0)", (why, noun))
+        return _join("", [head, _Sql("%s::timestamptz, ", (now,)), told, tail])
 
     def _fact(self, name: str, value: Any, known: Mapping[str, Any]) -> _Sql:
         column = f"due_fact_{name}"

@@ -72,8 +72,7 @@ def expire_due(*, now: datetime, limit: int = 500, only: Collection[UUID] | None
     due = Grant.objects.ended_by(now).order_by("ends_at", "pk")
     if only is not None:
         due = due.filter(assignment__in=only)
-    ids = list(due.values_list("assignment", flat=True)[:limit])
-    held = locked_ids(Assignment.objects.filter(pk__in=ids))
+    held = locked_ids(Assignment.objects.filter(pk__in=due.values("assignment")[:limit]))
     return moves.end_due(held, actor=EXPIRY, why="The lease came to its end", now=now, limit=2 * limit)
 
 

@@ -11,12 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.contrib.postgres.aggregates import StringAgg
+from django.db.models import Exists, F, OuterRef, Subquery, TextField, Value
+from django.db.models.functions import Concat
 
 from governance.access.models import Assignment, Verification
 from governance.access.queries import last_seen
 from governance.access.states import Observation
 from governance.catalog.models import Entitlement
+from governance.core import labels
 from governance.core.actor import Actor
 from governance.core.errors import Conflict
 from governance.core.locking import locked_all
@@ -38,6 +41,9 @@ from governance.purposes.states import PurposeState
 
 ACTIVATION_WINDOW = timedelta(days=7)
 """How long an approved grant may wait for its activation before its term would have to be asked for again."""
+
+
+ON_OTHERS = f"{STANDS_ON} another live grant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,40 +210,24 @@ def shorten(
 def end_due(held: Collection[UUID], *, actor: Actor, why: str, now: datetime, limit: int) -> int:
     """End what has come to its end on held assignments, by the thousand: a statement for each kind of row.
 
-    What remains is what `end` would leave. The rest, such as access that another lease supports, is seen to one by one:
-    it is rare. Answers how many ended.
+    What remains is what `end` would leave, but that one event records all removals. The rest, whose access was removed
+    before, is seen to one by one: it is rare. Answers how many ended.
     """
-    due = Grant.objects.ended_by(now).filter(assignment__in=held)
     by: dict[str, Any] = {"actor": actor, "why": why, "now": now}
-    states, facts = STANDING, {"ends_at": F("ends_at")}
+    due, facts = Grant.objects.ended_by(now).filter(assignment__in=held), {"ends_at": F("ends_at")}
     to = GrantState.REVOKING
-    ended = move_set(due, states, to, limit=limit, returning=["assignment"], facts=facts, state_reason=why, **by)
+    ended = move_set(due, STANDING, to, limit=limit, returning=["assignment"], facts=facts, state_reason=why, **by)
     behind = {assignment_id for _, assignment_id in ended}
-    live = Grant.objects.supporting(now).filter(assignment__in=behind)
-    wanted = frozenset(live.values_list("assignment", flat=True))
-    unwanted = Assignment.objects.filter(pk__in=behind - wanted)
-    settled = frozenset(unwanted.filter(wanted=False).values_list("pk", flat=True))
-    provisioning.unwant_set(unwanted, actor=actor, why=why, now=now)
-    apart = [pk for pk, assignment_id in ended if assignment_id in wanted or assignment_id in settled]
-    if apart:
-        _see_to(apart, wanted, settled, actor=actor, why=why, now=now)
+    support = Grant.objects.supporting(now).filter(assignment=OuterRef("pk"))
+    lost = Assignment.objects.filter(~Exists(support), pk__in=behind)
+    removed = provisioning.unwant_set(lost, limit=max(1, len(behind)), **by)
+    kept = {pk: assignment_id for pk, assignment_id in ended if assignment_id not in removed}
+    resting = _rest_on_others_set(kept, actor=actor, now=now)
+    if settled := {pk: assignment_id for pk, assignment_id in kept.items() if pk not in resting}:
+        grants = list(Grant.objects.with_names().filter(pk__in=settled).order_by("pk"))
+        unwanted = Assignment.objects.with_names().filter(pk__in=settled.values()).order_by("pk")
+        _rest_on_proof(grants, list(unwanted), **by)
     return len(ended)
-
-
-def _see_to(
-    grant_ids: Collection[UUID],
-    wanted: frozenset[UUID | None],
-    settled: frozenset[UUID],
-    *,
-    actor: Actor,
-    why: str,
-    now: datetime,
-) -> None:
-    """Ended grants whose access stands on others, or was removed before: the same as with one alone."""
-    grants = list(Grant.objects.with_names().filter(pk__in=grant_ids).order_by("pk"))
-    _rest_on_others([grant for grant in grants if grant.assignment_id in wanted], actor=actor, now=now)
-    assignments = list(Assignment.objects.with_names().filter(pk__in=settled).order_by("pk"))
-    _rest_on_proof(grants, assignments, actor=actor, why=why, now=now)
 
 
 def _unproven(assignment: Assignment) -> "GrantQuerySet[Grant]":
@@ -253,10 +243,28 @@ def _rest_on_others(grants: Sequence[Grant], *, actor: Actor, now: datetime) -> 
         grants,
         GrantState.REVOKED,
         actor=actor,
-        why=f"{STANDS_ON} another live grant",
+        why=ON_OTHERS,
         now=now,
         each=lambda grant: {"state_reason": f"{STANDS_ON} {support[grant.assignment_id]}"},
     )
+
+
+def _rest_on_others_set(grant_ids: Collection[UUID], *, actor: Actor, now: datetime) -> frozenset[UUID]:
+    """The same for ended grants by the hundred, in one statement. Answers which of them other grants support."""
+    support = Grant.objects.supporting(now).filter(assignment=OuterRef("assignment"))
+    names = StringAgg(labels.expression(Grant), ", ", order_by="number")
+    named = Subquery(support.order_by().values("assignment").annotate(names=names).values("names"))
+    revoked = move_set(
+        Grant.objects.filter(Exists(support), pk__in=grant_ids),
+        GrantState.REVOKING,
+        GrantState.REVOKED,
+        actor=actor,
+        why=ON_OTHERS,
+        now=now,
+        limit=max(1, len(grant_ids)),
+        state_reason=Concat(Value(f"{STANDS_ON} "), named, output_field=TextField()),
+    )
+    return frozenset(pk for (pk,) in revoked)
 
 
 def _rest_on_proof(

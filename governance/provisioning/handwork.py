@@ -4,9 +4,10 @@ The provisioning task stays running without a claim of anybody, so that it is ne
 at the deadline; a removal never dies. Callers hold the assignment and the provisioning task.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from governance.access.moves import Look
 from governance.access.states import Observation, Proof
@@ -114,7 +115,7 @@ def look(manual: ManualTask, now: datetime) -> Look:
     )
 
 
-def close(tasks: Sequence[ProvisioningTask], *, actor: Actor, why: str, now: datetime) -> None:
+def close(task_ids: Collection[UUID], *, actor: Actor, why: str, now: datetime) -> None:
     """Close what people were asked for by provisioning tasks that are over."""
-    held = locked_all(ManualTask.objects.waiting().filter(task__in=[task.pk for task in tasks]))
+    held = locked_all(ManualTask.objects.waiting().filter(task__in=task_ids))
     move_many(held, ManualState.CLOSED, actor=actor, why=why, now=now)

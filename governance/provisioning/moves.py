@@ -10,11 +10,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import DateTimeField, F, Max, OuterRef, QuerySet, Subquery, TextField, Value
-from django.db.models.functions import Coalesce, Concat
+from django.db.models import DateTimeField, F, Max, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from governance.access.models import Assignment
-from governance.core import labels
 from governance.core.actor import Actor
 from governance.core.locking import locked_all
 from governance.core.moves import amend_many, create_many, move_many
@@ -30,6 +29,8 @@ SWEEP = "provisioning.sweep"
 
 RUN = "provisioning.run"
 """The task that takes up one provisioning task; its message is only a wake-up."""
+
+OVERTAKEN = "A newer generation takes its place"
 
 
 def want(
@@ -59,28 +60,24 @@ def want_many(
     return _drive(changing, frozenset(wanted), actor=actor, why=why, now=now)
 
 
-def unwant_set(assignments: "QuerySet[Assignment]", *, actor: Actor, why: str, now: datetime) -> None:
-    """Say of assignments by the thousand, all held, that they are not to stand, and queue their removals.
+def unwant_set(
+    assignments: "QuerySet[Assignment]", *, actor: Actor, why: str, now: datetime, limit: int
+) -> frozenset[UUID]:
+    """Say of up to `limit` assignments, all held, that they are not to stand, and queue their removals.
 
-    Those that are not wanted already stay as they are. A statement each for levels, older tasks and new ones; workers
-    are woken once. What remains is what `want_many` would leave.
+    Those that are not wanted already stay as they are; answers which changed. A statement each for levels, older tasks
+    and new ones, and workers are woken once. What remains is what `want_many` would leave, but that one event records
+    all new tasks.
     """
     by: dict[str, Any] = {"actor": actor, "why": why, "now": now}
-    generation = F("generation") + 1
-    most = assignments.count()
-    changed = amend_set(
-        assignments.filter(wanted=True), "unwanted", limit=most, wanted=False, generation=generation, **by
-    )
-    ids = [pk for (pk,) in changed]
-    older = ProvisioningTask.objects.open().filter(assignment__in=ids)
-    over = {**by, "why": "A newer generation takes its place"}
-    move_set(older, OPEN_TASKS, TaskState.SUPERSEDED, limit=max(1, len(ids)), **over)
+    level: dict[str, Any] = {"wanted": False, "generation": F("generation") + 1}
+    changed = [pk for (pk,) in amend_set(assignments.filter(wanted=True), "unwanted", limit=limit, **level, **by)]
+    _supersede_set(changed, actor=actor, now=now)
     claims = ProvisioningTask.objects.claimed(now).filter(assignment=OuterRef("pk")).order_by()
     latest = Subquery(claims.values("assignment").annotate(latest=Max("claimed_until")).values("latest"))
     create_set(
         ProvisioningTask,
-        Assignment.objects.filter(pk__in=ids).order_by("pk"),
-        label=Concat(Value(f"{Operation.REVOKE.value} "), labels.expression(Assignment), output_field=TextField()),
+        Assignment.objects.filter(pk__in=changed),
         facts={"assignment_id": F("pk"), "operation": Operation.REVOKE.value, "generation": F("generation")},
         assignment=F("pk"),
         operation=Operation.REVOKE.value,
@@ -90,6 +87,16 @@ def unwant_set(assignments: "QuerySet[Assignment]", *, actor: Actor, why: str, n
         **by,
     )
     after_commit(SWEEP)
+    return frozenset(changed)
+
+
+def _supersede_set(assignment_ids: Collection[UUID], *, actor: Actor, now: datetime) -> None:
+    """Close what was to be done for older generations, as `supersede` does with a few."""
+    older = ProvisioningTask.objects.open().filter(assignment__in=assignment_ids)
+    by: dict[str, Any] = {"actor": actor, "why": OVERTAKEN, "now": now}
+    closed = move_set(older, OPEN_TASKS, TaskState.SUPERSEDED, limit=max(1, len(assignment_ids)), **by)
+    if closed:
+        handwork.close([pk for (pk,) in closed], **by)
 
 
 def again(assignment: Assignment, *, actor: Actor, why: str, now: datetime) -> ProvisioningTask:
@@ -108,7 +115,7 @@ def _drive(
     for verb, level in (("wanted", True), ("unwanted", False)):
         rows = [assignment for assignment in assignments if (assignment.pk in wanted) == level]
         amend_many(rows, verb, actor=actor, why=why, now=now, each=_next_generation, wanted=level)
-    supersede(_open_tasks(assignments), actor=actor, why="A newer generation takes its place", now=now)
+    supersede(_open_tasks(assignments), actor=actor, why=OVERTAKEN, now=now)
     free = free_at([assignment.pk for assignment in assignments], now)
     tasks = [_task(assignment, free.get(assignment.pk, now), now) for assignment in assignments]
     create_many(tasks, actor=actor, why=why, now=now)
@@ -143,4 +150,4 @@ def supersede(tasks: Sequence[ProvisioningTask], *, actor: Actor, why: str, now:
     """
     move_many(tasks, TaskState.SUPERSEDED, actor=actor, why=why, now=now)
     if tasks:
-        handwork.close(tasks, actor=actor, why=why, now=now)
+        handwork.close([task.pk for task in tasks], actor=actor, why=why, now=now)

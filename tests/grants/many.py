@@ -1,5 +1,6 @@
 """Many leases at once, made past the actions, for the sweeps that work on them."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -9,7 +10,7 @@ from governance.core.locking import unit_of_work
 from governance.core.moves import create_many
 from governance.grants.models import Grant
 from governance.identities.models import Human, Identity
-from tests.builders import BUILDER, Organisation
+from tests.builders import BUILDER, Organisation, keep, purpose
 from tests.leases import newcomer, started
 
 OWN = {"id", "number", "identity_id", "assignment_id"}
@@ -20,6 +21,13 @@ def many_started(org: Organisation, count: int, **fields: Any) -> list[Grant]:
     newcomer(org)
     first = started(org, **fields)
     return [first, *_like(first, org, count - 1)]
+
+
+def beside(grant: Grant, org: Organisation) -> Grant:
+    """Another lease of the same access, for another purpose, which ends a day later."""
+    own = {"purpose": purpose(org.owner, grant.entitlement), "ends_at": grant.ends_at + timedelta(days=1)}
+    shared = {name: value for name, value in vars(grant).items() if name in _columns() - {"id", "number", "purpose_id"}}
+    return keep(Grant(**{**shared, **own}))
 
 
 @unit_of_work()

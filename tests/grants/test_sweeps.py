@@ -1,10 +1,12 @@
 """Sweeps over many leases: a bounded number of statements, and no lease that stops the others."""
 
-from datetime import timedelta
+import hashlib
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+import rfc8785
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -16,12 +18,13 @@ from governance.grants.actions import EXPIRY, expire_due, remind_due
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.notifications.models import Notification
-from governance.provisioning.models import ProvisioningTask
-from governance.provisioning.states import Operation
+from governance.provisioning.models import ManualTask, ProvisioningTask
+from governance.provisioning.states import ManualState, Operation
 from tests.builders import Organisation, purpose
 from tests.core.log import columns_of, events_of, versions_of
-from tests.grants.many import many_started
-from tests.leases import fresh, granted, newcomer, started
+from tests.grants.many import beside, many_started
+from tests.handwork import worked_by_hand
+from tests.leases import backed, fresh, granted, newcomer, started, work
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +39,7 @@ def statements(act: Any) -> int:
 
 def _rows(grant: Grant) -> list[Any]:
     assignment = Assignment.objects.with_names().get(grants=grant)
-    return [fresh(grant), assignment, ProvisioningTask.objects.open().get(assignment=assignment)]
+    return [fresh(grant), assignment, *ProvisioningTask.objects.open().filter(assignment=assignment)]
 
 
 def _own(row: Any) -> list[Any]:
@@ -46,9 +49,13 @@ def _own(row: Any) -> list[Any]:
     return [*(value for value in values.values() if isinstance(value, UUID)), str(row), *map(values.get, named)]
 
 
-def _left(row: Any) -> dict[str, Any]:
-    versions = [] if isinstance(row, ProvisioningTask) else versions_of(row)[-1:]
-    return {"columns": columns_of(row), "versions": versions, "events": events_of(row.pk)[-1:]}
+def _left(row: Any, now: datetime) -> dict[str, Any]:
+    """The row, with its versions and events of the moment; those of new tasks are told together."""
+    if isinstance(row, ProvisioningTask):
+        return {"columns": columns_of(row)}
+    versions = [version for version in versions_of(row) if version["history_date"] == now]
+    events = [event for event in events_of(row.pk) if event["at"] == now]
+    return {"columns": columns_of(row), "versions": versions, "events": events}
 
 
 def _anonymous(found: dict[str, Any], own: set[str]) -> dict[str, Any]:
@@ -56,6 +63,22 @@ def _anonymous(found: dict[str, Any], own: set[str]) -> dict[str, Any]:
     for value in sorted(own - {"None"}, key=len, reverse=True):
         text = text.replace(value, "…")
     return {"text": text}
+
+
+def _end_by_hand_and_sweep(grant: Grant) -> None:
+    """End one lease by itself, and all that is due with it by the sweep."""
+    by: dict[str, Any] = {"actor": EXPIRY, "why": "The lease came to its end", "now": grant.ends_at}
+    with unit_of_work():
+        held = locked_all(Assignment.objects.with_names().filter(grants=grant))
+        moves.end(locked_all(Grant.objects.filter(pk=grant.pk)), held, **by)
+    expire_due(now=grant.ends_at)
+
+
+def _assert_alike(one: Grant, other: Grant, *besides: Grant) -> None:
+    own = {str(value) for row in (*_rows(one), *_rows(other), *besides) for value in _own(row)}
+    for pair in zip(_rows(one), _rows(other), strict=True):
+        left, right = (_anonymous(_left(row, one.ends_at), own) for row in pair)
+        assert left == right
 
 
 class TestExpireDue:
@@ -79,21 +102,55 @@ class TestExpireDue:
             assert events_of(grant.assignment_id)[-1]["action"] == "assignment.unwanted"  # type: ignore[arg-type]
             task = ProvisioningTask.objects.open().get(assignment=grant.assignment_id)
             assert columns_of(task)["state"] == "queued"
-            assert events_of(task.pk)[-1]["action"] == "provisioning_task.queued"
 
-    def test_leaves_the_same_row_history_and_events_as_an_end_by_hand(self) -> None:
+    def test_records_all_removals_by_one_event_that_can_be_held_against_their_rows(self) -> None:
+        grants = many_started(Organisation(), 3)
+        expire_due(now=grants[0].ends_at)
+        tasks = ProvisioningTask.objects.filter(operation=Operation.REVOKE).order_by("pk")
+        lines = [rfc8785.dumps({"id": str(task.pk), **task.facts()}).decode() for task in tasks]
+        ids = [str(task.pk) for task in tasks]
+        (event,) = [event for pk in ids for event in events_of(UUID(pk))]
+        assert event["action"] == "provisioning_task.queued"
+        assert event["content"]["subject"] == {"id": ids[0], "kind": "provisioning_task", "label": "3 rows"}
+        assert event["content"]["facts"] == {
+            "count": 3,
+            "first": ids[0],
+            "last": ids[-1],
+            "operation": "revoke",
+            "sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+        }
+
+    def test_leaves_the_same_rows_history_and_events_as_an_end_by_hand(self) -> None:
+        by_hand, by_sweep = many_started(Organisation(), 2)
+        _end_by_hand_and_sweep(by_hand)
+        assert len(_rows(by_sweep)) == 3
+        _assert_alike(by_hand, by_sweep)
+
+    def test_leaves_the_same_where_another_lease_supports_the_access(self) -> None:
         org = Organisation()
-        by_hand, by_sweep = many_started(org, 2)
-        now = by_hand.ends_at
-        by: dict[str, Any] = {"actor": EXPIRY, "why": "The lease came to its end", "now": now}
-        with unit_of_work():
-            held = locked_all(Assignment.objects.with_names().filter(grants=by_hand))
-            moves.end(locked_all(Grant.objects.filter(pk=by_hand.pk)), held, **by)
-        expire_due(now=now)
-        for pair in zip(_rows(by_hand), _rows(by_sweep), strict=True):
-            own = {str(value) for row in (*_rows(by_hand), *_rows(by_sweep)) for value in _own(row)}
-            left, right = ({**_anonymous(_left(row), own)} for row in pair)
-            assert left == right
+        _, by_hand, by_sweep = many_started(org, 3)
+        others = [beside(by_hand, org), beside(by_sweep, org)]
+        _end_by_hand_and_sweep(by_hand)
+        assert fresh(by_sweep).state == GrantState.REVOKED
+        _assert_alike(by_hand, by_sweep, *others)
+
+    def test_names_every_lease_that_supports_the_access(self) -> None:
+        org = Organisation()
+        grant = many_started(org, 1)[0]
+        others = [beside(grant, org) for _ in range(11)]
+        expire_due(now=grant.ends_at)
+        assert fresh(grant).state_reason == f"The access stands on {', '.join(map(str, others))}"
+
+    def test_closes_what_people_were_asked_for(self) -> None:
+        org = Organisation()
+        backed(org.system, org.backup)
+        worked_by_hand(org.system)
+        grant = started(org)
+        work()
+        manual = ManualTask.objects.waiting().get()
+        expire_due(now=grant.ends_at)
+        manual.refresh_from_db()
+        assert manual.state == ManualState.CLOSED
 
     def test_lets_access_stand_that_another_lease_supports(self) -> None:
         org = Organisation()
