@@ -6,6 +6,7 @@ and writes nothing else: no level of an assignment, no history, no event.
 
 import sys
 from datetime import datetime
+from functools import partial
 
 import django
 
@@ -15,10 +16,9 @@ from django.db import connection  # noqa: E402 - models can be imported from her
 
 from bench import frame  # noqa: E402
 from bench.sizes import SIZES  # noqa: E402
-from governance.grants import actions  # noqa: E402
 from governance.grants.models import Grant  # noqa: E402
 from governance.grants.states import STANDING  # noqa: E402
-from governance.grants.tasks import ENDED_AT_ONCE  # noqa: E402
+from governance.grants.tasks import expire_all  # noqa: E402
 
 TARGET = 3.0
 TABLES = (
@@ -57,15 +57,11 @@ def main(size: str) -> None:
     """Measure it on the organisation of the size."""
     at = moment(SIZES[size].grants // 10)
 
-    def sweep() -> None:
-        while actions.expire_due(now=at, limit=ENDED_AT_ONCE) >= ENDED_AT_ONCE:
-            pass
-
     def limit() -> None:
         with connection.cursor() as cursor:
             cursor.execute(LIMIT, {"at": at})
 
-    frame.run(frame.Measure("expiry-sweep", size, TARGET, sweep, limit, LIMIT, TABLES))
+    frame.run(frame.Measure("expiry-sweep", size, TARGET, partial(expire_all, lambda: at), limit, LIMIT, TABLES))
 
 
 if __name__ == "__main__":

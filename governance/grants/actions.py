@@ -66,14 +66,12 @@ def _end_early(grant: Grant, assignments: Sequence[Assignment], actor: Actor, re
 def expire_due(*, now: datetime, limit: int = 500, only: Collection[UUID] | None = None) -> int:
     """End what has come to its end: set-based, and only what nobody else holds. Answers how many.
 
-    `only` names the assignments to look at. Safe to run twice, late or beside a twin: what a twin holds is skipped and
-    is the next sweep's.
+    `only` names the assignments to look at; else they are up to `limit` with something due. Safe to run twice, late or
+    beside a twin: what a twin holds is skipped and is the next sweep's.
     """
-    due = Grant.objects.ended_by(now).order_by("ends_at", "pk")
-    if only is not None:
-        due = due.filter(assignment__in=only)
-    held = locked_ids(Assignment.objects.filter(pk__in=due.values("assignment")[:limit]))
-    return moves.end_due(held, actor=EXPIRY, why="The lease came to its end", now=now, limit=2 * limit)
+    ids = queries.assignments_due(now, limit) if only is None else only
+    held = locked_ids(Assignment.objects.filter(pk__in=ids))
+    return moves.end_due(held, actor=EXPIRY, why="The lease came to its end", now=now)
 
 
 @unit_of_work()

@@ -46,6 +46,10 @@ ACTIVATION_WINDOW = timedelta(days=7)
 ON_OTHERS = f"{STANDS_ON} another live grant"
 
 
+LEASES_EACH = 100
+"""Leases of one assignment that a sweep ends at once, one for each purpose: more would be the next sweep's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """What is to be leased, once somebody or some rule has said yes.
@@ -207,21 +211,22 @@ def shorten(
     amend_many(kept, "shortened", actor=actor, why=why, now=now, each=lambda grant: {"ends_at": until(grant)})
 
 
-def end_due(held: Collection[UUID], *, actor: Actor, why: str, now: datetime, limit: int) -> int:
+def end_due(held: Collection[UUID], *, actor: Actor, why: str, now: datetime) -> int:
     """End what has come to its end on held assignments, by the thousand: a statement for each kind of row.
 
     What remains is what `end` would leave, but that one event records all removals. The rest, whose access was removed
     before, is seen to one by one: it is rare. Answers how many ended.
     """
     by: dict[str, Any] = {"actor": actor, "why": why, "now": now}
-    due, facts = Grant.objects.ended_by(now).filter(assignment__in=held), {"ends_at": F("ends_at")}
-    to = GrantState.REVOKING
-    ended = move_set(due, STANDING, to, limit=limit, returning=["assignment"], facts=facts, state_reason=why, **by)
-    behind = {assignment_id for _, assignment_id in ended}
+    due = Grant.objects.ended_by(now).filter(assignment__in=held)
+    told: dict[str, Any] = {"returning": ["assignment"], "facts": {"ends_at": F("ends_at")}}
+    most = LEASES_EACH * max(1, len(held))
+    ended = dict(move_set(due, STANDING, GrantState.REVOKING, limit=most, state_reason=why, **told, **by))
+    behind = frozenset(ended.values())
     support = Grant.objects.supporting(now).filter(assignment=OuterRef("pk"))
     lost = Assignment.objects.filter(~Exists(support), pk__in=behind)
     removed = provisioning.unwant_set(lost, limit=max(1, len(behind)), **by)
-    kept = {pk: assignment_id for pk, assignment_id in ended if assignment_id not in removed}
+    kept = {pk: assignment_id for pk, assignment_id in ended.items() if assignment_id not in removed}
     resting = _rest_on_others_set(kept, actor=actor, now=now)
     if settled := {pk: assignment_id for pk, assignment_id in kept.items() if pk not in resting}:
         grants = list(Grant.objects.with_names().filter(pk__in=settled).order_by("pk"))

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -7,14 +8,17 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from governance.core import wake
-from governance.grants import actions
+from governance.grants import actions, queries
 from governance.grants.models import Grant
 from governance.grants.rules import TIMED_AHEAD
 from governance.grants.states import WAITING
 
 BATCH = 500
+FOUND_AT_ONCE = 200_000
+"""Assignments that a sweep takes up before it looks again for what is due."""
+
 ENDED_AT_ONCE = 2000
-"""Leases ended by one transaction: enough to be cheap, few enough to keep locks short."""
+"""Assignments whose leases one transaction ends: enough to be cheap, few enough to keep locks short."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +42,7 @@ def activate_due() -> None:
 def expire() -> None:
     """End what is due, batch by batch; where a batch fails, one assignment at a time, so that one stops no other."""
     try:
-        while actions.expire_due(now=timezone.now(), limit=ENDED_AT_ONCE) >= ENDED_AT_ONCE:
-            pass
+        expire_all(timezone.now)
     except OperationalError:
         raise
     except Exception:
@@ -47,9 +50,20 @@ def expire() -> None:
         _expire_apart(timezone.now())
 
 
+def expire_all(clock: Callable[[], datetime]) -> None:
+    """End what is due by the clock, until less is found than is looked for."""
+    while _expire_some(clock) >= FOUND_AT_ONCE:
+        pass
+
+
+def _expire_some(clock: Callable[[], datetime]) -> int:
+    due = queries.assignments_due(clock(), FOUND_AT_ONCE)
+    batches = (due[place : place + ENDED_AT_ONCE] for place in range(0, len(due), ENDED_AT_ONCE))
+    return sum(actions.expire_due(now=clock(), only=batch) for batch in batches)
+
+
 def _expire_apart(now: datetime) -> None:
-    due = Grant.objects.ended_by(now).order_by("ends_at", "pk").values_list("assignment", flat=True)
-    for assignment_id in list(dict.fromkeys(due)):
+    for assignment_id in queries.assignments_due(now, FOUND_AT_ONCE):
         try:
             actions.expire_due(now=now, only=[assignment_id])
         except OperationalError:

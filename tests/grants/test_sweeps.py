@@ -172,6 +172,7 @@ class TestExpireDue:
 class TestExpire:
     def test_goes_on_until_nothing_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
         grants = many_started(Organisation(), 5)
+        monkeypatch.setattr(tasks, "FOUND_AT_ONCE", 3)
         monkeypatch.setattr(tasks, "ENDED_AT_ONCE", 2)
         monkeypatch.setattr(timezone, "now", lambda: grants[0].ends_at)
         tasks.expire()
