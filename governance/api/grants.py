@@ -100,7 +100,15 @@ class _Grants:
         return permissions.visible(self.actor, self.now).with_names()
 
 
-class GrantList(_Grants, bases.ListEndpoint):
+class _GrantsListed(_Grants):
+    """The same, for a list or a file of them."""
+
+    def visible(self) -> "QuerySet[Grant]":
+        """From the permissions of grants."""
+        return permissions.listed(self.actor, self.now).with_names()
+
+
+class GrantList(_GrantsListed, bases.ListEndpoint):
     """Grants that the caller holds, owns, answers for or oversees; newest first."""
 
     operations = {"GET": Operation("grant_list", "List grants", Scope.READ, GrantShape, listed=True)}
@@ -108,7 +116,7 @@ class GrantList(_Grants, bases.ListEndpoint):
     filters = GrantFilter
 
 
-class GrantExport(_Grants, bases.ExportEndpoint):
+class GrantExport(_GrantsListed, bases.ExportEndpoint):
     """The same list as a file."""
 
     operations = {"GET": Operation("grant_export", "Export grants", Scope.EXPORT, None)}
@@ -117,7 +125,7 @@ class GrantExport(_Grants, bases.ExportEndpoint):
     table = tables.GRANTS
 
 
-class GrantChainsExport(_Grants, bases.ExportEndpoint):
+class GrantChainsExport(_GrantsListed, bases.ExportEndpoint):
     """The chains of custody of the same grants as a file; `since` and `until` name a period."""
 
     operations = {"GET": Operation("grant_chains_export", "Export chains of custody", Scope.EXPORT, None)}

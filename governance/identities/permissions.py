@@ -26,12 +26,13 @@ def visible(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
     if actor.has(*SEES_ALL):
         return Identity.objects.all()
     mine = actor.identity_ids
-    return Identity.objects.filter(Q(pk__in=mine) | Q(pk__in=owned_ids(Identity.NOUN, mine, now)) | Q(manager__in=mine))
+    owned = owned_ids(Identity.NOUN, mine, now)
+    return Identity.objects.filter(Q(pk__in=mine) | Q(pk__among=owned) | Q(manager__in=mine))
 
 
 def token_holders(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
     """For whom the actor may make tokens: themselves, and the active machine identities they own."""
-    machines = Q(kind__in=MACHINE_KINDS, pk__in=owned_ids(Identity.NOUN, actor.identity_ids, now))
+    machines = Q(kind__in=MACHINE_KINDS, pk__among=owned_ids(Identity.NOUN, actor.identity_ids, now))
     return Identity.objects.active(now).filter(Q(pk=actor.identity_id) | machines).order_by("name")
 
 

@@ -97,7 +97,7 @@ def owned_ids(kind: str, identity_ids: Collection[UUID], now: datetime) -> "Quer
     teams = TeamMembership.objects.at(now).filter(identity__in=identity_ids)
     return (
         Ownership.objects.at(now)
-        .filter(Q(identity__in=identity_ids) | Q(team__in=teams.values("team")), subject_kind=kind)
+        .filter(Q(identity__in=identity_ids) | Q(team__among=teams.values("team")), subject_kind=kind)
         .values_list("subject_id", flat=True)
     )
 

@@ -32,7 +32,7 @@ OWN_WISH = "Whoever would be asked to consent has asked for it"
 def beneficiaries(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
     """Whom the actor may ask for: their own identity, and the active machine identities they own."""
     owned = owned_ids("identity", actor.identity_ids, now)
-    machines = Q(pk__in=owned, kind__in=MACHINE_KINDS)
+    machines = Q(pk__among=owned, kind__in=MACHINE_KINDS)
     return Identity.objects.active(now).filter(Q(pk=actor.identity_id) | machines).order_by("name")
 
 

@@ -19,6 +19,7 @@ from governance.requests import permissions as request_permissions
 from governance.requests.models import AccessRequest
 from tests import builders
 from tests.builders import Organisation
+from tests.leases import backed
 
 
 @pytest.fixture
@@ -88,6 +89,20 @@ class TestEverybodyElse:
         now = timezone.now()
         for person in (org.requester, org.manager, org.owner):
             assert grant in grant_permissions.visible(builders.actor(person), now)
+
+    @pytest.mark.parametrize("few", [0, 5_000])
+    def test_is_listed_what_they_see_however_much_it_is(
+        self, org: Organisation, grant: Grant, few: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(grant_permissions, "FEW", few)
+        now = timezone.now()
+        owners = [builders.person() for _ in range(4)]
+        for thing, owner in zip((grant.purpose, grant.entitlement, org.system, grant.identity), owners, strict=True):
+            backed(thing, owner)
+        for person in (org.requester, org.manager, org.owner, *owners):
+            assert list(grant_permissions.listed(builders.actor(person), now)) == [grant]
+        assert not grant_permissions.listed(builders.actor(org.stranger), now).exists()
+        assert list(grant_permissions.listed(builders.actor(org.stranger, Role.AUDITOR), now)) == [grant]
 
     def test_sees_a_request_by_asking_or_being_asked(self, org: Organisation, waiting: AccessRequest) -> None:
         now = timezone.now()

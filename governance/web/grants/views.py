@@ -37,7 +37,7 @@ class GrantList(bases.ListPage):
 
     def visible(self) -> "QuerySet[Grant]":
         """From the permissions of grants."""
-        return permissions.visible(self.actor, self.now).with_names()
+        return permissions.listed(self.actor, self.now).with_names()
 
     def rows(self, found: Sequence[Grant]) -> list[present.Row]:
         """As lines."""
@@ -59,7 +59,7 @@ class GrantChains(bases.Page):
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         """The file. A filter that can't be read leads back to the list, which says so."""
-        visible = permissions.visible(self.actor, self.now).with_names()
+        visible = permissions.listed(self.actor, self.now).with_names()
         filters = GrantFilter(request.GET, queryset=visible)
         form = exports.form_of(request)
         if form is None or not filters.form.is_valid():
