@@ -51,8 +51,8 @@ class Problem:
     errors: Sequence[tuple[str, str]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def response(self) -> Response:
-        """As it is sent."""
+    def body(self) -> dict[str, Any]:
+        """As RFC 9457 has it."""
         body: dict[str, Any] = {
             "type": f"{TYPE}{self.code}",
             "title": HTTPStatus(self.status).phrase,
@@ -62,7 +62,11 @@ class Problem:
         }
         if self.errors:
             body["errors"] = [{"field": name, "detail": said} for name, said in self.errors]
-        return Response(body, status=self.status, headers=dict(self.headers), content_type=MEDIA_TYPE)
+        return body
+
+    def response(self) -> Response:
+        """As it is sent."""
+        return Response(self.body(), status=self.status, headers=dict(self.headers), content_type=MEDIA_TYPE)
 
 
 def answer(exception: Exception, _context: Mapping[str, Any]) -> Response:
