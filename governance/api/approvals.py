@@ -15,6 +15,7 @@ from governance.approvals.filters import StepFilter
 from governance.approvals.models import ApprovalStep, Decision
 from governance.approvals.states import Provenance, StepState, Verdict
 from governance.core.paging import Keyset
+from governance.core.seen import AsSeen
 from governance.evidence import tables
 from governance.identities.models import Identity
 from governance.policy.states import StepKind
@@ -134,7 +135,7 @@ class _Decide(_Steps, bases.ActEndpoint):
 
     verdict: ClassVar[Verdict]
 
-    def act(self, pk: UUID, given: Mapping[str, Any]) -> Decision:
+    def act(self, pk: UUID, given: Mapping[str, Any], as_seen: AsSeen) -> Decision:
         """Record it."""
         return actions.decide(
             step_id=pk,
@@ -142,6 +143,7 @@ class _Decide(_Steps, bases.ActEndpoint):
             reason=given["reason"],
             actor=self.actor,
             now=self.now,
+            as_seen=as_seen,
         )
 
 

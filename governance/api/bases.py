@@ -22,6 +22,7 @@ from governance.api.query import Listing, checked
 from governance.core.actor import Actor
 from governance.core.errors import NotFound
 from governance.core.paging import Keyset
+from governance.core.seen import AsSeen
 from governance.evidence.actions import Asked, export_list
 from governance.evidence.rules import Form
 from governance.evidence.tables import Table
@@ -160,8 +161,8 @@ class ActEndpoint(OneEndpoint):
     get = None  # type: ignore[assignment]  # the thing is read at its own address
 
     @abstractmethod
-    def act(self, pk: UUID, given: Mapping[str, Any]) -> Any:
-        """Call one action. Raises what it refuses."""
+    def act(self, pk: UUID, given: Mapping[str, Any], as_seen: AsSeen) -> Any:
+        """Call one action. Raises what it refuses, and what `as_seen` raises once it is locked."""
 
     def post(self, request: Request, pk: UUID) -> Response:
         """Do it once, if it is still as the caller has seen it."""
@@ -169,7 +170,10 @@ class ActEndpoint(OneEndpoint):
         return idempotency.once(request, self.actor, lambda: self._done(request, pk, given))
 
     def _done(self, request: Request, pk: UUID, given: Mapping[str, Any]) -> Response:
-        conditions.require_match(request, conditions.tag_of(self.told(request, self.found(pk))))
-        self.act(pk, given)
+        def as_seen() -> None:
+            conditions.require_match(request, lambda: self.told(request, self.found(pk)))
+
+        as_seen()  # before the domain says what else has become of it; what counts is the look under the lock
+        self.act(pk, given, as_seen)
         now = self.told(request, self.found(pk))
         return Response(now, headers={"ETag": conditions.tag_of(now)})

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 from rest_framework.renderers import JSONRenderer
@@ -28,8 +29,8 @@ def answered(request: Request, data: Any) -> Response:
     return Response(data, headers={"ETag": tag})
 
 
-def require_match(request: Request, tag: str) -> None:
-    """Raise PreconditionFailed if the caller says what it has seen, and that is not how the thing is now."""
+def require_match(request: Request, read: Callable[[], Any]) -> None:
+    """Raise PreconditionFailed if the caller says what it has seen, and that is not what `read` answers now."""
     seen = request.headers.get("If-Match")
-    if seen is not None and seen.strip() != ANY and tag not in TAG.findall(seen):
+    if seen is not None and seen.strip() != ANY and tag_of(read()) not in TAG.findall(seen):
         raise PreconditionFailed

@@ -16,6 +16,7 @@ from governance.api.operations import Operation
 from governance.api.query import checked
 from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, NamedPurpose, ReasonBody
 from governance.core.paging import Keyset
+from governance.core.seen import AsSeen
 from governance.evidence import tables
 from governance.evidence.actions import Asked, export_chains
 from governance.evidence.entries import Entry, EntryKind
@@ -166,9 +167,10 @@ class GrantHandBack(_Grants, bases.ActEndpoint):
         )
     }
 
-    def act(self, pk: UUID, given: Mapping[str, Any]) -> Grant:
+    def act(self, pk: UUID, given: Mapping[str, Any], as_seen: AsSeen) -> Grant:
         """End it as its holder."""
-        return actions.hand_back(grant_id=pk, actor=self.actor, reason=given["reason"].strip(), now=self.now)
+        reason = given["reason"].strip()
+        return actions.hand_back(grant_id=pk, actor=self.actor, reason=reason, now=self.now, as_seen=as_seen)
 
 
 class GrantRevoke(_Grants, bases.ActEndpoint):
@@ -178,6 +180,7 @@ class GrantRevoke(_Grants, bases.ActEndpoint):
         "POST": Operation("grant_revoke", "Revoke a grant", Scope.END, GrantShape, body=ReasonBody, conditional=True)
     }
 
-    def act(self, pk: UUID, given: Mapping[str, Any]) -> Grant:
+    def act(self, pk: UUID, given: Mapping[str, Any], as_seen: AsSeen) -> Grant:
         """End it."""
-        return actions.revoke(grant_id=pk, actor=self.actor, reason=given["reason"].strip(), now=self.now)
+        reason = given["reason"].strip()
+        return actions.revoke(grant_id=pk, actor=self.actor, reason=reason, now=self.now, as_seen=as_seen)

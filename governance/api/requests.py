@@ -18,6 +18,7 @@ from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, Name
 from governance.catalog.models import Entitlement
 from governance.core.errors import Invalid, NotFound
 from governance.core.paging import Keyset
+from governance.core.seen import AsSeen
 from governance.evidence import tables
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
@@ -297,9 +298,9 @@ class RequestWithdraw(_Requests, bases.ActEndpoint):
         )
     }
 
-    def act(self, pk: UUID, given: Mapping[str, Any]) -> AccessRequest:
+    def act(self, pk: UUID, given: Mapping[str, Any], as_seen: AsSeen) -> AccessRequest:
         """Take it back."""
-        return actions.withdraw(request_id=pk, actor=self.actor, reason=given["reason"], now=self.now)
+        return actions.withdraw(request_id=pk, actor=self.actor, reason=given["reason"], now=self.now, as_seen=as_seen)
 
 
 class RequestAnswer(_Requests, bases.ActEndpoint):
@@ -311,8 +312,7 @@ class RequestAnswer(_Requests, bases.ActEndpoint):
         )
     }
 
-    def act(self, pk: UUID, given: Mapping[str, Any]) -> AccessRequest:
+    def act(self, pk: UUID, given: Mapping[str, Any], as_seen: AsSeen) -> AccessRequest:
         """Send the answer."""
-        return actions.answer(
-            request_id=pk, question_id=given["question"], text=given["answer"], actor=self.actor, now=self.now
-        )
+        said: dict[str, Any] = {"question_id": given["question"], "text": given["answer"]}
+        return actions.answer(request_id=pk, **said, actor=self.actor, now=self.now, as_seen=as_seen)

@@ -10,6 +10,7 @@ from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked, locked_all, unit_of_work
+from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
 from governance.core.subjects import decidable
 from governance.identities.models import Identity
@@ -18,7 +19,9 @@ TIMEOUT = Actor.system("timeout")
 
 
 @unit_of_work()
-def decide(*, step_id: UUID, verdict: Verdict, reason: str, actor: Actor, now: datetime) -> Decision:
+def decide(
+    *, step_id: UUID, verdict: Verdict, reason: str, actor: Actor, now: datetime, as_seen: AsSeen = unsaid
+) -> Decision:
     """Approve, reject or return a step. Raises Invalid, NotFound, Denied, StepUpRequired, Conflict.
 
     A yes to what is sensitive needs a fresh sign-in with a second factor; a no never does.
@@ -29,6 +32,7 @@ def decide(*, step_id: UUID, verdict: Verdict, reason: str, actor: Actor, now: d
     step, decider_id = permissions.lock(actor, verdict, step_id, now)
     if verdict == Verdict.APPROVE and decidable(step.route.subject_kind).is_sensitive(step.route.subject_id):
         stepup.require(actor, Sensitive.APPROVE_HIGH_RISK, now)
+    as_seen()
     cast = moves.Vote(
         verdict=_yes(step) if verdict in YES else verdict,
         provenance=Provenance.HUMAN,

@@ -13,6 +13,7 @@ from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked_all, locked_ids, unit_of_work
+from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
 from governance.grants import moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
@@ -28,14 +29,15 @@ EXPIRY = Actor.system("expiry")
 
 
 @unit_of_work()
-def hand_back(*, grant_id: UUID, actor: Actor, reason: str, now: datetime) -> Grant:
+def hand_back(*, grant_id: UUID, actor: Actor, reason: str, now: datetime, as_seen: AsSeen = unsaid) -> Grant:
     """End a grant early at its holder's wish, also one that has not begun. Raises NotFound, Denied."""
     grant, assignments = _hold("hand_back", grant_id, actor, now)
+    as_seen()
     return _end_early(grant, assignments, actor, reason or "Handed back", now)
 
 
 @unit_of_work()
-def revoke(*, grant_id: UUID, actor: Actor, reason: str, now: datetime) -> Grant:
+def revoke(*, grant_id: UUID, actor: Actor, reason: str, now: datetime, as_seen: AsSeen = unsaid) -> Grant:
     """End a grant early as an owner, the holder's manager or security.
 
     Raises Invalid, NotFound, Denied, StepUpRequired.
@@ -44,6 +46,7 @@ def revoke(*, grant_id: UUID, actor: Actor, reason: str, now: datetime) -> Grant
         raise Invalid({"reason": "Say why: the holder reads it."})
     grant, assignments = _hold("revoke", grant_id, actor, now)
     stepup.require(actor, Sensitive.REVOKE_GRANT, now)
+    as_seen()
     return _end_early(grant, assignments, actor, reason, now)
 
 

@@ -14,6 +14,7 @@ from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked_all, unit_of_work
 from governance.core.moves import create, move
+from governance.core.seen import AsSeen, unsaid
 from governance.grants.models import Grant
 from governance.identities.models import Identity
 from governance.policy import moves as policy
@@ -220,21 +221,25 @@ def _called(item: RequestItem) -> str:
 
 
 @unit_of_work()
-def withdraw(*, request_id: UUID, actor: Actor, reason: str, now: datetime) -> AccessRequest:
+def withdraw(*, request_id: UUID, actor: Actor, reason: str, now: datetime, as_seen: AsSeen = unsaid) -> AccessRequest:
     """Take a request back while anything of it waits. Raises NotFound, Denied, Conflict when it is decided."""
     request = permissions.lock(actor, "withdraw", request_id, now)
+    as_seen()
     why = reason.strip() or UNEXPLAINED
     moves.withdraw(request, to=ItemState.WITHDRAWN, actor=actor, why=why, now=now)
     return request
 
 
 @unit_of_work()
-def answer(*, request_id: UUID, question_id: UUID, text: str, actor: Actor, now: datetime) -> AccessRequest:
+def answer(
+    *, request_id: UUID, question_id: UUID, text: str, actor: Actor, now: datetime, as_seen: AsSeen = unsaid
+) -> AccessRequest:
     """Answer an approver's question; the step opens again. Raises Invalid, NotFound, Denied, Conflict."""
     if not text.strip():
         raise Invalid({"answer": "Write an answer: the approver waits for it."})
     request = permissions.lock(actor, "answer", request_id, now)
     question = _locked_question(request, question_id)
+    as_seen()
     by = Identity.objects.get(pk=request.requester_id)
     approvals.answer(question, by, text.strip(), actor=actor, now=now)
     if request.state == RequestState.RETURNED and not queries.open_questions(request).exists():

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 import time_machine
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
+from governance.core.locking import locked, unit_of_work
+from governance.core.moves import amend
 from governance.grants.models import Grant
 from governance.identities import actions as identities
 from governance.lifecycle.actions import end_identity
@@ -37,6 +43,27 @@ def problem(response: Any, status: int, code: str) -> dict[str, Any]:
     assert said["title"]
     assert said["detail"]
     return said
+
+
+def in_a_thread(send: Callable[[], Any]) -> Any:
+    """The answer to what is sent on a thread of its own, whose connection is closed then."""
+    try:
+        return send()
+    finally:
+        connection.close()
+
+
+def until_somebody_waits(seconds: float = 30) -> None:
+    """Go on once a statement waits for a lock; fail if none ever does."""
+    until = time.monotonic() + seconds
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with connection.cursor() as cursor:
+        while time.monotonic() < until:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")
+            cursor.execute(waiting)
+            if cursor.fetchone()[0]:
+                return
+    pytest.fail("nobody waits")
 
 
 def wish(org: Organisation, **changes: Any) -> dict[str, Any]:
@@ -310,19 +337,32 @@ class TestIdempotencyKey:
 class TestTwins:
     def test_change_once(self, org: Organisation, call: Call, transactional_db: None) -> None:
         """Twenty at once under one key: one is carried out, the others are told so or get its answer."""
-        from django.db import connection  # noqa: PLC0415
-
         secret = call(org.requester).secret
 
         def send(_: int) -> int:
-            try:
-                response = Api(secret).post("/requests", wish(org), Idempotency_Key="key-00000001")
-                return int(response.status_code)
-            finally:
-                connection.close()
+            again = partial(Api(secret).post, "/requests", wish(org), Idempotency_Key="key-00000001")
+            return int(in_a_thread(again).status_code)
 
         with ThreadPoolExecutor(8) as pool:
             statuses = list(pool.map(send, range(20)))
         assert set(statuses) <= {201, 409}
         assert 201 in statuses
         assert AccessRequest.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+class TestEntityTagInARace:
+    def test_is_held_against_what_is_there_under_the_lock(
+        self, org: Organisation, call: Call, transactional_db: None
+    ) -> None:
+        """Somebody else holds the request and changes what the caller has read, while the caller waits to withdraw."""
+        request, api = org.submit(), call(org.requester)
+        address = f"/requests/{request.pk}"
+        seen = api.get(address)["ETag"]
+        with ThreadPoolExecutor(1) as pool, unit_of_work():
+            held = locked(AccessRequest.objects.all(), request.pk)
+            waits = pool.submit(in_a_thread, lambda: api.post(f"{address}/withdraw", If_Match=seen))
+            until_somebody_waits()
+            amend(held, "reworded", actor=builders.BUILDER, why="", now=timezone.now(), justification="Other words.")
+        problem(waits.result(), 412, "precondition_failed")
+        assert AccessRequest.objects.get().state == "in_review"
