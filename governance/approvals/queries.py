@@ -140,4 +140,5 @@ def _owners(step: Place, now: datetime) -> list[Candidates]:
 
 
 def _ids(people: Iterable[Identity | None], now: datetime) -> tuple[UUID, ...]:
-    return tuple(person.pk for person in people if person is not None and person.acts(now))
+    """Those of the people who act now. What a machine identity owns, or is in the team of, it never decides."""
+    return tuple(one.pk for one in people if one is not None and not one.is_machine and one.acts(now))

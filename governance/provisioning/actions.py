@@ -16,7 +16,7 @@ from governance.access.models import Account, Assignment
 from governance.access.moves import record_look
 from governance.connectors.interface import AccountName, ByHand, Connector, Refused
 from governance.connectors.queries import connector_of
-from governance.core.actor import Actor
+from governance.core.actor import Actor, ActorKind
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.core.ids import new_id
 from governance.core.locking import locked, locked_all, unit_of_work
@@ -347,7 +347,7 @@ def send_back(*, manual_id: UUID, judgement: str, actor: Actor, now: datetime) -
 
 
 def _person(actor: Actor) -> Identity:
-    """The identity that acts. Raises Denied where none is linked."""
-    if actor.identity_id is None:
+    """The identity that acts. Raises Denied where none is linked, and for machine identities."""
+    if actor.identity_id is None or actor.kind != ActorKind.HUMAN:
         raise Denied("Only a person does or confirms this.")
     return Identity.objects.get(pk=actor.identity_id)

@@ -17,6 +17,7 @@ from governance.catalog.models import System
 from governance.connectors.models import ConnectorConfiguration
 from governance.core.actor import Role
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
+from governance.grants.actors import machine_actor
 from governance.grants.states import GrantState
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
@@ -237,6 +238,13 @@ class TestDoing:
         with pytest.raises(Denied, match="once it is late"):
             done(manual, vault.gwen)
         assert done(late(manual), vault.gwen).state == ManualState.DONE
+
+    def test_is_not_for_a_machine_identity(self, vault: Vault) -> None:
+        robot = builders.machine(vault.owner)
+        manual, by = vault.asked(on=manual_system(robot)), machine_actor(robot.pk, 1, vault.now)
+        assert by is not None
+        with pytest.raises(Denied, match="Only a person"):
+            actions.do_by_hand(manual_id=manual.pk, report="Done.", evidence=a_file(), actor=by, now=vault.now)
 
     def test_keeps_nothing_of_what_is_refused(self, vault: Vault) -> None:
         manual = vault.asked()

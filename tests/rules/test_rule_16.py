@@ -13,9 +13,9 @@ from governance.core.locking import locked_all, unit_of_work
 from governance.core.moves import amend
 from governance.grants.models import Grant
 from governance.identities.models import Identity
-from governance.identities.queries import governance_is_staffed
+from governance.identities.queries import GOVERNANCE_TEAM, governance_is_staffed, members
 from governance.notifications.models import Notification
-from tests.builders import BUILDER, Organisation, person, step_ids
+from tests.builders import BUILDER, Organisation, machine, person, step_ids
 from tests.core.log import events_of
 from tests.leases import approve, backed, leave
 
@@ -36,6 +36,12 @@ def asked(step_id: Any) -> list[Identity]:
 def managed_by(who: Identity, manager: Identity) -> None:
     for row in locked_all(Identity.objects.filter(pk=who.pk)):
         amend(row, "manager_changed", actor=BUILDER, why="Moved", now=timezone.now(), manager=manager)
+
+
+def test_no_machine_identity_is_asked_whatever_it_answers_for(org: Organisation) -> None:
+    robot = machine(org.owner)
+    managed_by(org.requester, robot)
+    assert asked(step_ids(org.submit())[0]) == sorted(members(GOVERNANCE_TEAM, timezone.now()), key=str)
 
 
 class TestAnApproverWhoLeft:
