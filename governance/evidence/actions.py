@@ -15,7 +15,7 @@ from governance.core.locking import unit_of_work
 from governance.core.moves import plain
 from governance.core.paging import Keyset
 from governance.evidence.queries import chain_of_grant
-from governance.evidence.rules import Form, written
+from governance.evidence.rules import BROKEN_OFF, Form, written
 from governance.evidence.tables import CHAINS, Custody, Table
 from governance.grants.models import Grant
 
@@ -54,14 +54,20 @@ def export_chains(grants: "QuerySet[Grant]", asked: Asked) -> Iterator[bytes]:
 def _export(table: Table, rows: Iterable[Any], asked: Asked) -> Iterator[bytes]:
     export_id = new_id()
     _record(export_id, "begun", table, asked, {})
-    return _recorded(export_id, table, rows, asked)
+    file = _recorded(export_id, table, rows, asked)
+    next(file)  # has begun, so that its end is recorded however it comes, also when nobody reads a byte
+    return file
 
 
 def _recorded(export_id: UUID, table: Table, rows: Iterable[Any], asked: Asked) -> Iterator[bytes]:
     told, whole = _Counted(table, rows), False
     try:
+        yield b""
         yield from written(asked.form, list(table.headings), told)
         whole = True
+    except Exception:
+        yield BROKEN_OFF  # to HTTP the file would end as a whole one does
+        raise
     finally:
         _record(export_id, "ended", table, asked, {"rows": told.count, "whole": whole})
 

@@ -3,12 +3,16 @@
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any
 
-RUNS = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet takes for a formula."""
+RUNS = frozenset("=+-@")
+"""How a cell begins that a spreadsheet takes for a formula; some forgive blanks before, and full-width forms."""
+
+BROKEN_OFF = b"!!! Here this file broke off. It is not whole.\n"
+"""The last line of a file that could not be finished: no JSON, and no row of any list."""
 
 
 class Form(StrEnum):
@@ -54,9 +58,20 @@ def _cell(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return f"'{value}" if value.startswith(RUNS) else value
+            return f"'{value}" if _runs(value) else value
         case int():
             return str(value)
         case list():
             return _cell("; ".join(map(str, value)))
     return _cell(json.dumps(value, ensure_ascii=False))
+
+
+def _runs(text: str) -> bool:
+    """Whether a spreadsheet might run it: by what comes first after all that is not seen, or by a tab or line break."""
+    first = next((one for one in text if not _unseen(one)), "")
+    return text.startswith(("\t", "\r", "\n")) or unicodedata.normalize("NFKC", first)[:1] in RUNS
+
+
+def _unseen(one: str) -> bool:
+    """White space, and marks without a form of their own: controls, joiners, byte order marks."""
+    return one.isspace() or unicodedata.category(one) in {"Cc", "Cf"}

@@ -53,11 +53,18 @@ def org(db: None) -> Organisation:
 
 
 class TestWritten:
-    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+    @pytest.mark.parametrize(
+        "start",
+        ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\u00a0@", "\ufeff=", "\u200b-", "＝", "＋", "－", "＠", "\t "],
+    )
     def test_lets_no_spreadsheet_run_a_cell(self, start: str) -> None:
         text = f"{start}HYPERLINK(1)"
         rows = cells(b"".join(written(Form.CSV, ["a", "b"], [[text, [text]]])))
         assert rows == [["a", "b"], [f"'{text}", f"'{text}"]]
+
+    @pytest.mark.parametrize("text", [" plain", "'=1", "a=1", "（1）", "", " ", "\u2212 1"])
+    def test_leaves_what_none_would_run(self, text: str) -> None:
+        assert cells(b"".join(written(Form.CSV, ["a", "b"], [[text, "x"]])))[1] == [text, "x"]
 
     def test_keeps_every_text_whole(self) -> None:
         text = 'a, "b"\r\nü = 1'
@@ -101,6 +108,30 @@ class TestExportList:
         ended = AuditEvent.objects.get(action="export.ended")
         assert ended.content is not None
         assert (ended.content["facts"]["rows"], ended.content["facts"]["whole"]) == (1, False)
+
+    def test_that_nobody_reads_has_an_end_on_record(self, org: Organisation) -> None:
+        actor = builders.actor(org.requester)
+        export_list(tables.GRANTS, seen(actor), NUMBER, asked(actor)).close()  # type: ignore[attr-defined]  # a generator
+        ended = AuditEvent.objects.get(action="export.ended")
+        assert ended.content is not None
+        assert (ended.content["facts"]["rows"], ended.content["facts"]["whole"]) == (0, False)
+
+    @pytest.mark.parametrize("form", list(Form))
+    def test_that_dies_does_not_look_whole(self, org: Organisation, form: Form) -> None:
+        def dying(_: Any) -> str:
+            raise RuntimeError("the database went away")
+
+        Crowd(org, 5)
+        actor = builders.actor(builders.person("Auditor"), Role.AUDITOR)
+        table = tables.Table("grants", [tables.Column("a", "A", str), tables.Column("b", "B", dying)])
+        lines = export_list(table, seen(actor), NUMBER, asked(actor, form))
+        left: list[bytes] = []
+        with pytest.raises(RuntimeError):
+            left.extend(lines)  # as far as it comes
+        assert left[-1].startswith(b"!!!")
+        ended = AuditEvent.objects.filter(action="export.ended").latest("sequence")
+        assert ended.content is not None
+        assert ended.content["facts"]["whole"] is False
 
     @pytest.mark.parametrize("size", [3, 500, 501])
     def test_holds_every_row_once_whatever_their_number(self, org: Organisation, size: int) -> None:
