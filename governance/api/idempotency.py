@@ -7,11 +7,14 @@ cache, the domain holds: each change moves a state on, and refuses to do so twic
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+import structlog
 from django.core.cache import cache
+from redis.exceptions import RedisError
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -27,6 +30,8 @@ RUNNING_SECONDS: Final = 60
 NAMESPACE: Final = UUID("5b0f3a52-3c39-5a0e-9d0c-1a54c0a58f0e")
 
 Work = Callable[[], Response]
+
+log = structlog.get_logger(__name__)
 
 
 def key_of(request: Request) -> str | None:
@@ -57,11 +62,22 @@ def once(request: Request, actor: Actor, work: Work) -> Response:
     try:
         answer = work()
     except BaseException:
-        cache.delete(place)
+        with _spared():
+            cache.delete(place)
         raise
     kept = {"mark": mark, "status": answer.status_code, "body": _plain(answer.data), "etag": answer.get("ETag")}
-    cache.set(place, kept, timeout=KEPT_SECONDS)
+    with _spared():
+        cache.set(place, kept, timeout=KEPT_SECONDS)
     return answer
+
+
+@contextmanager
+def _spared() -> Iterator[None]:
+    """A cache that is lost after the work takes nothing back: its answer, or its refusal, goes out all the same."""
+    try:
+        yield
+    except RedisError as lost:
+        log.warning("api.answer_not_kept", exc_info=lost)
 
 
 def _again(kept: dict[str, Any] | None, mark: str) -> Response:

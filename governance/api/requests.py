@@ -201,9 +201,15 @@ class RequestList(_Requests, bases.ListEndpoint):
             filed = actions.submit(draft=draft, actor=self.actor, now=self.now)
         except NotFound as refusal:
             raise Invalid(_missing(draft, self.actor, self.now)) from refusal
+        except Invalid as refusal:
+            raise Invalid({_FIELDS.get(name, name): said for name, said in refusal.fields.items()}) from refusal
         told = self.told(request, self.whole(self.visible().get(pk=filed.pk)))
         headers = {"ETag": conditions.tag_of(told), "Location": f"{request.path}/{filed.pk}"}
         return Response(told, status=201, headers=headers)
+
+
+_FIELDS = {"form_token": idempotency.HEADER}
+"""What the domain calls by another name than the API."""
 
 
 class RequestExport(_Requests, bases.ExportEndpoint):
@@ -314,5 +320,9 @@ class RequestAnswer(_Requests, bases.ActEndpoint):
 
     def act(self, pk: UUID, given: Mapping[str, Any], as_seen: AsSeen) -> AccessRequest:
         """Send the answer."""
+        self.found(pk)
         said: dict[str, Any] = {"question_id": given["question"], "text": given["answer"]}
-        return actions.answer(request_id=pk, **said, actor=self.actor, now=self.now, as_seen=as_seen)
+        try:
+            return actions.answer(request_id=pk, **said, actor=self.actor, now=self.now, as_seen=as_seen)
+        except NotFound as refusal:
+            raise Invalid({"question": "No question of this request with this id waits for an answer."}) from refusal

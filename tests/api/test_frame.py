@@ -13,13 +13,19 @@ from uuid import uuid4
 
 import pytest
 import time_machine
-from django.core.cache import cache
+from django.core.cache import cache, caches
+from django.core.cache.backends.redis import RedisCache
 from django.db import connection
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
 
+from governance.api import idempotency
+from governance.api.parsing import StrictJSONParser
 from governance.audit.models import AuditEvent
-from governance.core.actor import Role
+from governance.core.actor import Actor, Role
+from governance.core.errors import Denied
 from governance.core.locking import locked, unit_of_work
 from governance.core.moves import amend
 from governance.grants.models import Grant
@@ -323,6 +329,38 @@ class TestIdempotencyKey:
         again = api.post("/requests", wish(org), Idempotency_Key="key-00000001")
         assert first.json()["id"] == again.json()["id"]
         assert AccessRequest.objects.count() == 1
+
+    def test_of_another_request_is_refused_also_where_the_cache_has_lost_it(
+        self, org: Organisation, call: Call
+    ) -> None:
+        api = call(org.requester)
+        assert api.post("/requests", wish(org), Idempotency_Key="key-00000001").status_code == 201
+        cache.clear()
+        other = wish(org, justification="For another reason entirely.")
+        said = problem(api.post("/requests", other, Idempotency_Key="key-00000001"), 422, "invalid")
+        assert [error["field"] for error in said["errors"]] == ["Idempotency-Key"]
+
+    def test_takes_nothing_back_where_the_cache_is_lost_meanwhile(self) -> None:
+        sent = RequestFactory().post("/x", {}, "application/json", headers={"Idempotency-Key": "key-00000001"})
+        request = Request(sent, parsers=[StrictJSONParser()])
+        actor, kept = Actor.system("test"), caches["default"]
+
+        def work() -> Response:
+            caches["default"] = RedisCache("redis://127.0.0.1:1", {})
+            return Response({"done": True}, status=201)
+
+        def refuse() -> Response:
+            work()
+            raise Denied("Not this.")
+
+        try:
+            assert idempotency.once(request, actor, work).status_code == 201
+            caches["default"] = kept
+            cache.clear()
+            with pytest.raises(Denied):
+                idempotency.once(request, actor, refuse)
+        finally:
+            caches["default"] = kept
 
     def test_is_free_again_after_a_refusal(self, org: Organisation, call: Call) -> None:
         api = call(org.requester)

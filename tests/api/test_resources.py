@@ -124,7 +124,11 @@ class TestRequests:
         question = api.get(f"/requests/{request.pk}").json()["questions"][0]
         answer = {"question": question["id"], "answer": "All of them."}
         problem(call(org.manager).post(f"/requests/{request.pk}/answer", answer), 403, "denied")
+        other = {**answer, "question": str(uuid4())}
+        said = problem(api.post(f"/requests/{request.pk}/answer", other), 422, "invalid")
+        assert [error["field"] for error in said["errors"]] == ["question"]
         assert api.post(f"/requests/{request.pk}/answer", answer).json()["questions"] == []
+        problem(api.post(f"/requests/{uuid4()}/answer", answer), 404, "not_found")
         assert api.post(f"/requests/{request.pk}/withdraw").json()["state"] == "withdrawn"
         problem(api.post(f"/requests/{request.pk}/withdraw"), 409, "already_decided")
 
