@@ -3,8 +3,10 @@
 import time
 from typing import Any, Final
 
+from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -27,8 +29,16 @@ def _left() -> int:
 
 def count_refusal(request: Request) -> None:
     """Count a token that was not accepted. Raises Throttled when the address has come with too many."""
-    if not _count("refused", str(request.META.get("REMOTE_ADDR", ""))):
+    if not _count("refused", _address(request)):
         raise Throttled(wait=_left())
+
+
+def _address(request: Request) -> str:
+    """The visitor's, as sign-in sees it: behind a proxy all would share the proxy's. Empty on a local socket."""
+    try:
+        return str(get_adapter().get_client_ip(request))
+    except PermissionDenied:
+        return ""
 
 
 class PerCaller(BaseThrottle):

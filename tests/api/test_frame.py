@@ -276,6 +276,14 @@ class TestLimits:
         problem(Api("lh_nonsense").get("/purposes"), 401, "not_authenticated")
         problem(Api("lh_nonsense").get("/purposes"), 429, "too_many_requests")
 
+    def test_for_tokens_that_are_not_accepted_are_each_visitors_own_behind_a_proxy(
+        self, org: Organisation, settings: Any
+    ) -> None:
+        settings.API_LIMITS = {"read": 1, "change": 1, "refused": 1}
+        settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+        for address, status in (("192.0.2.1", 401), ("192.0.2.2", 401), ("192.0.2.1", 429)):
+            assert Api("lh_nonsense").get("/purposes", X_Forwarded_For=address).status_code == status
+
 
 class TestEntityTag:
     def test_spares_the_answer_to_who_has_it(self, org: Organisation, call: Call) -> None:
