@@ -83,6 +83,8 @@ class _Steps:
     """What all of them have in common."""
 
     tag = TAG
+    keyset = Keyset(("id",))
+    filters = StepFilter
     actor: Any
 
     def visible(self) -> "QuerySet[ApprovalStep]":
@@ -95,16 +97,12 @@ class StepList(_Steps, bases.ListEndpoint):
     """Steps that the caller is or was asked to decide, or oversees; newest first."""
 
     operations = {"GET": Operation("approval_step_list", "List approval steps", Scope.READ, StepShape, listed=True)}
-    keyset = Keyset(("id",))
-    filters = StepFilter
 
 
 class StepExport(_Steps, bases.ExportEndpoint):
     """The same list as a file."""
 
     operations = {"GET": Operation("approval_step_export", "Export approval steps", Scope.EXPORT, None)}
-    keyset = Keyset(("id",))
-    filters = StepFilter
     table = tables.STEPS
 
 
@@ -115,7 +113,6 @@ class StepInbox(_Steps, bases.ListEndpoint):
         "GET": Operation("approval_step_inbox", "List what waits for a decision", Scope.READ, StepShape, listed=True)
     }
     keyset = Keyset(("due_at", "id"), descending=False)
-    filters = StepFilter
 
     def visible(self) -> "QuerySet[ApprovalStep]":
         """From the permissions of approvals: those alone that ask the caller."""

@@ -1,5 +1,7 @@
 """The catalog: systems and entitlements. Nothing of a connector's configuration is told."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from rest_framework import serializers
 
@@ -47,79 +49,69 @@ class EntitlementShape(serializers.Serializer):  # type: ignore[type-arg]  # not
     state = serializers.ChoiceField(CatalogState.choices)
 
 
-class SystemList(bases.ListEndpoint):
+class _Systems:
+    """What all of them have in common."""
+
+    tag = TAG
+    keyset = Keyset(("id",))
+    filters = SystemFilter
+    actor: Any
+    now: Any
+
+    def visible(self) -> "QuerySet[System]":
+        """From the permissions of the catalog."""
+        return permissions.visible_systems(self.actor, self.now)
+
+
+class SystemList(_Systems, bases.ListEndpoint):
     """Systems: active ones, and any that the caller owns or oversees."""
 
-    tag = TAG
     operations = {"GET": Operation("system_list", "List systems", Scope.READ, SystemShape, listed=True)}
-    keyset = Keyset(("id",))
-    filters = SystemFilter
-
-    def visible(self) -> "QuerySet[System]":
-        """From the permissions of the catalog."""
-        return permissions.visible_systems(self.actor, self.now)
 
 
-class SystemExport(bases.ExportEndpoint):
+class SystemExport(_Systems, bases.ExportEndpoint):
     """The same list as a file."""
 
-    tag = TAG
     operations = {"GET": Operation("system_export", "Export systems", Scope.EXPORT, None)}
-    keyset = Keyset(("id",))
-    filters = SystemFilter
     table = tables.SYSTEMS
 
-    def visible(self) -> "QuerySet[System]":
-        """From the permissions of the catalog."""
-        return permissions.visible_systems(self.actor, self.now)
 
-
-class SystemDetail(bases.OneEndpoint):
+class SystemDetail(_Systems, bases.OneEndpoint):
     """One system."""
 
-    tag = TAG
     operations = {"GET": Operation("system_read", "Read a system", Scope.READ, SystemShape, conditional=True)}
 
-    def visible(self) -> "QuerySet[System]":
+
+class _Entitlements:
+    """What all of them have in common."""
+
+    tag = TAG
+    keyset = Keyset(("id",))
+    filters = EntitlementFilter
+    actor: Any
+    now: Any
+
+    def visible(self) -> "QuerySet[Entitlement]":
         """From the permissions of the catalog."""
-        return permissions.visible_systems(self.actor, self.now)
+        return permissions.visible_entitlements(self.actor, self.now).select_related("system")
 
 
-class EntitlementList(bases.ListEndpoint):
+class EntitlementList(_Entitlements, bases.ListEndpoint):
     """Entitlements: what can be asked for, and any that the caller owns or oversees."""
 
-    tag = TAG
     operations = {"GET": Operation("entitlement_list", "List entitlements", Scope.READ, EntitlementShape, listed=True)}
-    keyset = Keyset(("id",))
-    filters = EntitlementFilter
-
-    def visible(self) -> "QuerySet[Entitlement]":
-        """From the permissions of the catalog."""
-        return permissions.visible_entitlements(self.actor, self.now).select_related("system")
 
 
-class EntitlementExport(bases.ExportEndpoint):
+class EntitlementExport(_Entitlements, bases.ExportEndpoint):
     """The same list as a file."""
 
-    tag = TAG
     operations = {"GET": Operation("entitlement_export", "Export entitlements", Scope.EXPORT, None)}
-    keyset = Keyset(("id",))
-    filters = EntitlementFilter
     table = tables.ENTITLEMENTS
 
-    def visible(self) -> "QuerySet[Entitlement]":
-        """From the permissions of the catalog."""
-        return permissions.visible_entitlements(self.actor, self.now).select_related("system")
 
-
-class EntitlementDetail(bases.OneEndpoint):
+class EntitlementDetail(_Entitlements, bases.OneEndpoint):
     """One entitlement."""
 
-    tag = TAG
     operations = {
         "GET": Operation("entitlement_read", "Read an entitlement", Scope.READ, EntitlementShape, conditional=True)
     }
-
-    def visible(self) -> "QuerySet[Entitlement]":
-        """From the permissions of the catalog."""
-        return permissions.visible_entitlements(self.actor, self.now).select_related("system")

@@ -93,6 +93,8 @@ class _Grants:
     """What all of them have in common."""
 
     tag = TAG
+    keyset = Keyset(("number",))
+    filters = GrantFilter
     actor: Any
     now: Any
 
@@ -113,16 +115,12 @@ class GrantList(_GrantsListed, bases.ListEndpoint):
     """Grants that the caller holds, owns, answers for or oversees; newest first."""
 
     operations = {"GET": Operation("grant_list", "List grants", Scope.READ, GrantShape, listed=True)}
-    keyset = Keyset(("number",))
-    filters = GrantFilter
 
 
 class GrantExport(_GrantsListed, bases.ExportEndpoint):
     """The same list as a file."""
 
     operations = {"GET": Operation("grant_export", "Export grants", Scope.EXPORT, None)}
-    keyset = Keyset(("number",))
-    filters = GrantFilter
     table = tables.GRANTS
 
 
@@ -130,8 +128,6 @@ class GrantChainsExport(_GrantsListed, bases.ExportEndpoint):
     """The chains of custody of the same grants as a file; `since` and `until` name a period."""
 
     operations = {"GET": Operation("grant_chains_export", "Export chains of custody", Scope.EXPORT, None)}
-    keyset = Keyset(("number",))
-    filters = GrantFilter
     table = tables.CHAINS
 
     def content(self, rows: "QuerySet[Grant]", asked: Asked) -> Iterator[bytes]:

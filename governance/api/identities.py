@@ -51,46 +51,41 @@ def _with_owners(found: Sequence[Identity], now: Any) -> Sequence[Identity]:
     return found
 
 
-class IdentityList(bases.ListEndpoint):
-    """Identities that the caller is, owns, manages or oversees."""
+class _Identities:
+    """What all of them have in common."""
 
     tag = TAG
-    operations = {"GET": Operation("identity_list", "List identities", Scope.READ, IdentityShape, listed=True)}
     keyset = Keyset(("id",))
     filters = IdentityFilter
+    actor: Any
+    now: Any
 
     def visible(self) -> "QuerySet[Identity]":
         """From the permissions of identities."""
         return permissions.visible(self.actor, self.now).select_related("manager")
+
+
+class IdentityList(_Identities, bases.ListEndpoint):
+    """Identities that the caller is, owns, manages or oversees."""
+
+    operations = {"GET": Operation("identity_list", "List identities", Scope.READ, IdentityShape, listed=True)}
 
     def rows(self, found: Sequence[Identity]) -> Sequence[Identity]:
         """With their owners."""
         return _with_owners(found, self.now)
 
 
-class IdentityExport(bases.ExportEndpoint):
+class IdentityExport(_Identities, bases.ExportEndpoint):
     """The same list as a file."""
 
-    tag = TAG
     operations = {"GET": Operation("identity_export", "Export identities", Scope.EXPORT, None)}
-    keyset = Keyset(("id",))
-    filters = IdentityFilter
     table = tables.IDENTITIES
 
-    def visible(self) -> "QuerySet[Identity]":
-        """From the permissions of identities."""
-        return permissions.visible(self.actor, self.now).select_related("manager")
 
-
-class IdentityDetail(bases.OneEndpoint):
+class IdentityDetail(_Identities, bases.OneEndpoint):
     """One identity."""
 
-    tag = TAG
     operations = {"GET": Operation("identity_read", "Read an identity", Scope.READ, IdentityShape, conditional=True)}
-
-    def visible(self) -> "QuerySet[Identity]":
-        """From the permissions of identities."""
-        return permissions.visible(self.actor, self.now).select_related("manager")
 
     def whole(self, found: Identity) -> Identity:
         """With its owners."""

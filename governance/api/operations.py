@@ -11,8 +11,8 @@ from governance.users.states import Scope
 class Operation:
     """One operation: the scope that a token needs for it, what is sent, and what is answered.
 
-    `id` is stable for programs. An operation without `answer` sends a file. A method without an operation does not
-    exist.
+    `id` is stable for programs. An operation without `answer` sends a file: one of the types in `media`, or a list in
+    the form that is asked for. A method without an operation does not exist.
     """
 
     id: str
@@ -23,3 +23,9 @@ class Operation:
     body: type[Serializer] | None = None  # type: ignore[type-arg]
     listed: bool = False
     conditional: bool = False
+    media: tuple[str, ...] = ()
+
+    @property
+    def exports(self) -> bool:
+        """Whether it sends a list as a file."""
+        return self.answer is None and not self.media

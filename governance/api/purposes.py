@@ -1,5 +1,7 @@
 """Purposes: those that can carry a grant now, and any that the caller owns or oversees."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from rest_framework import serializers
 
@@ -29,39 +31,34 @@ class PurposeShape(serializers.Serializer):  # type: ignore[type-arg]  # not gen
     review_at = serializers.DateTimeField(allow_null=True)
 
 
-class PurposeList(bases.ListEndpoint):
+class _Purposes:
+    """What all of them have in common."""
+
+    tag = TAG
+    keyset = Keyset(("id",))
+    filters = PurposeFilter
+    actor: Any
+    now: Any
+
+    def visible(self) -> "QuerySet[Purpose]":
+        """From the permissions of purposes."""
+        return permissions.visible(self.actor, self.now)
+
+
+class PurposeList(_Purposes, bases.ListEndpoint):
     """Purposes that access can be asked for."""
 
-    tag = TAG
     operations = {"GET": Operation("purpose_list", "List purposes", Scope.READ, PurposeShape, listed=True)}
-    keyset = Keyset(("id",))
-    filters = PurposeFilter
-
-    def visible(self) -> "QuerySet[Purpose]":
-        """From the permissions of purposes."""
-        return permissions.visible(self.actor, self.now)
 
 
-class PurposeExport(bases.ExportEndpoint):
+class PurposeExport(_Purposes, bases.ExportEndpoint):
     """The same list as a file."""
 
-    tag = TAG
     operations = {"GET": Operation("purpose_export", "Export purposes", Scope.EXPORT, None)}
-    keyset = Keyset(("id",))
-    filters = PurposeFilter
     table = tables.PURPOSES
 
-    def visible(self) -> "QuerySet[Purpose]":
-        """From the permissions of purposes."""
-        return permissions.visible(self.actor, self.now)
 
-
-class PurposeDetail(bases.OneEndpoint):
+class PurposeDetail(_Purposes, bases.OneEndpoint):
     """One purpose."""
 
-    tag = TAG
     operations = {"GET": Operation("purpose_read", "Read a purpose", Scope.READ, PurposeShape, conditional=True)}
-
-    def visible(self) -> "QuerySet[Purpose]":
-        """From the permissions of purposes."""
-        return permissions.visible(self.actor, self.now)

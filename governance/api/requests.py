@@ -164,6 +164,8 @@ class _Requests:
     """What all of them have in common."""
 
     tag = TAG
+    keyset = Keyset(("number",))
+    filters = RequestFilter
     actor: Any
     now: Any
 
@@ -187,8 +189,6 @@ class RequestList(_Requests, bases.ListEndpoint):
         "GET": Operation("request_list", "List requests", Scope.READ, RequestShape, listed=True),
         "POST": Operation("request_submit", "Submit a request", Scope.REQUEST, RequestShape, 201, SubmitBody),
     }
-    keyset = Keyset(("number",))
-    filters = RequestFilter
 
     def post(self, request: Request) -> Response:
         """File it, and have policy decide on each item. What a policy rule denies is recorded as denied."""
@@ -216,8 +216,6 @@ class RequestExport(_Requests, bases.ExportEndpoint):
     """The same list as a file."""
 
     operations = {"GET": Operation("request_export", "Export requests", Scope.EXPORT, None)}
-    keyset = Keyset(("number",))
-    filters = RequestFilter
     table = tables.REQUESTS
 
 

@@ -42,7 +42,7 @@ REFUSALS: Mapping[int, str] = {
     406: "Only JSON is answered",
     409: "Somebody or something else came first",
     412: "It has changed since the entity tag in If-Match",
-    413: "More than a mebibyte was sent",
+    413: "More was sent than the operation takes",
     415: "Only JSON is taken",
     422: "What was sent breaks a rule of the domain; `errors` name the fields",
     429: "Too many requests; `Retry-After` says when to come back",
@@ -113,11 +113,12 @@ class Operation(AutoSchema):
 
     def _answers(self) -> Iterator[tuple[Any, Any]]:
         declared = self.declared
-        if declared.answer is None:
-            for form in Form:
-                yield (declared.status, form.media_type.partition(";")[0]), OpenApiTypes.STR
-        else:
+        if declared.answer is not None:
             yield declared.status, _listed(declared.answer) if declared.listed else declared.answer
+        for form in Form if declared.exports else ():
+            yield (declared.status, form.media_type.partition(";")[0]), OpenApiTypes.STR
+        for media in declared.media:
+            yield (declared.status, media), OpenApiTypes.BINARY
 
     def _refusals(self) -> frozenset[int]:
         if self.method == "POST":
@@ -136,11 +137,11 @@ class Operation(AutoSchema):
         return [*self._filters(), *getattr(self.view, "parameters", ()), *self._headers()]
 
     def _filters(self) -> Iterator[OpenApiParameter]:
-        filters = getattr(self.view, "filters", None) if self.method == "GET" else None
-        for name, one in filters.base_filters.items() if filters else ():
+        filtered = self.declared.listed or self.declared.exports
+        for name, one in self.view.filters.base_filters.items() if filtered else ():
             said = str(one.extra.get("label") or one.label or name)
             yield OpenApiParameter(name, _type_of(one), description=said)
-        if self.declared.answer is None:
+        if self.declared.exports:
             yield OpenApiParameter(query.FORMAT, {"type": "string", "enum": list(Form)}, required=True)
         if self.declared.listed:
             yield OpenApiParameter(AFTER, TEXT, description="The place to go on from; from an answer's `next`.")
