@@ -18,7 +18,7 @@ from governance.core.models import Governed
 from governance.identities.models import Identity, Team
 from governance.identities.queries import accountable_owner, answerable_for, owned_ids, same_human
 from governance.identities.querysets import IdentityQuerySet
-from governance.identities.states import MACHINE_KINDS
+from governance.identities.states import MACHINE_KINDS, Kind
 from governance.policy.consequences import StepSpec
 from governance.policy.states import CONSENTS, StepKind
 from governance.purposes.models import Purpose
@@ -96,11 +96,15 @@ class Wish:
 
 
 def plan(step: StepSpec, wish: Wish, now: datetime) -> StepPlan:
-    """Whose decision a step asks for. A consent is not asked of who answers for the identity and asks themselves."""
+    """Whose decision a step asks for. A consent is not asked of whoever could give it and asks for it themselves.
+
+    What a machine identity or an external asks for itself is no consent of those who answer for it.
+    """
     found = _plan(step, wish, now)
     if step.kind not in CONSENTS:
         return found
-    answering = same_human([wish.beneficiary.pk]) | answerable_for(wish.beneficiary.pk, now)
+    who = wish.beneficiary
+    answering = answerable_for(who.pk, now) | (same_human([who.pk]) if who.kind == Kind.PERSON else frozenset())
     return replace(found, skip=OWN_WISH) if wish.requester.pk in answering else found
 
 

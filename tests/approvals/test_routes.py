@@ -246,6 +246,13 @@ class TestAConsent:
         assert states(request) == [StepState.SKIPPED, StepState.OPEN]
         assert ApprovalStep.objects.get(pk=step_ids(request)[0]).state_reason
 
+    def test_is_asked_of_the_owner_where_the_machine_identity_asks_itself(
+        self, org: Organisation, robot: Identity
+    ) -> None:
+        request = self.wish(org, robot, robot)
+        assert states(request) == [StepState.OPEN, StepState.WAITING]
+        assert asked(step_ids(request)[0]) == {"Stranger"}
+
     def test_is_asked_of_a_person_for_whom_somebody_asks(self, org: Organisation) -> None:
         first, _ = step_ids(self.wish(org, org.manager, org.requester))
         assert asked(first) == {"Requester"}
