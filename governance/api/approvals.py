@@ -47,10 +47,12 @@ class StepShape(serializers.Serializer):  # type: ignore[type-arg]  # not generi
     """One stage of a route: whom it asks, by when, and what they have decided."""
 
     id = serializers.UUIDField()
+    route_id = serializers.UUIDField()
     subject_kind = serializers.CharField(source="route.subject_kind")
     subject_id = serializers.UUIDField(source="route.subject_id")
     position = serializers.IntegerField()
     kind = serializers.ChoiceField(StepKind.choices)
+    consents = serializers.BooleanField(help_text="A yes is a consent, which never counts as an approval.")
     target = TargetShape(source="*")
     state = serializers.ChoiceField(StepState.choices)
     state_reason = serializers.CharField()
@@ -83,7 +85,7 @@ class _Steps:
     """What all of them have in common."""
 
     tag = TAG
-    keyset = Keyset(("id",))
+    keyset: ClassVar = Keyset(("id",))
     filters = StepFilter
     actor: Any
 
@@ -150,7 +152,7 @@ def _decision(verb: str, summary: str) -> dict[str, Operation]:
 
 
 class Approve(_Decide):
-    """Yes."""
+    """Yes: an approval, or a consent where the step asks for one."""
 
     operations = _decision("approve", "Approve a step")
     verdict = Verdict.APPROVE

@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from governance.api import conditions, idempotency, query
 from governance.api.operations import Operation
+from governance.api.parsing import MOST_BYTES
 from governance.api.query import Listing, checked
 from governance.core.actor import Actor
 from governance.core.errors import NotFound
@@ -42,6 +43,7 @@ class Endpoint(APIView):
     http_method_names: ClassVar[list[str]] = ["get", "head", "post"]  # type: ignore[misc]  # narrower than View's
     operations: ClassVar[Mapping[str, Operation]] = {}
     tag: ClassVar[str]
+    most_bytes: ClassVar[int] = MOST_BYTES
     actor: Actor
     now: datetime
 
@@ -89,7 +91,7 @@ class ListEndpoint(Endpoint, ABC):
         """What the answer takes of the rows, in a number of queries that does not grow with them."""
         return found
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request, **_where: UUID) -> Response:
         """One page of the list."""
         listing = Listing.of(request, self.filters)
         part = listing.slice(listing.filtered(self.visible()), self.keyset)

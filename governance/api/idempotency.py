@@ -1,7 +1,8 @@
 """A change sent twice is made once: the first answer is kept for a day under the caller's `Idempotency-Key`.
 
 Only what has succeeded is kept: a refusal has changed nothing and may be tried again. Where the key was lost with the
-cache, the domain holds: each change moves a state on, and refuses to do so twice.
+cache, the domain holds: a change moves a state on, and refuses to do so twice; what makes a request or a comment takes
+an id from the key. A file of a feed may then wait twice for its yes, and applied twice it changes nothing more.
 """
 
 import hashlib

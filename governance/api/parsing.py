@@ -12,7 +12,7 @@ class TooLarge(APIException):
     """More was sent than any operation takes."""
 
     status_code = 413
-    default_detail = f"The body has more than {MOST_BYTES} bytes."
+    default_detail = "The body has more bytes than the operation takes."
     default_code = "too_large"
 
 
@@ -21,10 +21,11 @@ class StrictJSONParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(self, stream: Any, _media_type: str | None = None, _context: Mapping[str, Any] | None = None) -> Any:
+    def parse(self, stream: Any, _media_type: str | None = None, context: Mapping[str, Any] | None = None) -> Any:
         """What was sent. Raises ParseError, TooLarge."""
-        sent = stream.read(MOST_BYTES + 1)
-        if len(sent) > MOST_BYTES:
+        most = getattr((context or {}).get("view"), "most_bytes", MOST_BYTES)
+        sent = stream.read(most + 1)
+        if len(sent) > most:
             raise TooLarge
         try:
             return json.loads(sent.decode(), parse_constant=_refuse, object_pairs_hook=_once)

@@ -47,6 +47,10 @@ def checked(request: Request, names: Collection[str]) -> QueryDict:
     return query
 
 
+class NoFilter(django_filters.FilterSet):
+    """For lists that are short enough to be read whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """One page of a list as it was asked for."""

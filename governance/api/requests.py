@@ -202,14 +202,10 @@ class RequestList(_Requests, bases.ListEndpoint):
         except NotFound as refusal:
             raise Invalid(_missing(draft, self.actor, self.now)) from refusal
         except Invalid as refusal:
-            raise Invalid({_FIELDS.get(name, name): said for name, said in refusal.fields.items()}) from refusal
+            raise refusal.renamed({"form_token": idempotency.HEADER}) from refusal
         told = self.told(request, self.whole(self.visible().get(pk=filed.pk)))
         headers = {"ETag": conditions.tag_of(told), "Location": f"{request.path}/{filed.pk}"}
         return Response(told, status=201, headers=headers)
-
-
-_FIELDS = {"form_token": idempotency.HEADER}
-"""What the domain calls by another name than the API."""
 
 
 class RequestExport(_Requests, bases.ExportEndpoint):

@@ -25,6 +25,10 @@ class NamedEntitlement(Named):
     system = Named()
 
 
+class NoBody(Body):
+    """Nothing has to be said."""
+
+
 class ReasonBody(Body):
     """Why."""
 

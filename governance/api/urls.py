@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path, re_path
 
-from governance.api import approvals, catalog, grants, identities, purposes, requests
+from governance.api import (
+    approvals,
+    catalog,
+    comments,
+    feeds,
+    grants,
+    identities,
+    manual_tasks,
+    notifications,
+    purposes,
+    requests,
+    tokens,
+)
 from governance.api.description import Description, Unknown
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -39,5 +51,34 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/grants/<uuid:pk>/chain", grants.GrantChain.as_view(), name="api-grant-chain"),
     path("v1/grants/<uuid:pk>/hand-back", grants.GrantHandBack.as_view(), name="api-grant-hand-back"),
     path("v1/grants/<uuid:pk>/revoke", grants.GrantRevoke.as_view(), name="api-grant-revoke"),
+    path("v1/approval-routes/<uuid:pk>/comments", comments.CommentList.as_view(), name="api-comment-list"),
+    path("v1/manual-tasks", manual_tasks.TaskList.as_view(), name="api-manual-task-list"),
+    path("v1/manual-tasks/export", manual_tasks.TaskExport.as_view(), name="api-manual-task-export"),
+    path("v1/manual-tasks/waiting", manual_tasks.TaskInbox.as_view(), name="api-manual-task-inbox"),
+    path("v1/manual-tasks/<uuid:pk>", manual_tasks.TaskDetail.as_view(), name="api-manual-task-detail"),
+    path("v1/manual-tasks/<uuid:pk>/done", manual_tasks.TaskDone.as_view(), name="api-manual-task-done"),
+    path("v1/manual-tasks/<uuid:pk>/confirm", manual_tasks.TaskConfirm.as_view(), name="api-manual-task-confirm"),
+    path("v1/manual-tasks/<uuid:pk>/send-back", manual_tasks.TaskSendBack.as_view(), name="api-manual-task-send-back"),
+    path(
+        "v1/manual-tasks/<uuid:pk>/evidence/<uuid:evidence>",
+        manual_tasks.EvidenceFile.as_view(),
+        name="api-manual-task-evidence",
+    ),
+    path("v1/notifications", notifications.NotificationList.as_view(), name="api-notification-list"),
+    path("v1/notifications/export", notifications.NotificationExport.as_view(), name="api-notification-export"),
+    path("v1/notifications/read", notifications.NotificationReadAll.as_view(), name="api-notification-read-all"),
+    path("v1/notifications/preferences", notifications.Preferences.as_view(), name="api-notification-preferences"),
+    path("v1/notifications/<uuid:pk>", notifications.NotificationDetail.as_view(), name="api-notification-detail"),
+    path("v1/notifications/<uuid:pk>/read", notifications.NotificationRead.as_view(), name="api-notification-read"),
+    path("v1/sources", feeds.SourceList.as_view(), name="api-source-list"),
+    path("v1/sources/<uuid:pk>", feeds.SourceDetail.as_view(), name="api-source-detail"),
+    path("v1/feed-runs", feeds.RunList.as_view(), name="api-feed-run-list"),
+    path("v1/feed-runs/export", feeds.RunExport.as_view(), name="api-feed-run-export"),
+    path("v1/feed-runs/<uuid:pk>", feeds.RunDetail.as_view(), name="api-feed-run-detail"),
+    path("v1/feed-runs/<uuid:pk>/accept", feeds.RunAccept.as_view(), name="api-feed-run-accept"),
+    path("v1/feed-runs/<uuid:pk>/discard", feeds.RunDiscard.as_view(), name="api-feed-run-discard"),
+    path("v1/tokens", tokens.TokenList.as_view(), name="api-token-list"),
+    path("v1/tokens/<uuid:pk>", tokens.TokenDetail.as_view(), name="api-token-detail"),
+    path("v1/tokens/<uuid:pk>/revoke", tokens.TokenRevoke.as_view(), name="api-token-revoke"),
     re_path(r"^(?!docs/).*$", Unknown.as_view(), name="api-unknown"),
 ]

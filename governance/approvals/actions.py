@@ -9,6 +9,7 @@ from governance.approvals.states import YES, Provenance, StepState, Verdict
 from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
+from governance.core.ids import new_id
 from governance.core.locking import locked, locked_all, unit_of_work
 from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
@@ -49,12 +50,26 @@ def _yes(step: ApprovalStep) -> Verdict:
 
 
 @unit_of_work()
-def comment(*, route_id: UUID, text: str, actor: Actor, now: datetime) -> Comment:
-    """Say something about what is being decided. Raises Invalid, NotFound, Denied, Conflict when it is over."""
+def comment(*, route_id: UUID, text: str, actor: Actor, now: datetime, comment_id: UUID | None = None) -> Comment:
+    """Say something about what is being decided. Raises Invalid, NotFound, Denied, Conflict when it is over.
+
+    Sent twice with the same `comment_id`, it is one comment.
+    """
     if not text.strip():
         raise Invalid({"text": "Write what you want to say."})
     route, author_id = permissions.lock_commentable(actor, route_id, now)
-    return moves.comment(route, Identity.objects.get(pk=author_id), text.strip(), actor=actor, now=now)
+    twin = Comment.objects.filter(pk=comment_id).first() if comment_id else None
+    if twin is not None:
+        return _own(twin, route_id, author_id, text.strip())
+    by = Identity.objects.get(pk=author_id)
+    return moves.comment(route, by, text.strip(), comment_id=comment_id or new_id(), actor=actor, now=now)
+
+
+def _own(twin: Comment, route_id: UUID, author_id: UUID, text: str) -> Comment:
+    """The comment that the same act has made. Sent with other words, or elsewhere, it is not that comment."""
+    if (twin.route_id, twin.author_id, twin.text) != (route_id, author_id, text):
+        raise Invalid({"comment_id": "Another comment was made with this id."})
+    return twin
 
 
 def _lock_subject(step_id: UUID, identity_ids: "frozenset[UUID]" = frozenset()) -> None:

@@ -253,9 +253,9 @@ def record_policy_yes(subject: Subject, policy_decision: PolicyDecision, *, why:
     return _recorded(decision, f"{subject.label}: policy", POLICY)
 
 
-def comment(route: ApprovalRoute, by: Identity, text: str, *, actor: Actor, now: datetime) -> Comment:
+def comment(route: ApprovalRoute, by: Identity, text: str, *, comment_id: UUID, actor: Actor, now: datetime) -> Comment:
     """Say something about a held route to the others who have to do with it."""
-    said = Comment(route=route, author=by, text=text, at=now)
+    said = Comment(pk=comment_id, route=route, author=by, text=text, at=now)
     said.save(force_insert=True)
     record(
         [

@@ -49,3 +49,7 @@ class Invalid(DomainError):
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__(" ".join(fields.values()))
         self.fields = dict(fields)
+
+    def renamed(self, names: Mapping[str, str]) -> "Invalid":
+        """The same, with its fields as those who sent them call them."""
+        return Invalid({names.get(name, name): said for name, said in self.fields.items()})

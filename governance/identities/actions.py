@@ -8,6 +8,7 @@ from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked_all, unit_of_work
 from governance.core.moves import move
+from governance.core.seen import AsSeen, unsaid
 from governance.identities import permissions
 from governance.identities.models import Identity
 from governance.users import moves as tokens
@@ -70,7 +71,8 @@ def _wrong(
 
 
 @unit_of_work()
-def revoke_token(*, token_id: UUID, actor: Actor, now: datetime) -> ApiToken:
+def revoke_token(*, token_id: UUID, actor: Actor, now: datetime, as_seen: AsSeen = unsaid) -> ApiToken:
     """End a token at once. Raises NotFound, Denied, Conflict."""
     token = permissions.lock_token(actor, token_id, now)
+    as_seen()
     return move(token, TokenState.REVOKED, actor=actor, why="Revoked by hand", now=now)

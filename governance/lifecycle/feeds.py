@@ -22,6 +22,7 @@ from governance.core.actor import Actor
 from governance.core.errors import Conflict, DomainError, Invalid
 from governance.core.locking import locked, unit_of_work
 from governance.core.moves import create, move
+from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
 from governance.core.wake import after_commit
 from governance.lifecycle import joining, moves, permissions, queries, reading, succession
@@ -128,7 +129,7 @@ def _preview(found: Plan, now: datetime) -> dict[str, Any]:
 
 
 @unit_of_work()
-def accept(*, run_id: UUID, actor: Actor, reason: str, now: datetime) -> FeedRun:
+def accept(*, run_id: UUID, actor: Actor, reason: str, now: datetime, as_seen: AsSeen = unsaid) -> FeedRun:
     """Say yes to a run, and wake the worker that applies it. A held one needs a reason.
 
     The yes covers as many ends as the preview showed. Where there are any it needs a fresh second factor, as ending one
@@ -137,6 +138,7 @@ def accept(*, run_id: UUID, actor: Actor, reason: str, now: datetime) -> FeedRun
     run = permissions.lock_run(actor, run_id)
     if run.state == RunState.HELD and not reason.strip():
         raise Invalid({"reason": "Say why so many end: it is kept with the run."})
+    as_seen()
     counts = run.preview["counts"]
     if counts["ended"]:
         stepup.require(actor, Sensitive.END_IDENTITY, now)
@@ -153,9 +155,10 @@ def accept(*, run_id: UUID, actor: Actor, reason: str, now: datetime) -> FeedRun
 
 
 @unit_of_work()
-def discard(*, run_id: UUID, actor: Actor, reason: str, now: datetime) -> FeedRun:
+def discard(*, run_id: UUID, actor: Actor, reason: str, now: datetime, as_seen: AsSeen = unsaid) -> FeedRun:
     """Say no to a run: its file changes nothing and is kept no longer. Raises NotFound, Denied, IllegalMove."""
     run = permissions.lock_run(actor, run_id)
+    as_seen()
     why = reason.strip() or "Not to be applied"
     changes: dict[str, Any] = {"decided_by": actor.label, "decided_at": now, "closed_at": now, "state_reason": why}
     move(run, RunState.DISCARDED, actor=actor, why=why, now=now, **changes)

@@ -6,7 +6,7 @@ compared under the lock, decide whether what it reports counts (rule 5). A repor
 """
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.core.ids import new_id
 from governance.core.locking import locked, locked_all, unit_of_work
 from governance.core.moves import amend, move
+from governance.core.seen import AsSeen, unsaid
 from governance.core.subjects import provable
 from governance.core.wake import after_commit
 from governance.identities.models import Identity
@@ -260,7 +261,15 @@ def _try_again(
         provable().on_failed(task.assignment_id, reason=why, dead=retry.dead, actor=WORKER, now=now)
 
 
-def do_by_hand(*, manual_id: UUID, report: str, evidence: "File[bytes]", actor: Actor, now: datetime) -> ManualTask:
+def do_by_hand(
+    *,
+    manual_id: UUID,
+    report: str,
+    evidence: "File[bytes]",
+    actor: Actor,
+    now: datetime,
+    as_seen: AsSeen = unsaid,
+) -> ManualTask:
     """Say that a person's task is done, in words and with a file that shows it.
 
     Raises Invalid for a file that can't be taken, NotFound, Denied, and Conflict when somebody was first.
@@ -268,12 +277,15 @@ def do_by_hand(*, manual_id: UUID, report: str, evidence: "File[bytes]", actor: 
     if not permissions.visible(actor, now).filter(pk=manual_id).exists():
         raise NotFound
     with files.keeping(evidence) as kept:
-        return _done(manual_id, report, kept, actor=actor, now=now)
+        return _done(manual_id, report, kept, actor=actor, now=now, as_seen=as_seen)
 
 
 @unit_of_work()
-def _done(manual_id: UUID, report: str, kept: files.Kept, *, actor: Actor, now: datetime) -> ManualTask:
+def _done(
+    manual_id: UUID, report: str, kept: files.Kept, *, actor: Actor, now: datetime, as_seen: AsSeen
+) -> ManualTask:
     manual = permissions.lock(actor, "do", manual_id, now)
+    as_seen()
     doer = _person(actor)
     shown = ManualEvidence(manual_task=manual, giver=doer, given_at=now, **asdict(kept))
     shown.save(force_insert=True)
@@ -285,7 +297,9 @@ def _done(manual_id: UUID, report: str, kept: files.Kept, *, actor: Actor, now: 
     return manual
 
 
-def confirm_by_hand(*, manual_id: UUID, judgement: str, actor: Actor, now: datetime) -> ManualTask:
+def confirm_by_hand(
+    *, manual_id: UUID, judgement: str, actor: Actor, now: datetime, as_seen: AsSeen = unsaid
+) -> ManualTask:
     """Confirm what somebody else has done: it stands for the reading back of a system that can't be read.
 
     Raises NotFound, Denied for the holder and for whoever has done it, Conflict when it is at another stage or its
@@ -296,19 +310,28 @@ def confirm_by_hand(*, manual_id: UUID, judgement: str, actor: Actor, now: datet
         raise NotFound
     if permissions.can(actor, "confirm", seen, now):
         files.require_intact(seen.evidence)
-    return _confirmed(manual_id, seen.task, seen.evidence_id, judgement, actor=actor, now=now)
+    look = _Looked(seen.task, seen.evidence_id, as_seen)
+    return _confirmed(manual_id, look, judgement, actor=actor, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What was read of a task before it was locked, and has to hold still."""
+
+    task: ProvisioningTask
+    evidence_id: UUID | None
+    as_seen: AsSeen
 
 
 @unit_of_work()
-def _confirmed(
-    manual_id: UUID, of: ProvisioningTask, looked_at: UUID | None, judgement: str, *, actor: Actor, now: datetime
-) -> ManualTask:
-    assignment = locked(Assignment.objects.with_names(), of.assignment_id)
+def _confirmed(manual_id: UUID, look: _Looked, judgement: str, *, actor: Actor, now: datetime) -> ManualTask:
+    assignment = locked(Assignment.objects.with_names(), look.task.assignment_id)
     provable().lock(assignment.pk)
-    task = locked(ProvisioningTask.objects.all(), of.pk)
+    task = locked(ProvisioningTask.objects.all(), look.task.pk)
     manual = permissions.lock(actor, "confirm", manual_id, now)
-    if manual.evidence_id != looked_at:
+    if manual.evidence_id != look.evidence_id:
         raise Conflict("There is other evidence by now: look at it first.", code="evidence_changed")
+    look.as_seen()
     task.assignment = assignment
     manual.task = task
     judged: dict[str, Any] = {"judge": _person(actor), "judged_at": now, "judgement": judgement}
@@ -333,11 +356,12 @@ def _prove_by_hand(manual: ManualTask, *, actor: Actor, now: datetime) -> None:
 
 
 @unit_of_work()
-def send_back(*, manual_id: UUID, judgement: str, actor: Actor, now: datetime) -> ManualTask:
+def send_back(*, manual_id: UUID, judgement: str, actor: Actor, now: datetime, as_seen: AsSeen = unsaid) -> ManualTask:
     """Have a task done again, saying why. Raises NotFound, Denied, Conflict, and Invalid without a reason."""
     if not judgement.strip():
         raise Invalid({"judgement": "Say what is missing: it is done again by what you write."})
     manual = permissions.lock(actor, "send_back", manual_id, now)
+    as_seen()
     judged: dict[str, Any] = {"judge": _person(actor), "judged_at": now, "judgement": judgement}
     move(manual, ManualState.SENT_BACK, actor=actor, why=judgement, now=now, **judged)
     doer = [manual.doer] if manual.doer and manual.doer.acts(now) else []

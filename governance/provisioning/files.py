@@ -28,6 +28,7 @@ SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
 )
 TEXT = "text/plain"
+MEDIA_TYPES = (*(media_type for _, media_type in SIGNATURES), TEXT)
 TAKEN = "PDF, PNG, JPEG or plain text"
 FIELD = "evidence"
 

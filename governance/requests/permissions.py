@@ -3,8 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
+from governance.approvals.models import ApprovalRoute
 from governance.approvals.permissions import visible as visible_steps
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
@@ -31,6 +32,12 @@ def visible(actor: Actor, now: datetime) -> "RequestQuerySet[AccessRequest]":
         | Q(beneficiary__in=owned_ids("identity", mine, now))
         | Q(pk__in=items.values("request")),
     )
+
+
+def visible_routes(actor: Actor, now: datetime) -> "QuerySet[ApprovalRoute]":
+    """The routes of all items of requests that the actor may see: what is said about them is read there."""
+    items = RequestItem.objects.filter(request__in=visible(actor, now).values("pk"))
+    return ApprovalRoute.objects.filter(subject_kind=RequestItem.NOUN, subject_id__in=items.values("pk"))
 
 
 def can(actor: Actor, verb: str, request: AccessRequest) -> bool:

@@ -7,9 +7,12 @@ class Scope(TextChoices):
     """What a token may be used for. No scope gives more than its holder may do anyway."""
 
     READ = "read", "Read what its holder may see"
-    REQUEST = "request", "Submit, withdraw and answer requests"
+    REQUEST = "request", "Submit, withdraw, answer and comment on requests"
     DECIDE = "decide", "Decide approval steps"
-    END = "end", "Hand back and revoke grants"
+    WORK = "work", "Report, confirm and send back manual tasks"
+    END = "end", "Hand back and revoke grants, and revoke tokens"
+    INBOX = "inbox", "Mark notifications as read, and choose what is mailed"
+    FEED = "feed", "Hand in, accept and discard files of people feeds"
     EXPORT = "export", "Export lists and chains of custody"
 
 

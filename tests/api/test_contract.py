@@ -25,6 +25,7 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.generation import GenerationMode
 
 from governance.core.actor import Role
+from tests import builders
 from tests.api.conftest import secret_for
 from tests.harness.portal import Portal
 from tests.web.scene import Scene
@@ -51,12 +52,21 @@ def ids(scene: Scene) -> dict[str, str]:
         "requests": str(scene.waiting.pk),
         "approval-steps": str(scene.step.pk),
         "grants": str(scene.grant.pk),
+        "approval-routes": str(scene.step.route_id),
+        "manual-tasks": str(scene.done.pk),
+        "evidence": str(scene.done.evidence_id),
+        "notifications": str(scene.said.pk),
+        "sources": str(scene.source.pk),
+        "feed-runs": str(scene.run.pk),
+        "tokens": str(scene.token.pk),
     }
 
 
 def secret_of(scene: Scene) -> str:
     """A token for everything, of somebody who sees everything and is asked for some of it."""
-    return secret_for(scene.play("approver", Role.SECURITY))
+    person = scene.play("approver", Role.SECURITY)
+    builders.portal_role(person, Role.ADMINISTRATOR)
+    return secret_for(person)
 
 
 def operations() -> Iterator[Any]:
@@ -82,8 +92,9 @@ def broken(operation: Any, mode: GenerationMode, headers: dict[str, str], known:
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
-        if mode == GenerationMode.POSITIVE and "id" in case.path_parameters:
-            case.path_parameters["id"] = known[case.path.split("/")[3]]
+        if mode == GenerationMode.POSITIVE:
+            for name in case.path_parameters:
+                case.path_parameters[name] = known[case.path.split("/")[3] if name == "id" else name]
         case.call_and_validate(headers=headers)
 
     try:
@@ -151,5 +162,8 @@ def configuration(known: dict[str, str]) -> str:
     things = [
         f"[[operations]]\ninclude-path-regex = '^/api/v1/{kind}/\\{{id\\}}'\nparameters = {{ id = \"{pk}\" }}"
         for kind, pk in known.items()
+        if kind != "evidence"
     ]
+    file = f'parameters = {{ id = "{known["manual-tasks"]}", evidence = "{known["evidence"]}" }}'
+    things.append(f"[[operations]]\ninclude-path-regex = '/evidence/'\n{file}")
     return "\n\n".join([*checks, *things])

@@ -105,6 +105,14 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "api-request-answer": [scene.returned.pk],
         **{f"api-approval-step-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
         **{f"api-grant-{verb}": [scene.grant.pk] for verb in ("detail", "chain", "hand-back", "revoke")},
+        "api-comment-list": [scene.step.route_id],
+        **{f"api-manual-task-{verb}": [scene.task.pk] for verb in ("detail", "done")},
+        **{f"api-manual-task-{verb}": [scene.done.pk] for verb in ("confirm", "send-back")},
+        "api-manual-task-evidence": [scene.done.pk, scene.done.evidence_id],
+        **{f"api-notification-{verb}": [scene.said.pk] for verb in ("detail", "read")},
+        "api-source-detail": [scene.source.pk],
+        **{f"api-feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
+        **{f"api-token-{verb}": [scene.token.pk] for verb in ("detail", "revoke")},
         "event-proof": [scene.event.pk],
         "account_reset_password_from_key": ["1", "set-password"],
         "mfa_remove_webauthn": [1],
@@ -128,6 +136,11 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
         "api-grant-revoke": told,
+        "api-comment-list": {"text": "See the ticket."},
+        "api-manual-task-done": {"report": "It is done.", "file_name": "a.txt", "content": "U2VlbiBpdC4="},
+        "api-manual-task-send-back": {"judgement": "The picture is dark."},
+        "api-feed-run-list": {"source": str(scene.source.pk), "file_name": "a.csv", "content": "U2VlbiBpdC4="},
+        "api-notification-preferences": {"work": "daily", "outcome": "never", "end": "at_once", "digest_hour": 6},
     }
 
 
@@ -156,9 +169,10 @@ def _status(scene: Scene, client: Client, row: Row) -> int:
 
 
 def _sent(client: Client, row: Row, address: str, data: dict[str, Any]) -> Any:
+    api = row.route.startswith(API)
     if row.method == "GET":
-        return client.get(address, data)
-    return client.post(address, data, "application/json") if row.route.startswith(API) else client.post(address, data)
+        return client.get(address, {} if api else data)
+    return client.post(address, data, "application/json") if api else client.post(address, data)
 
 
 @pytest.fixture

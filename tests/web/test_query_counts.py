@@ -78,6 +78,16 @@ def resources(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]
         "api-grant-list": (org.requester, reverse("api-grant-list")),
         "api-grant-list of an owner": (org.owner, reverse("api-grant-list")),
         "api-grant-detail": (org.requester, reverse("api-grant-detail", args=[crowd.grant.pk])),
+        "api-comment-list": (org.requester, reverse("api-comment-list", args=[crowd.step.route_id])),
+        "api-manual-task-list": (org.owner, reverse("api-manual-task-list")),
+        "api-manual-task-inbox": (org.owner, reverse("api-manual-task-inbox")),
+        "api-manual-task-detail": (org.owner, reverse("api-manual-task-detail", args=[crowd.task.pk])),
+        "api-notification-list": (org.manager, reverse("api-notification-list")),
+        "api-notification-preferences": (org.manager, reverse("api-notification-preferences")),
+        "api-source-list": (auditor, reverse("api-source-list")),
+        "api-feed-run-list": (auditor, reverse("api-feed-run-list")),
+        "api-feed-run-detail": (auditor, reverse("api-feed-run-detail", args=[crowd.run.pk])),
+        "api-token-list": (org.requester, reverse("api-token-list")),
         "api-grant-chain": (org.requester, reverse("api-grant-chain", args=[crowd.grant.pk])),
     }
 

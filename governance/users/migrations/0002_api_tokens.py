@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=governance.core.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=100)),
                 ('identity_id', models.UUIDField(db_index=True, null=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read what its holder may see'), ('request', 'Submit, withdraw and answer requests'), ('decide', 'Decide approval steps'), ('end', 'Hand back and revoke grants'), ('export', 'Export lists and chains of custody')], max_length=16), size=None)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read what its holder may see'), ('request', 'Submit, withdraw, answer and comment on requests'), ('decide', 'Decide approval steps'), ('work', 'Report, confirm and send back manual tasks'), ('end', 'Hand back and revoke grants, and revoke tokens'), ('inbox', 'Mark notifications as read, and choose what is mailed'), ('feed', 'Hand in, accept and discard files of people feeds'), ('export', 'Export lists and chains of custody')], max_length=16), size=None)),
                 ('prefix', models.CharField(editable=False, max_length=12, unique=True)),
                 ('digest', models.CharField(editable=False, max_length=64)),
                 ('state', models.CharField(choices=[('active', 'Active'), ('revoked', 'Revoked')], default='active', max_length=16)),
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                 ('history_user_id', models.UUIDField(null=True)),
                 ('name', models.CharField(max_length=100)),
                 ('identity_id', models.UUIDField(null=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read what its holder may see'), ('request', 'Submit, withdraw and answer requests'), ('decide', 'Decide approval steps'), ('end', 'Hand back and revoke grants'), ('export', 'Export lists and chains of custody')], max_length=16), size=None)),
+                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('read', 'Read what its holder may see'), ('request', 'Submit, withdraw, answer and comment on requests'), ('decide', 'Decide approval steps'), ('work', 'Report, confirm and send back manual tasks'), ('end', 'Hand back and revoke grants, and revoke tokens'), ('inbox', 'Mark notifications as read, and choose what is mailed'), ('feed', 'Hand in, accept and discard files of people feeds'), ('export', 'Export lists and chains of custody')], max_length=16), size=None)),
                 ('prefix', models.CharField(editable=False, max_length=12)),
                 ('digest', models.CharField(editable=False, max_length=64)),
                 ('state', models.CharField(choices=[('active', 'Active'), ('revoked', 'Revoked')], default='active', max_length=16)),
@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='apitoken',
-            constraint=models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['read', 'request', 'decide', 'end', 'export']), ('scopes__len__gt', 0)), name='token_has_known_scopes'),
+            constraint=models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['read', 'request', 'decide', 'work', 'end', 'inbox', 'feed', 'export']), ('scopes__len__gt', 0)), name='token_has_known_scopes'),
         ),
         migrations.RunSQL(
             """

@@ -4,41 +4,17 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-import django_filters
 from django import forms
 from django.db.models import QuerySet
 
 from governance.core.errors import Invalid
-from governance.grants.filters import numbered
-from governance.lifecycle.models import FeedRun, Source
+from governance.lifecycle.models import Source
 from governance.lifecycle.reading import LARGEST_FILE
 from governance.lifecycle.sources import Definition
-from governance.lifecycle.states import Absence, DateForm, Encoding, Field, RunState
+from governance.lifecycle.states import Absence, DateForm, Encoding, Field
 
 AFTER = " after "
 COLUMN_HELP = "A line each, “title = job”. “title = job after #” reads “124#CEO” as “CEO”. A feed can say: {}."
-
-
-class RunFilter(django_filters.FilterSet):
-    """By words, source and state."""
-
-    q = django_filters.CharFilter(
-        method="filter_words",
-        label="Search files",
-        widget=forms.TextInput(attrs={"type": "search", "placeholder": "File, source, F-1001"}),
-    )
-    state = django_filters.ChoiceFilter(choices=RunState.choices, label="State", empty_label="Any state")
-
-    class Meta:
-        model = FeedRun
-        fields: tuple[str, ...] = ()
-
-    def filter_words(self, runs: "QuerySet[FeedRun]", _name: str, words: str) -> "QuerySet[FeedRun]":
-        """Those in which every word occurs: reference, file or source."""
-        for word in words.split():
-            named = runs.filter(file_name__icontains=word) | runs.filter(source__name__icontains=word)
-            runs = named | runs.filter(numbered(word, "F-"))
-        return runs
 
 
 class FileForm(forms.Form):

@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.evidence import tables
 from governance.lifecycle import feeds, permissions, sources
+from governance.lifecycle.filters import RunFilter
 from governance.lifecycle.models import FeedRun, Source
 from governance.lifecycle.states import WAITING, RunState
 from governance.web import bases
@@ -32,7 +33,7 @@ class RunList(bases.ListPage):
     """Every file that was handed in, newest first, and the sources."""
 
     template_name = "people/list.html"
-    filters = forms.RunFilter
+    filters = RunFilter
     table = tables.FEED_RUNS
     keyset = Keyset(("number",))
     empty = "No file has been handed in yet."

@@ -48,7 +48,7 @@ class TokensPage(bases.FormPage):
                 now=self.now,
             )
         except Invalid as refusal:
-            raise Invalid({_FIELDS.get(name, name): said for name, said in refusal.fields.items()}) from refusal
+            raise refusal.renamed({"ends_at": "days"}) from refusal
         return self.draw(self._context(self.form(), made=token, secret=secret), status=201)
 
     def show(self, form: TokenForm, *, status: int = 200) -> HttpResponse:
@@ -69,10 +69,6 @@ class TokensPage(bases.FormPage):
     def _rows(self, found: Sequence[ApiToken]) -> list[present.Row]:
         theirs = permissions.revocable(self.actor, found, self.now)
         return present.rows(found, theirs, self.now)
-
-
-_FIELDS = {"ends_at": "days"}
-"""What the domain calls by another name than the form."""
 
 
 class RevokeToken(bases.FormPage):

@@ -1,0 +1,70 @@
+"""Comments: what those who have to do with a request say to each other about what is being decided."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from governance.api import bases, idempotency
+from governance.api.fields import Body, Text
+from governance.api.operations import Operation
+from governance.api.query import NoFilter
+from governance.api.shapes import Named
+from governance.approvals import actions
+from governance.approvals.models import ApprovalRoute, Comment
+from governance.core.errors import Invalid, NotFound
+from governance.core.ids import new_id
+from governance.core.paging import Keyset
+from governance.requests import permissions
+from governance.users.states import Scope
+
+
+class CommentShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """What somebody said, when. It is never changed."""
+
+    id = serializers.UUIDField()
+    author = Named()
+    text = serializers.CharField()
+    at = serializers.DateTimeField()
+
+
+class CommentBody(Body):
+    """What there is to say."""
+
+    text = Text(min_length=1, max_length=2000, help_text="Kept on record; everybody who sees the request reads it.")
+
+
+class CommentList(bases.ListEndpoint):
+    """What was said about one route, oldest first. Who sees the request reads it; who is asked or concerned writes."""
+
+    tag = "Approvals"
+    operations = {
+        "GET": Operation("comment_list", "List comments", Scope.READ, CommentShape, listed=True),
+        "POST": Operation("comment_make", "Comment", Scope.REQUEST, CommentShape, 201, CommentBody),
+    }
+    keyset = Keyset(("at", "id"), descending=False)
+    filters = NoFilter
+
+    def visible(self) -> "QuerySet[Comment]":
+        """Those of the route, if the actor may see what it is about. Raises NotFound."""
+        routes: QuerySet[ApprovalRoute] = permissions.visible_routes(self.actor, self.now)
+        route = routes.filter(pk=self.kwargs["pk"]).first()
+        if route is None:
+            raise NotFound
+        return route.comments.select_related("author")
+
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Say it, once."""
+        text = self.sent(request)["text"]
+        token = idempotency.token_for(request, self.actor, new_id())
+        return idempotency.once(request, self.actor, lambda: self._made(request, pk, text, token))
+
+    def _made(self, request: Request, pk: UUID, text: str, token: UUID) -> Response:
+        try:
+            said: Any = actions.comment(route_id=pk, text=text, actor=self.actor, now=self.now, comment_id=token)
+        except Invalid as refusal:
+            raise refusal.renamed({"comment_id": idempotency.HEADER}) from refusal
+        return Response(self.told(request, said), status=201)

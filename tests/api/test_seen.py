@@ -1,0 +1,71 @@
+"""Every act that takes If-Match looks again at what the caller has seen when it holds its locks, and writes nothing
+before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from governance.api.bases import ActEndpoint
+from governance.api.urls import urlpatterns
+from governance.audit.models import AuditEvent
+from governance.core.actor import Actor, Role
+from governance.core.locking import require_unit_of_work
+from tests import builders, handwork
+from tests.web.scene import Scene
+
+Case = tuple[Actor, UUID, Mapping[str, Any]]
+
+
+class OtherwiseError(Exception):
+    """It is not as it was seen."""
+
+
+def otherwise() -> None:
+    require_unit_of_work()
+    raise OtherwiseError
+
+
+def acts() -> dict[str, type[ActEndpoint]]:
+    """The acts that take If-Match, by the name of their address."""
+    views: dict[str, Any] = {str(getattr(route, "name", "")): route.callback for route in urlpatterns}
+    found = {name: view.view_class for name, view in views.items() if issubclass(view.view_class, ActEndpoint)}
+    return {name: view for name, view in found.items() if view.operations["POST"].conditional}
+
+
+def cases(scene: Scene) -> dict[str, Case]:
+    """Who may do each, to what, and what is sent."""
+    holder, requester, owner, approver = (
+        builders.actor(scene.people[name]) for name in ("holder", "requester", "owner", "approver")
+    )
+    admin = builders.actor(scene.people["unrelated"], Role.ADMINISTRATOR)
+    why, judged = {"reason": "It is as it should be."}, {"judgement": "As the picture shows."}
+    report = {"report": "It is done.", "file_name": "badge.png", "content": handwork.PNG}
+    return {
+        "api-request-withdraw": (requester, scene.waiting.pk, why),
+        "api-request-answer": (requester, scene.returned.pk, {"question": scene.question.pk, "answer": "All."}),
+        **{f"api-approval-step-{verb}": (approver, scene.step.pk, why) for verb in ("approve", "reject", "return")},
+        "api-grant-hand-back": (holder, scene.grant.pk, why),
+        "api-grant-revoke": (owner, scene.grant.pk, why),
+        "api-manual-task-done": (owner, scene.task.pk, report),
+        **{f"api-manual-task-{verb}": (owner, scene.done.pk, judged) for verb in ("confirm", "send-back")},
+        **{f"api-feed-run-{verb}": (admin, scene.run.pk, why) for verb in ("accept", "discard")},
+        "api-token-revoke": (holder, scene.token.pk, {}),
+    }
+
+
+class TestActs:
+    def test_look_again_under_their_locks_before_they_write(self, db: None) -> None:
+        known = cases(Scene())
+        assert known.keys() == acts().keys()
+        written = AuditEvent.objects.count()
+        for name, (actor, pk, given) in known.items():
+            act = acts()[name]()
+            act.actor, act.now = actor, timezone.now()
+            with pytest.raises(OtherwiseError):
+                act.act(pk, given, otherwise)
+            assert AuditEvent.objects.count() == written, name
