@@ -57,6 +57,15 @@ class Endpoint(APIView):
         super().initial(request, *args, **kwargs)
         self.actor, self.now = request.user.actor, request._request.now  # noqa: SLF001 - set by ActorMiddleware
 
+    def check_permissions(self, request: Any) -> None:
+        """Whether the caller may do this. What is refused counts as well, and so it is counted before."""
+        if request.user is not None:
+            super().check_throttles(request)
+        super().check_permissions(request)
+
+    def check_throttles(self, request: Any) -> None:
+        """Counted already."""
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """No cache keeps it: what one caller may see is nobody else's to find."""
         final = super().finalize_response(request, response, *args, **kwargs)

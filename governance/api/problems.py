@@ -89,7 +89,7 @@ def problem_of(exception: Exception) -> Problem:
             said = "Limits can't be kept at the moment. Try again."
             return Problem(503, "unavailable", said, headers={"Retry-After": str(RETRY_SECONDS)})
     log.error("api.failed", exc_info=exception)
-    return Problem(500, "failed", "Something broke on our side, and nothing was changed. It is in the log.")
+    return Problem(500, "failed", "Something broke on our side. It is in the log. See what was done before you go on.")
 
 
 def _of_domain(refusal: DomainError) -> Problem:

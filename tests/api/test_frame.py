@@ -266,6 +266,12 @@ class TestLimits:
         assert 1 <= int(response["Retry-After"]) <= 60
         assert call(org.owner).get("/purposes").status_code == 200
 
+    def test_count_what_is_refused_as_well(self, org: Organisation, call: Call, settings: Any) -> None:
+        settings.API_LIMITS = {"read": 1, "change": 1, "refused": 1}
+        api = call(org.requester, "end")
+        problem(api.get("/grants"), 403, "denied")
+        problem(api.get("/grants"), 429, "too_many_requests")
+
     def test_are_one_for_all_tokens_of_a_caller(self, org: Organisation, call: Call, settings: Any) -> None:
         settings.API_LIMITS = {"read": 1, "change": 1, "refused": 1}
         assert call(org.requester).get("/purposes").status_code == 200
