@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from governance.api import bases
+from governance.api.fields import Shape
 from governance.api.operations import Operation
 from governance.api.shapes import Named, ReasonBody
 from governance.approvals import actions, permissions
@@ -24,7 +25,7 @@ from governance.users.states import Scope
 TAG = "Approvals"
 
 
-class DecisionShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class DecisionShape(Shape):
     """A yes, a no or a question, with where it comes from."""
 
     verdict = serializers.ChoiceField(Verdict.choices)
@@ -35,7 +36,7 @@ class DecisionShape(serializers.Serializer):  # type: ignore[type-arg]  # not ge
     at = serializers.DateTimeField()
 
 
-class TargetShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class TargetShape(Shape):
     """The thing whose manager or owner is asked."""
 
     kind = serializers.CharField(source="target_kind")
@@ -43,7 +44,7 @@ class TargetShape(serializers.Serializer):  # type: ignore[type-arg]  # not gene
     name = serializers.CharField(source="target_label")
 
 
-class StepShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class StepShape(Shape):
     """One stage of a route: whom it asks, by when, and what they have decided."""
 
     id = serializers.UUIDField()

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from governance.api import bases
-from governance.api.fields import Seconds
+from governance.api.fields import Seconds, Shape
 from governance.api.operations import Operation
 from governance.api.shapes import Named
 from governance.catalog import permissions
@@ -21,7 +21,7 @@ from governance.users.states import Scope
 TAG = "Catalog"
 
 
-class SystemShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class SystemShape(Shape):
     """A downstream application or platform where access exists."""
 
     id = serializers.UUIDField()
@@ -33,7 +33,7 @@ class SystemShape(serializers.Serializer):  # type: ignore[type-arg]  # not gene
     state = serializers.ChoiceField(CatalogState.choices)
 
 
-class EntitlementShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class EntitlementShape(Shape):
     """One thing that can be granted in a system, and under what terms."""
 
     id = serializers.UUIDField()

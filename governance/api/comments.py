@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api import bases, idempotency
-from governance.api.fields import Body, Text
+from governance.api.fields import Body, Shape, Text
 from governance.api.operations import Operation
 from governance.api.query import NoFilter
 from governance.api.shapes import Named
@@ -22,7 +22,7 @@ from governance.requests import permissions
 from governance.users.states import Scope
 
 
-class CommentShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class CommentShape(Shape):
     """What somebody said, when. It is never changed."""
 
     id = serializers.UUIDField()

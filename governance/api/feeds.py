@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api import bases, conditions, idempotency
-from governance.api.fields import Body, Content, Id, Seconds, Text
+from governance.api.fields import Body, Content, Id, Seconds, Shape, Text
 from governance.api.operations import Operation
 from governance.api.query import NoFilter
 from governance.api.shapes import MaybeReasonBody, Named, NamedPurpose
@@ -30,7 +30,7 @@ LARGEST = 10 * 1024 * 1024
 """Bytes of a file; a larger one is handed in on the page or by `manage.py import_people`."""
 
 
-class SourceShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class SourceShape(Shape):
     """Where identities of people come from, and how its files are read."""
 
     id = serializers.UUIDField()
@@ -47,7 +47,7 @@ class SourceShape(serializers.Serializer):  # type: ignore[type-arg]  # not gene
     external_term_seconds = Seconds(source="external_term", allow_null=True)
 
 
-class CountsShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class CountsShape(Shape):
     """What a file does, in figures."""
 
     created = serializers.IntegerField()
@@ -61,7 +61,7 @@ class CountsShape(serializers.Serializer):  # type: ignore[type-arg]  # not gene
     failed = serializers.IntegerField(required=False)
 
 
-class RunShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class RunShape(Shape):
     """One file of a source: what it would do, who said yes or no, and what it did."""
 
     id = serializers.UUIDField()
@@ -81,7 +81,7 @@ class RunShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic
     done = CountsShape(source="outcome.counts", allow_null=True)
 
 
-class JoinerShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class JoinerShape(Shape):
     """Somebody whom the file creates."""
 
     row = serializers.IntegerField()
@@ -95,7 +95,7 @@ class JoinerShape(serializers.Serializer):  # type: ignore[type-arg]  # not gene
     ends_at = serializers.CharField(allow_null=True)
 
 
-class MoverShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class MoverShape(Shape):
     """Somebody whom the file changes."""
 
     id = serializers.UUIDField()
@@ -109,7 +109,7 @@ class MoverShape(serializers.Serializer):  # type: ignore[type-arg]  # not gener
         return [{"field": name, "value": value} for name, value in mover["changes"]]
 
 
-class LeaverShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class LeaverShape(Shape):
     """Somebody whom the file ends, and what that takes with it. Who is merely missing has no row."""
 
     id = serializers.UUIDField()
@@ -121,7 +121,7 @@ class LeaverShape(serializers.Serializer):  # type: ignore[type-arg]  # not gene
     answered = serializers.IntegerField(help_text="Grants answered for that pass on.")
 
 
-class RejectedShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class RejectedShape(Shape):
     """A row that changes nothing, and why."""
 
     row = serializers.IntegerField()
@@ -129,7 +129,7 @@ class RejectedShape(serializers.Serializer):  # type: ignore[type-arg]  # not ge
     reason = serializers.CharField()
 
 
-class FailedShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class FailedShape(Shape):
     """Somebody who could not be ended, and why."""
 
     row = serializers.IntegerField(allow_null=True)

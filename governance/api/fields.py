@@ -90,7 +90,11 @@ class Content(serializers.Field):  # type: ignore[type-arg]  # not generic at ru
         return content
 
 
-class Body(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class Shape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+    """An object of named fields."""
+
+
+class Body(Shape):
     """What is sent: the named fields and no other."""
 
     def to_internal_value(self, data: Any) -> Any:

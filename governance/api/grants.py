@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api import bases
-from governance.api.fields import Seconds
+from governance.api.fields import Seconds, Shape
 from governance.api.operations import Operation
 from governance.api.query import checked
 from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, NamedPurpose, ReasonBody
@@ -30,7 +30,7 @@ from governance.users.states import Scope
 TAG = "Grants"
 
 
-class GrantShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class GrantShape(Shape):
     """The lease: who holds what, for which purpose, from whom, until when.
 
     Until it has begun there is no start, and the end is the latest that it could have. Once the end has come nothing
@@ -57,7 +57,7 @@ class GrantShape(serializers.Serializer):  # type: ignore[type-arg]  # not gener
         return None if grant.state in NOT_STARTED else grant.starts_at
 
 
-class EntryShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class EntryShape(Shape):
     """One record of a chain. `sequence` and `leaf_hash` lead to the audit event; a reminder has none."""
 
     kind = serializers.ChoiceField([(kind.value, kind.value) for kind in EntryKind])
@@ -81,7 +81,7 @@ class EntryShape(serializers.Serializer):  # type: ignore[type-arg]  # not gener
         return bytes(entry.event.leaf_hash).hex() if entry.event else None
 
 
-class ChainShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class ChainShape(Shape):
     """A chain of custody, oldest first, and how many of its events the signed tree holds."""
 
     entries = EntryShape(many=True)

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from governance.api import bases
+from governance.api.fields import Shape
 from governance.api.operations import Operation
 from governance.api.shapes import Named
 from governance.core.paging import Keyset
@@ -21,7 +22,7 @@ from governance.users.states import Scope
 TAG = "Identities"
 
 
-class IdentityShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class IdentityShape(Shape):
     """Anything that can hold access, and who answers for it."""
 
     id = serializers.UUIDField()

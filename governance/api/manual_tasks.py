@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from governance.api import bases
-from governance.api.fields import Body, Content, Text
+from governance.api.fields import Body, Content, Shape, Text
 from governance.api.operations import Operation
 from governance.api.query import checked
 from governance.api.shapes import Named, NamedEntitlement
@@ -29,7 +29,7 @@ from governance.users.states import Scope
 TAG = "Manual tasks"
 
 
-class TaskShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class TaskShape(Shape):
     """What is asked of people, by when, what was done and how that was judged."""
 
     id = serializers.UUIDField()
@@ -55,7 +55,7 @@ class TaskShape(serializers.Serializer):  # type: ignore[type-arg]  # not generi
         return handwork.sentence(task)
 
 
-class EvidenceShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class EvidenceShape(Shape):
     """A file that was given as evidence. The type is what its own first bytes say."""
 
     id = serializers.UUIDField()

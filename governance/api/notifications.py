@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api import bases, conditions, idempotency
-from governance.api.fields import Body, Whole
+from governance.api.fields import Body, Shape, Whole
 from governance.api.operations import Operation
 from governance.api.query import checked
 from governance.api.shapes import NoBody
@@ -26,7 +26,7 @@ from governance.users.states import Scope
 TAG = "Notifications"
 
 
-class NotificationShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class NotificationShape(Shape):
     """One message, and what it is about."""
 
     id = serializers.UUIDField()
@@ -39,13 +39,13 @@ class NotificationShape(serializers.Serializer):  # type: ignore[type-arg]  # no
     read_at = serializers.DateTimeField(allow_null=True)
 
 
-class ReadShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class ReadShape(Shape):
     """How many messages count as read that did not before."""
 
     count = serializers.IntegerField()
 
 
-class PreferenceShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class PreferenceShape(Shape):
     """How the messages of each topic come by mail, at which hour (UTC) what comes once a day, and whereto."""
 
     work = serializers.ChoiceField(Rhythm.choices)

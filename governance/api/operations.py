@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from rest_framework.serializers import Serializer
-
+from governance.api.fields import Shape
 from governance.users.states import Scope
 
 
@@ -18,9 +17,9 @@ class Operation:
     id: str
     summary: str
     scope: Scope
-    answer: type[Serializer] | None  # type: ignore[type-arg]  # generic for the type checker alone
+    answer: type[Shape] | None
     status: int = 200
-    body: type[Serializer] | None = None  # type: ignore[type-arg]
+    body: type[Shape] | None = None
     listed: bool = False
     conditional: bool = False
     media: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 
 from governance.api import bases
+from governance.api.fields import Shape
 from governance.api.operations import Operation
 from governance.core.paging import Keyset
 from governance.evidence import tables
@@ -18,7 +19,7 @@ from governance.users.states import Scope
 TAG = "Purposes"
 
 
-class PurposeShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class PurposeShape(Shape):
     """A business reason for access, and how long it holds."""
 
     id = serializers.UUIDField()

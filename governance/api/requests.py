@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from governance.api import bases, conditions, idempotency
 from governance.api.approvals import StepShape
-from governance.api.fields import Body, Id, Moment, Seconds, Text, Whole
+from governance.api.fields import Body, Id, Moment, Seconds, Shape, Text, Whole
 from governance.api.operations import Operation
 from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, NamedPurpose
 from governance.catalog.models import Entitlement
@@ -36,7 +36,7 @@ LONGEST_TERM_SECONDS = 10 * 365 * 24 * 3600
 MOST_ITEMS = 50
 
 
-class ReasonShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class ReasonShape(Shape):
     """What one rule said, in its words."""
 
     rule = serializers.CharField()
@@ -45,7 +45,7 @@ class ReasonShape(serializers.Serializer):  # type: ignore[type-arg]  # not gene
     text = serializers.CharField()
 
 
-class PolicyShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class PolicyShape(Shape):
     """What policy said of an item, and why."""
 
     allowed = serializers.BooleanField()
@@ -54,7 +54,7 @@ class PolicyShape(serializers.Serializer):  # type: ignore[type-arg]  # not gene
     reasons = ReasonShape(many=True)
 
 
-class ItemShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class ItemShape(Shape):
     """One entitlement of a request, its way, and the grant it became."""
 
     id = serializers.UUIDField()
@@ -66,7 +66,7 @@ class ItemShape(serializers.Serializer):  # type: ignore[type-arg]  # not generi
     grant_id = serializers.UUIDField(allow_null=True)
 
 
-class QuestionShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class QuestionShape(Shape):
     """An approver's question that waits for the requester's answer."""
 
     id = serializers.UUIDField()
@@ -75,7 +75,7 @@ class QuestionShape(serializers.Serializer):  # type: ignore[type-arg]  # not ge
     asked_at = serializers.DateTimeField()
 
 
-class RequestShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class RequestShape(Shape):
     """Who asks, for whom, which items, for which purpose, why, for how long; either a term or an end."""
 
     id = serializers.UUIDField()
@@ -111,14 +111,14 @@ class AnswerBody(Body):
     answer = Text(min_length=1)
 
 
-class ForeseenItemShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class ForeseenItemShape(Shape):
     """What policy would say of one entitlement."""
 
     entitlement = NamedEntitlement()
     policy = PolicyShape()
 
 
-class ForeseenStepShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class ForeseenStepShape(Shape):
     """A step to be, and whom it would ask."""
 
     entitlement_id = serializers.UUIDField()
@@ -127,14 +127,14 @@ class ForeseenStepShape(serializers.Serializer):  # type: ignore[type-arg]  # no
     asked = serializers.ListField(child=serializers.CharField())
 
 
-class RefusalShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class RefusalShape(Shape):
     """Why it could not be sent as it stands."""
 
     field = serializers.CharField()
     detail = serializers.CharField()
 
 
-class PreviewShape(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class PreviewShape(Shape):
     """What would follow if this were submitted now. Nothing is stored."""
 
     items = ForeseenItemShape(many=True)

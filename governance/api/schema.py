@@ -13,6 +13,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_seri
 from rest_framework import serializers
 
 from governance.api import idempotency, problems, query
+from governance.api.fields import Shape
 from governance.api.operations import Operation as Declared
 from governance.core.paging import AFTER, BEFORE
 from governance.evidence.rules import Form
@@ -20,7 +21,7 @@ from governance.evidence.rules import Form
 TEXT: Final = {"type": "string", "minLength": 1, "maxLength": query.MOST_TEXT, "pattern": r"^[^\u0000]+$"}
 
 
-class Problem(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class Problem(Shape):
     """Why something is refused (RFC 9457). `code` is stable for programs, `detail` is for people."""
 
     type = serializers.CharField()

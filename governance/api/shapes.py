@@ -2,10 +2,10 @@
 
 from rest_framework import serializers
 
-from governance.api.fields import Body, Text
+from governance.api.fields import Body, Shape, Text
 
 
-class Named(serializers.Serializer):  # type: ignore[type-arg]  # not generic at run time
+class Named(Shape):
     """Something by its id and what it is called."""
 
     id = serializers.UUIDField()
