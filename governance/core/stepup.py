@@ -26,6 +26,7 @@ class Sensitive(StrEnum):
     RETIRE_RULE = "retire a policy rule"
     REDACT_EVENT = "redact an audit event"
     END_IDENTITY = "end an identity"
+    MAKE_CREDENTIAL = "make an API token"
 
 
 class StepUpRequired(Denied):

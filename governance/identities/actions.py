@@ -4,11 +4,13 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked_all, unit_of_work
 from governance.core.moves import move
 from governance.core.seen import AsSeen, unsaid
+from governance.core.stepup import Sensitive
 from governance.identities import permissions
 from governance.identities.models import Identity
 from governance.users import moves as tokens
@@ -31,7 +33,8 @@ def make_token(
 ) -> tuple[ApiToken, str]:
     """Make a token for oneself or for a machine identity one owns. Answers it with its secret, which is shown once.
 
-    It ends, `longest` from now at most, and never later than its holder. Raises NotFound, Denied, Invalid.
+    It ends, `longest` from now at most, and never later than its holder. Raises NotFound, Denied, Invalid,
+    StepUpRequired.
     """
     permissions.require_hand(actor)
     allowed = permissions.token_holders(actor, now)
@@ -40,6 +43,7 @@ def make_token(
         raise NotFound
     if wrong := _wrong(held[0], name, scopes, ends_at, longest, now):
         raise Invalid(wrong)
+    stepup.require(actor, Sensitive.MAKE_CREDENTIAL, now)
     machine = held[0].is_machine
     return tokens.issue(
         name=name.strip(),

@@ -16,6 +16,7 @@ from governance.catalog.states import Risk
 from governance.core.actor import Actor, ActorKind, Role
 from governance.core.stepup import FRESH, Sensitive, StepUpRequired, stands
 from governance.grants.actions import hand_back, revoke
+from governance.identities.actions import make_token
 from governance.identities.models import Identity
 from governance.lifecycle.actions import end_identity
 from governance.policy import actions as policy
@@ -95,6 +96,13 @@ def ending(org: Organisation) -> Act:
     )
 
 
+def making_a_token(org: Organisation) -> Act:
+    return lambda session: make_token(
+        holder_id=org.requester.pk, name="Nightly job", scopes=["read"], ends_at=NOW + timedelta(days=1),
+        longest=timedelta(days=90), actor=actor(org.requester, **session), now=timezone.now(),
+    )  # fmt: skip
+
+
 ACTS: Mapping[Sensitive, Callable[[Organisation], Act]] = {
     Sensitive.APPROVE_HIGH_RISK: approving,
     Sensitive.REVOKE_GRANT: revoking,
@@ -102,6 +110,7 @@ ACTS: Mapping[Sensitive, Callable[[Organisation], Act]] = {
     Sensitive.RETIRE_RULE: retiring,
     Sensitive.REDACT_EVENT: redacting,
     Sensitive.END_IDENTITY: ending,
+    Sensitive.MAKE_CREDENTIAL: making_a_token,
 }
 
 
