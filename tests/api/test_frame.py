@@ -250,7 +250,7 @@ class TestRefusals:
             raise RuntimeError("the password is 1234")
 
         api = call(org.requester)
-        monkeypatch.setattr(permissions, "visible", broken)
+        monkeypatch.setattr(permissions, "listed", broken)
         said = problem(api.get("/grants"), 500, "failed")
         assert "1234" not in json.dumps(said)
 
