@@ -12,7 +12,7 @@ from governance.identities.models import Human, Identity, Ownership
 from governance.lifecycle.models import FeedFile, FeedRun, Source
 from governance.lifecycle.states import RunState
 from tests.builders import person, purpose
-from tests.lifecycle.feeding import a_file, a_source, administrator, counts, handed_in, imported, row
+from tests.lifecycle.feeding import HEADINGS, a_file, a_source, administrator, counts, handed_in, imported, row
 
 pytestmark = pytest.mark.django_db
 
@@ -115,6 +115,15 @@ class TestBrokenRows:
         Source.objects.filter(pk=source.pk).update(external_purpose=purpose(person()))
         run = handed_in(source, b"key,name,kind,ends_on\nG1,Guest,guest,\n", admin)
         assert "needs a last day" in run.rejected[0]["reason"]
+
+
+class TestFormsOfFiles:
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+    def test_are_told_apart_also_where_every_cell_is_quoted(self, admin: Actor, staff: Source, delimiter: str) -> None:
+        lines = [line.split(",") for line in (HEADINGS, row("A", "Ada; Lovelace"))]
+        content = "\r\n".join(delimiter.join(f'"{cell}"' for cell in cells) for cells in lines).encode()
+        run = handed_in(staff, content, admin)
+        assert (run.rejected, run.preview["created"][0]["name"]) == ([], "Ada; Lovelace")
 
 
 class TestBrokenFiles:
