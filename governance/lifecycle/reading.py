@@ -8,6 +8,7 @@ import csv
 import io
 import re
 import unicodedata
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -25,7 +26,7 @@ LARGEST_FILE = 64 * 1024 * 1024
 DELIMITERS = ",;\t|"
 LONGEST = {Field.KEY: 200, Field.EMAIL: 254, Field.TITLE: 200, Field.DEPARTMENT: 200}
 LONGEST_NAME = 200
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 UNREADABLE = "\udc80", "\udcff"
 EARLIEST, LATEST = date(1900, 1, 1), date(2200, 1, 1)
 _is_email = EmailValidator()
@@ -109,9 +110,8 @@ def _text(content: bytes, encoding: str) -> str:
         raise Invalid({"file": "The file is empty."})
     if len(content) > LARGEST_FILE:
         raise Invalid({"file": f"The file is larger than {LARGEST_FILE // 1024 // 1024} MiB."})
-    if encoding == Encoding.UTF_8:
-        return content.decode("utf-8-sig", errors="surrogateescape")
-    return content.decode(encoding, errors="surrogateescape")
+    marked = content.startswith(BOM_UTF8)
+    return content.decode("utf-8-sig" if marked else encoding, errors="surrogateescape")
 
 
 def _table(text: str, reader: Reader) -> tuple[Iterator[tuple[int, list[str]]], _Table]:
@@ -209,7 +209,8 @@ def _refuse_shared_addresses(reading: Reading) -> None:
 
 
 def _clean(cell: str) -> str:
-    return unicodedata.normalize("NFC", " ".join(cell.split(" "))).strip()
+    """In single spaces: a line break inside a cell, or a space that does not break, is no part of a name."""
+    return unicodedata.normalize("NFC", " ".join(cell.split()))
 
 
 def _wrong_letters(text: str) -> bool:

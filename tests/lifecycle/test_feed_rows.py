@@ -1,5 +1,6 @@
 """Rows and files that can't be right: each is reported, none changes anything."""
 
+from codecs import BOM_UTF8
 from datetime import timedelta
 from typing import Any
 
@@ -124,6 +125,19 @@ class TestFormsOfFiles:
         content = "\r\n".join(delimiter.join(f'"{cell}"' for cell in cells) for cells in lines).encode()
         run = handed_in(staff, content, admin)
         assert (run.rejected, run.preview["created"][0]["name"]) == ([], "Ada; Lovelace")
+
+    def test_have_cells_in_single_spaces(self, admin: Actor, staff: Source) -> None:
+        imported(staff, a_file(row("A", '"Ada\r\nLovelace"'), row("B", "Bea\u00a0\u00a0de  Wries ")), admin)
+        assert set(Identity.objects.filter(source="staff").values_list("name", flat=True)) == {
+            "Ada Lovelace",
+            "Bea de Wries",
+        }
+
+    def test_say_by_their_mark_that_they_are_unicode(self, admin: Actor) -> None:
+        source = a_source(admin, encoding="windows-1252", columns={"key": "key", "name": "name"}, statuses={})
+        for mark, name in ((BOM_UTF8, "Siobhán"), (b"", "SiobhÃ¡n")):
+            run = handed_in(source, mark + "first,key,name\r\n,A,Siobhán".encode(), admin)
+            assert run.preview["created"][0]["name"] == name
 
 
 class TestBrokenFiles:
