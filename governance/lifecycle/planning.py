@@ -295,11 +295,11 @@ class _Planner:
         return {name: value for name, value in said.items() if getattr(known, name) != value}
 
     def _count_the_missing(self, found: Plan) -> None:
-        """Those who stand and are not in the file. A row without a readable key may be any of them: then none ends."""
+        """Those who stand and are not in the file. A row with a doubtful key may be any of them: then none ends."""
         standing = [one for one in self.own.values() if one.state != Status.ENDED and one.kind not in MACHINE_KINDS]
         missing = [one for one in standing if one.key not in self.reading.keys]
         found.standing, found.missing = len(standing), len(missing)
-        found.unsure = bool(self.terms.absent_have_left and missing and self.reading.nameless)
+        found.unsure = bool(self.terms.absent_have_left and missing and self.reading.doubtful)
         if self.terms.absent_have_left and not found.unsure:
             found.leavers += [Leaver(one.id, one.name, None) for one in missing]
 

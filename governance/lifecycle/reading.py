@@ -65,15 +65,15 @@ class Fault:
 class Reading:
     """A file as read: its good rows, its bad ones, how many repeat another, and the keys that it names at all.
 
-    `nameless` counts the rows whose key can't be read: nobody can be called missing from such a file.
-    `dated` says whether the source states last days.
+    `doubtful` counts the rows whose key is missing or may be somebody else's: nobody can be called missing from such a
+    file. `dated` says whether the source states last days.
     """
 
     lines: list[Line] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     repeated: int = 0
     keys: set[str] = field(default_factory=set)
-    nameless: int = 0
+    doubtful: int = 0
     dated: bool = False
 
 
@@ -100,7 +100,7 @@ def read(content: bytes, reader: Reader) -> Reading:
         if any(cell.strip() for cell in cells):
             _take(number, cells, table, reading, seen)
     _settle(seen, reading)
-    if not reading.keys and not reading.nameless:
+    if not reading.keys and not reading.doubtful:
         raise Invalid({"file": "The file has headings and no rows."})
     return reading
 
@@ -156,7 +156,7 @@ def _numbered(rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
 def _take(number: int, cells: list[str], table: _Table, reading: Reading, seen: dict[str, list[Line]]) -> None:
     key = _key(cells, table)
     reading.keys.update({key} if key else ())
-    reading.nameless += not key
+    reading.doubtful += not key or len(cells) != table.width  # with cells too many or too few, none is where it was
     try:
         line = _line(number, _fields(cells, table), table.reader)
     except _BadRow as bad:
@@ -184,6 +184,7 @@ def _settle(seen: Mapping[str, list[Line]], reading: Reading) -> None:
             numbers = ", ".join(str(line.row) for line in lines)
             reason = f"The key {key} stands in rows {numbers}, which differ: none of them counts."
             reading.faults += [Fault(line.row, key, reason) for line in lines]
+            reading.doubtful += 1
     reading.lines.sort(key=lambda line: line.row)
     _refuse_shared_addresses(reading)
     reading.faults.sort(key=lambda fault: fault.row)

@@ -247,10 +247,11 @@ class TestLeavers:
             imported(source, a_file(row("A"), row("B")), admin)
             assert people(source)["C"].state == state
 
-    def test_are_not_the_missing_while_a_row_has_no_key(self, admin: Actor) -> None:
+    @pytest.mark.parametrize("doubtful", [row("", "Perhaps C"), "Perhaps C,,,,,active,", row("B", "Perhaps C")])
+    def test_are_not_the_missing_while_a_row_may_be_any_of_them(self, admin: Actor, doubtful: str) -> None:
         source = a_source(admin, absence="end", most_ended=50)
         imported(source, a_file(row("A"), row("B"), row("C")), admin)
-        run = imported(source, a_file(row("A"), row("B"), row("", "Perhaps C")), admin)
+        run = imported(source, a_file(row("A"), row("B"), doubtful), admin)
         assert (counts(run)["ended"], run.preview["unsure"]) == (0, True)
 
     def test_are_not_those_whose_row_is_bad(self, admin: Actor) -> None:

@@ -188,7 +188,9 @@ def banner(run: FeedRun) -> Banner | None:
     if run.state == RunState.REFUSED:
         return Banner("bad", "Nothing was changed", run.state_reason)
     if run.state in WAITING and run.preview["unsure"]:
-        return Banner("warn", "Nobody missing is ended", "A row has no readable key: it may be any of the missing.")
+        return Banner(
+            "warn", "Nobody missing is ended", "A row's key is missing or in doubt: it may be any of the missing."
+        )
     if run.state in WAITING and ends["grants"]:
         words = f"{counted(ends['grants'], 'grant')} of the leavers {'ends' if ends['grants'] == 1 else 'end'} at once."
         return Banner("note", "Access is removed", words)
