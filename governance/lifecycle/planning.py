@@ -120,7 +120,7 @@ def plan(reading: Reading, known: Iterable[Known], terms: Terms, *, now: datetim
 
 class _Planner:
     def __init__(self, reading: Reading, known: list[Known], terms: Terms, now: datetime) -> None:
-        self.reading, self.terms, self.now = reading, terms, now
+        self.reading, self.known, self.terms, self.now = reading, known, terms, now
         self.own = {one.key: one for one in known if one.source == terms.source}
         self.ids = {line.key: _id_of(line, self.own) for line in reading.lines}
         self.known_by_address: dict[str, list[Known]] = {}
@@ -128,12 +128,15 @@ class _Planner:
             if one.email:
                 self.known_by_address.setdefault(folded(one.email), []).append(one)
         self.line_by_address = {folded(line.email): line for line in reading.lines if line.email}
+        self.leaving = [line for line in reading.lines if self._leaves(line)]
+        self.staying = [line for line in reading.lines if not self._leaves(line)]
         self.refused: dict[str, str] = {}
 
     def plan(self) -> Plan:
         found = Plan(repeated=self.reading.repeated, faults=list(self.reading.faults))
-        self._settle_managers()
-        for line in _chiefs_first(self.reading.lines, self.ids, self._manager_or_none):
+        found.leavers = [Leaver(self.own[line.key].id, self.own[line.key].name, line.row) for line in self.leaving]
+        self._refuse()
+        for line in _chiefs_first(self.staying, self.ids, self._manager_or_none):
             if line.key in self.refused:
                 found.faults.append(Fault(line.row, line.key, self.refused[line.key]))
             else:
@@ -142,23 +145,35 @@ class _Planner:
         self._count_the_missing(found)
         return found
 
+    def _leaves(self, line: Line) -> bool:
+        """Whether it ends somebody: that needs no more than their key, whatever else the row says of them."""
+        known = self.own.get(line.key)
+        stands = known is not None and known.kind not in MACHINE_KINDS and known.state != Status.ENDED
+        return stands and _status_at(line, self.now) == Status.ENDED
+
     # --- managers -----------------------------------------------------------------------------------------------------
 
-    def _settle_managers(self) -> None:
-        """Refuse the rows whose manager can't be: unknown, themselves, in a circle, or new and refused."""
-        for line in self.reading.lines:
+    def _refuse(self) -> None:
+        """Refuse the rows that can't be: by themselves, or because their manager is unknown, in a circle, or refused.
+
+        Who is known and refused keeps the manager they have, and that may close another circle.
+        """
+        for line in self.staying:
             try:
                 self._check_itself(line)
                 self._check_manager(line)
             except _CantChange as reason:
                 self.refused[line.key] = str(reason)
-        self._refuse_circles()
-        self._refuse_reports_of_the_refused()
+        before = -1
+        while len(self.refused) > before:
+            before = len(self.refused)
+            self._refuse_circles()
+            self._refuse_reports_of_the_refused()
 
     def _refuse_circles(self) -> None:
         """Who manages whom, as it would be, must lead to somebody without a manager."""
-        above = {one.id: one.manager_id for one in self.own.values()}
-        lines = {self.ids[line.key]: line for line in self.reading.lines if line.key not in self.refused}
+        above = {one.id: one.manager_id for one in self.known}
+        lines = {self.ids[line.key]: line for line in self.staying if line.key not in self.refused}
         above |= {pk: self._manager_or_none(line) for pk, line in lines.items() if line.manager is not None}
         for pk in _in_circles(above):
             if pk in lines:
@@ -167,10 +182,10 @@ class _Planner:
     def _refuse_reports_of_the_refused(self) -> None:
         """A manager who is new and refused does not come to be: nor do those who need them."""
         reports: dict[UUID, list[Line]] = {}
-        for line in self.reading.lines:
+        for line in self.staying:
             for person in {self._manager_or_none(line), self._sponsor_or_none(line)} - {None}:
                 reports.setdefault(person, []).append(line)  # type: ignore[arg-type]  # None is taken out above
-        rows = {line.key: line for line in self.reading.lines}
+        rows = {line.key: line for line in self.staying}
         waiting = [rows[key] for key in self.refused if key not in self.own]
         while waiting:
             gone = waiting.pop()
@@ -257,9 +272,7 @@ class _Planner:
             return
         states = _path(line, known, self.now)
         changes = {} if known.state == Status.ENDED else self._changes(line, known)
-        if Status.ENDED in states:
-            found.leavers.append(Leaver(known.id, known.name, line.row))
-        elif changes or states:
+        if changes or states:
             found.movers.append(Mover(known.id, line.row, known.name, changes, states))
         else:
             found.unchanged += 1
@@ -327,9 +340,9 @@ def _status_at(line: Line, now: datetime) -> Status:
 
 
 def _path(line: Line, known: Known, now: datetime) -> list[Status]:
-    """The moves from what somebody is to what the line means. No feed lifts a suspension."""
+    """The moves from what somebody is to what the line means, short of their end. No feed lifts a suspension."""
     to = _status_at(line, now)
-    if known.state == to or (known.state == Status.SUSPENDED and to != Status.ENDED):
+    if known.state in {to, Status.SUSPENDED}:
         return []
     if line.status == Status.ENDED and to == Status.ACTIVE:
         return []

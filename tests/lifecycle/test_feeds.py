@@ -185,6 +185,21 @@ class TestPeople:
         assert taken("A", 400, "Head") == taken("B", 12, "Head") < 40
 
 
+class TestManagers:
+    def test_are_in_no_circle_with_people_of_other_sources(self, admin: Actor, staff: Source) -> None:
+        imported(staff, a_file(row("A")), admin)
+        person("Outside", email="outside@example.com", manager=people(staff)["A"])
+        run = handed_in(staff, a_file(row("A", manager="outside@example.com")), admin)
+        assert "leads back here" in run.rejected[0]["reason"]
+
+    def test_are_in_no_circle_with_one_that_a_refused_row_keeps(self, admin: Actor, staff: Source) -> None:
+        imported(staff, a_file(row("A", manager="B"), row("B")), admin)
+        circle = [row("X", manager="Y"), row("Y", manager="X")]
+        run = imported(staff, a_file(row("A", manager="X"), row("B", manager="A"), *circle), admin)
+        assert [bad["row"] for bad in run.rejected] == [2, 3, 4, 5]
+        assert people(staff)["B"].manager is None
+
+
 class TestLeavers:
     @pytest.fixture
     def org(self) -> Organisation:
@@ -246,6 +261,24 @@ class TestLeavers:
             imported(source, a_file(row("A"), row("B"), row("C")), admin)
             imported(source, a_file(row("A"), row("B")), admin)
             assert people(source)["C"].state == state
+
+    def test_leave_whatever_else_their_row_says(self, admin: Actor) -> None:
+        source = a_source(
+            admin,
+            most_ended=100,
+            columns={**PLAIN.columns, "kind": "kind"},
+            kinds={"staff": "person", "ext": "external"},
+        )
+        headings, *rows = a_file(row("A"), row("B"), row("C"), row("D")).decode().splitlines()
+        imported(source, "\n".join([f"{headings},kind", *(f"{one},staff" for one in rows)]).encode(), admin)
+        gone = [
+            row("A", manager="unknown", status="left") + ",staff",
+            row("B", manager="C", email="admin@example.com", status="left") + ",staff",
+            row("C", manager="B", status="left") + ",staff",
+            row("D", status="left") + ",ext",
+        ]
+        run = imported(source, "\n".join([f"{headings},kind", *gone]).encode(), admin, reason="Closed")
+        assert (run.rejected, counts(run)["ended"]) == ([], 4)
 
     @pytest.mark.parametrize("doubtful", [row("", "Perhaps C"), "Perhaps C,,,,,active,", row("B", "Perhaps C")])
     def test_are_not_the_missing_while_a_row_may_be_any_of_them(self, admin: Actor, doubtful: str) -> None:
