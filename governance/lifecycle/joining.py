@@ -16,7 +16,7 @@ from governance.grants import moves as grants
 from governance.grants.models import Grant
 from governance.grants.states import STANDING, WAITING
 from governance.identities.models import Human, Identity, Ownership
-from governance.identities.states import Kind, OwnerRole, Status
+from governance.identities.states import OwnerRole, Status
 from governance.lifecycle.models import Source
 from governance.lifecycle.planning import Joiner, Mover
 from governance.purposes.models import Dedication
@@ -72,7 +72,7 @@ def join(source: Source, joiners: Sequence[Joiner], *, actor: Actor, why: str, n
     create_many(list(humans.values()), actor=actor, why=why, now=now)
     people = [_identity(source, joiner, humans.get(joiner.id)) for joiner in joiners]
     create_many(people, actor=actor, why=why, now=now)
-    externals = [joiner for joiner in joiners if joiner.kind == Kind.EXTERNAL and joiner.state != Status.ENDED]
+    externals = [joiner for joiner in joiners if joiner.sponsor_id is not None]
     create_many([_sponsorship(joiner, now) for joiner in externals], actor=actor, why=why, now=now)
     purposes = [Dedication(identity_id=one.id, purpose=source.external_purpose) for one in externals]
     create_many(purposes, actor=actor, why=why, now=now)

@@ -3,8 +3,7 @@
 The plan is made anew whenever it is needed: applied a second time, a file finds nothing left to do.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -13,6 +12,7 @@ from uuid import UUID
 from governance.core.ids import new_id
 from governance.identities.states import MACHINE_KINDS, MOVES, Kind, Status
 from governance.lifecycle.reading import Fault, Line, Reading
+from governance.lifecycle.reporting_lines import depths, in_circles
 from governance.lifecycle.rules import folded
 
 DAY = timedelta(days=1)
@@ -35,12 +35,17 @@ class Known:
     human_id: UUID | None
     ends_at: datetime | None
 
+    def acts(self, now: datetime) -> bool:
+        """Whether they are active, and their last day has not passed."""
+        return self.state == Status.ACTIVE and (self.ends_at is None or self.ends_at > now)
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What the source settles for everybody: whether the missing have left, and what an external needs besides.
 
-    `external_term` is how long an external stays whose last day is not stated, None when it must be.
+    `externals_have_a_purpose` is whether the source's purpose for them is active. `external_term` is how long an
+    external stays whose last day is not stated, None when it must be.
     """
 
     source: str
@@ -130,26 +135,60 @@ class _Planner:
         self.line_by_address = {folded(line.email): line for line in reading.lines if line.email}
         self.leaving = [line for line in reading.lines if self._leaves(line)]
         self.staying = [line for line in reading.lines if not self._leaves(line)]
+        standing = [one for one in self.own.values() if one.state != Status.ENDED and one.kind not in MACHINE_KINDS]
+        self.standing, self.missing = len(standing), [one for one in standing if one.key not in reading.keys]
+        self.unsure = bool(terms.absent_have_left and self.missing and reading.doubtful)
+        self.sponsors = self._sponsors()
         self.refused: dict[str, str] = {}
 
     def plan(self) -> Plan:
-        found = Plan(repeated=self.reading.repeated, faults=list(self.reading.faults))
-        found.leavers = [Leaver(self.own[line.key].id, self.own[line.key].name, line.row) for line in self.leaving]
+        found = Plan(
+            standing=self.standing,
+            missing=len(self.missing),
+            repeated=self.reading.repeated,
+            leavers=self._leavers(),
+            faults=list(self.reading.faults),
+            unsure=self.unsure,
+        )
         self._refuse()
-        for line in _chiefs_first(self.staying, self.ids, self._manager_or_none):
+        for line in self._chiefs_first():
             if line.key in self.refused:
                 found.faults.append(Fault(line.row, line.key, self.refused[line.key]))
             else:
                 self._put(line, found)
         found.faults.sort(key=lambda fault: fault.row)
-        self._count_the_missing(found)
         return found
+
+    def _chiefs_first(self) -> list[Line]:
+        depth = depths({self.ids[line.key]: self._manager_or_none(line) for line in self.staying})
+        return sorted(self.staying, key=lambda line: (depth[self.ids[line.key]], line.row))
 
     def _leaves(self, line: Line) -> bool:
         """Whether it ends somebody: that needs no more than their key, whatever else the row says of them."""
         known = self.own.get(line.key)
         stands = known is not None and known.kind not in MACHINE_KINDS and known.state != Status.ENDED
         return stands and _status_at(line, self.now) == Status.ENDED
+
+    def _leavers(self) -> list[Leaver]:
+        """Who leaves by their row, and who is missing; a row with a doubtful key may be any of these: then none is."""
+        leaving = [Leaver(self.own[line.key].id, self.own[line.key].name, line.row) for line in self.leaving]
+        return leaving + [Leaver(one.id, one.name, None) for one in self._absent()]
+
+    def _absent(self) -> list[Known]:
+        return self.missing if self.terms.absent_have_left and not self.unsure else []
+
+    def _sponsors(self) -> set[UUID]:
+        """Who is an active person once the file is applied: only they answer for an external."""
+        found = {one.id for one in self.known if one.kind == Kind.PERSON and one.acts(self.now)}
+        found |= {self.terms.sponsor_id} - {None}
+        found -= {self.ids[line.key] for line in self.reading.lines} | {one.id for one in self._absent()}
+        return found | {self.ids[line.key] for line in self.staying if self._will_be_an_active_person(line)}
+
+    def _will_be_an_active_person(self, line: Line) -> bool:
+        known = self.own.get(line.key)
+        kind = known.kind if known else line.kind or Kind.PERSON
+        stays = known is not None and known.state in {Status.SUSPENDED, Status.ENDED}
+        return kind == Kind.PERSON and not stays and _status_at(line, self.now) == Status.ACTIVE
 
     # --- managers -----------------------------------------------------------------------------------------------------
 
@@ -175,7 +214,7 @@ class _Planner:
         above = {one.id: one.manager_id for one in self.known}
         lines = {self.ids[line.key]: line for line in self.staying if line.key not in self.refused}
         above |= {pk: self._manager_or_none(line) for pk, line in lines.items() if line.manager is not None}
-        for pk in _in_circles(above):
+        for pk in in_circles(above):
             if pk in lines:
                 self.refused[lines[pk].key] = "Following the managers from here leads back here."
 
@@ -183,8 +222,8 @@ class _Planner:
         """A manager who is new and refused does not come to be: nor do those who need them."""
         reports: dict[UUID, list[Line]] = {}
         for line in self.staying:
-            for person in {self._manager_or_none(line), self._sponsor_or_none(line)} - {None}:
-                reports.setdefault(person, []).append(line)  # type: ignore[arg-type]  # None is taken out above
+            for person in self._needed(line):
+                reports.setdefault(person, []).append(line)
         rows = {line.key: line for line in self.staying}
         waiting = [rows[key] for key in self.refused if key not in self.own]
         while waiting:
@@ -200,10 +239,10 @@ class _Planner:
             raise _CantChange("The key belongs to a machine identity.")
         if known is None or line.email is None or folded(line.email) != folded(known.email):
             self._check_address(line)
-        if known is None:
-            self._check_external(line)
-        else:
+        if known is not None:
             self._check_known(line, known)
+        elif self._comes_as_an_external(line):
+            self._check_external(line)
 
     def _check_manager(self, line: Line) -> None:
         if self._person(line.manager, "manager") == self.ids[line.key]:
@@ -216,14 +255,12 @@ class _Planner:
                 raise _CantChange(msg)
 
     def _check_external(self, line: Line) -> None:
-        if (line.kind or Kind.PERSON) != Kind.EXTERNAL:
-            return
         if not self.terms.externals_have_a_purpose:
-            raise _CantChange("An external needs a purpose, and the source names none.")
+            raise _CantChange("An external needs a purpose, and the source names no active one.")
         if not line.ends_on and not self.terms.external_term:
             raise _CantChange("An external needs a last day, and the source gives no term.")
-        if self._sponsor_or_none(line) is None and self._person(line.sponsor, "sponsor") is None:
-            raise _CantChange("An external needs a sponsor.")
+        if self._sponsor(line) is None:
+            raise _CantChange("An external needs a sponsor: an active person.")
 
     def _check_known(self, line: Line, known: Known) -> None:
         if line.kind is not None and line.kind != known.kind:
@@ -255,13 +292,24 @@ class _Planner:
         except _CantChange:
             return None
 
-    def _sponsor_or_none(self, line: Line) -> UUID | None:
-        if line.kind != Kind.EXTERNAL:
-            return None
-        try:
-            return self._person(line.sponsor, "sponsor") or self._manager_or_none(line) or self.terms.sponsor_id
-        except _CantChange:
-            return None
+    def _sponsor(self, line: Line) -> UUID | None:
+        """Whom the row names, else the manager, else the owner of the source: the first who can be."""
+        named = self._person(line.sponsor, "sponsor")
+        if named is not None and named not in self.sponsors:
+            msg = f"The sponsor {line.sponsor} is no active person."
+            raise _CantChange(msg)
+        near = [named, self._manager_or_none(line), self.terms.sponsor_id]
+        return next((pk for pk in near if pk in self.sponsors), None)
+
+    def _needed(self, line: Line) -> set[UUID]:
+        """Whom the row can't do without: the manager, and the sponsor of a new external."""
+        sponsored = line.key not in self.refused and self._comes_as_an_external(line)
+        return {pk for pk in (self._manager_or_none(line), self._sponsor(line) if sponsored else None) if pk}
+
+    def _comes_as_an_external(self, line: Line) -> bool:
+        """Whether it creates one, who needs a sponsor, a purpose and an end. Who has left already needs none of it."""
+        new = line.key not in self.own and line.kind == Kind.EXTERNAL
+        return new and _status_at(line, self.now) != Status.ENDED
 
     # --- people -------------------------------------------------------------------------------------------------------
 
@@ -292,7 +340,7 @@ class _Planner:
             state=state,
             ends_at=ends_at,
             manager_id=self._person(line.manager, "manager"),
-            sponsor_id=self._sponsor_or_none(line),
+            sponsor_id=self._sponsor(line) if self._comes_as_an_external(line) else None,
             human_id=human.pop() if len(human) == 1 else None,
         )
 
@@ -306,15 +354,6 @@ class _Planner:
         if self.reading.dated and (line.ends_on or known.kind == Kind.PERSON):
             said["ends_at"] = _end(line.ends_on)
         return {name: value for name, value in said.items() if getattr(known, name) != value}
-
-    def _count_the_missing(self, found: Plan) -> None:
-        """Those who stand and are not in the file. A row with a doubtful key may be any of them: then none ends."""
-        standing = [one for one in self.own.values() if one.state != Status.ENDED and one.kind not in MACHINE_KINDS]
-        missing = [one for one in standing if one.key not in self.reading.keys]
-        found.standing, found.missing = len(standing), len(missing)
-        found.unsure = bool(self.terms.absent_have_left and missing and self.reading.doubtful)
-        if self.terms.absent_have_left and not found.unsure:
-            found.leavers += [Leaver(one.id, one.name, None) for one in missing]
 
 
 def _id_of(line: Line, own: Mapping[str, Known]) -> UUID:
@@ -356,35 +395,3 @@ def _path(line: Line, known: Known, now: datetime) -> list[Status]:
         return [Status.ACTIVE, to]
     msg = f"{known.name} is {Status(known.state).label.lower()} already and can't become {to.label.lower()} again."
     raise _CantChange(msg)
-
-
-def _in_circles(above: Mapping[UUID, UUID | None]) -> Iterator[UUID]:
-    """Everybody from whom the way up leads back to themselves."""
-    settled: set[UUID] = set()
-    for start in above:
-        way: dict[UUID, None] = {}
-        step: UUID | None = start
-        while step is not None and step not in settled and step not in way:
-            way[step] = None
-            step = above.get(step)
-        if step in way:
-            order = list(way)
-            yield from order[order.index(step) :]
-        settled |= way.keys()
-
-
-def _chiefs_first(lines: Sequence[Line], ids: Mapping[str, UUID], manager: Any) -> list[Line]:
-    """The lines in an order in which no one comes before their manager; circles stay where they are."""
-    above = {ids[line.key]: manager(line) for line in lines}
-    depth: Counter[UUID] = Counter()
-    for start in above:
-        way: list[UUID] = []
-        step = start
-        while step in above and step not in depth:
-            way.append(step)
-            depth[step] = 0
-            step = above[step]
-        base = depth[step] + 1 if step in depth and step not in way else 0
-        for place, one in enumerate(reversed(way)):
-            depth[one] = base + place
-    return sorted(lines, key=lambda line: (depth[ids[line.key]], line.row))

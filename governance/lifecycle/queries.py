@@ -17,6 +17,7 @@ from governance.lifecycle.models import FeedRun, Source
 from governance.lifecycle.planning import Known, Terms
 from governance.lifecycle.reading import Reading
 from governance.lifecycle.states import Absence, RunState
+from governance.purposes.models import Purpose
 
 KNOWN = (
     "id", "source", "external_key", "name", "email", "kind", "state", "title", "department", "manager_id", "human_id",
@@ -39,7 +40,7 @@ def terms_of(source: Source, now: datetime) -> Terms:
     return Terms(
         source=source.key,
         absent_have_left=source.absence == Absence.END,
-        externals_have_a_purpose=source.external_purpose_id is not None,
+        externals_have_a_purpose=Purpose.objects.active(now).filter(pk=source.external_purpose_id).exists(),
         external_term=source.external_term,
         sponsor_id=owner.pk if owner else None,
     )

@@ -10,8 +10,11 @@ from django.utils import timezone
 from governance.core.actor import Actor
 from governance.core.errors import Invalid
 from governance.identities.models import Human, Identity, Ownership
+from governance.identities.queries import owners_of
 from governance.lifecycle.models import FeedFile, FeedRun, Source
 from governance.lifecycle.states import RunState
+from governance.purposes.models import Purpose
+from governance.purposes.states import PurposeState
 from tests.builders import person, purpose
 from tests.lifecycle.feeding import HEADINGS, a_file, a_source, administrator, counts, handed_in, imported, row
 
@@ -108,14 +111,56 @@ class TestBrokenRows:
         assert versions() == before
         assert not FeedFile.objects.exists()
 
-    def test_of_an_external_say_what_it_lacks(self, admin: Actor) -> None:
-        columns = {name: name for name in ("key", "name", "kind", "ends_on")}
-        source = a_source(admin, key="guests", columns=columns, statuses={}, kinds={"guest": "external"})
-        run = handed_in(source, b"key,name,kind,ends_on\nG1,Guest,guest,\n", admin)
-        assert "needs a purpose" in run.rejected[0]["reason"]
-        Source.objects.filter(pk=source.pk).update(external_purpose=purpose(person()))
-        run = handed_in(source, b"key,name,kind,ends_on\nG1,Guest,guest,\n", admin)
-        assert "needs a last day" in run.rejected[0]["reason"]
+
+class TestExternals:
+    HEADINGS = b"key,name,kind,sponsor,status,ends_on"
+
+    @pytest.fixture
+    def source(self, admin: Actor) -> Source:
+        columns = {name: name for name in self.HEADINGS.decode().split(",")}
+        kinds = {"staff": "person", "guest": "external"}
+        statuses = {"active": "active", "leave": "on_leave", "left": "ended"}
+        why = purpose(person("Owner"), reference="P-EXT").reference
+        return a_source(
+            admin,
+            columns=columns,
+            kinds=kinds,
+            statuses=statuses,
+            external_purpose=why,
+            external_term=DAY,
+            most_ended=50,
+        )
+
+    def read(self, source: Source, by: Actor, *rows: str) -> FeedRun:
+        return imported(source, b"\n".join([self.HEADINGS, *(row.encode() for row in rows)]), by)
+
+    def test_say_what_they_lack(self, admin: Actor, source: Source) -> None:
+        Source.objects.filter(pk=source.pk).update(external_term=None)
+        assert "needs a last day" in self.read(source, admin, "G1,Guest,guest,,active,").rejected[0]["reason"]
+        Purpose.objects.update(state=PurposeState.RETIRED)
+        assert "needs a purpose" in self.read(source, admin, "G1,Guest,guest,,active,").rejected[0]["reason"]
+
+    def test_need_no_more_than_a_name_when_they_have_left(self, admin: Actor, source: Source) -> None:
+        Source.objects.filter(pk=source.pk).update(external_purpose=None)
+        assert self.read(source, admin, "G1,Guest,guest,nobody,left,").rejected == []
+        assert not Ownership.objects.filter(subject_kind="identity").exists()
+
+    def test_are_sponsored_by_nobody_who_is_away_or_leaves_with_the_same_file(
+        self, admin: Actor, source: Source
+    ) -> None:
+        self.read(source, admin, "A,Ada,staff,,active,", "B,Bea,staff,,active,", "C,Cleo,staff,,active,")
+        guests = [f"G{name},Guest,guest,{name},active," for name in "ABCDG"]
+        staff = ["A,Ada,staff,,left,", "B,Bea,staff,,leave,", "C,Cleo,staff,,active,", "D,Dora,staff,,active,"]
+        run = self.read(source, admin, *guests, "G,Guest,guest,,active,", *staff)
+        assert [bad["key"] for bad in run.rejected] == ["GA", "GB", "GG"]
+        assert all("is no active person" in bad["reason"] for bad in run.rejected)
+
+    def test_are_sponsored_by_the_owner_of_the_source_where_nobody_is_nearer(
+        self, admin: Actor, source: Source
+    ) -> None:
+        self.read(source, admin, "G,Guest,guest,,active,")
+        guest = Identity.objects.get(external_key="G")
+        assert [one.pk for one in owners_of("identity", guest.pk, timezone.now())] == [admin.identity_id]
 
 
 class TestFormsOfFiles:
