@@ -129,14 +129,13 @@ def _rename_humans(
 
 
 def _move(people: Sequence[Identity], planned: Mapping[UUID, Mover], *, actor: Actor, why: str, now: datetime) -> None:
-    """Those who may still take it take each move in turn."""
+    """Each move in turn; none for whom somebody else has moved since the plan was made: security may have."""
     steps: dict[tuple[int, Status], list[Identity]] = defaultdict(list)
-    for one in people:
+    for one in (one for one in people if one.state == planned[one.pk].were):
         for place, to in enumerate(planned[one.pk].states):
             steps[place, to].append(one)
     for _, to in sorted(steps):
-        ready = [one for one in steps[_, to] if to in one.MOVES.get(one.state, frozenset())]
-        move_many(ready, to, actor=actor, why=why, now=now)
+        move_many(steps[_, to], to, actor=actor, why=why, now=now)
 
 
 def _shorten_leases(people: Sequence[Identity], *, actor: Actor, why: str, now: datetime) -> None:

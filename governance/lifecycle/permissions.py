@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from governance.core.actor import Actor, ActorKind, Role
 from governance.core.errors import Denied, NotFound
-from governance.core.locking import locked
+from governance.core.locking import locked, locked_all
 from governance.lifecycle.models import FeedRun, Source
 
 ENDS_IDENTITIES = (Role.ADMINISTRATOR, Role.SECURITY)
@@ -58,8 +58,9 @@ def lock_source(actor: Actor, source_id: UUID) -> Source:
 
 
 def lock_run(actor: Actor, run_id: UUID) -> FeedRun:
-    """The run, held, for whoever may decide on it. Raises NotFound, Denied."""
+    """The run, held with its source: of two files of one source, one is decided on first. Raises NotFound, Denied."""
     require_feeds(actor)
+    locked_all(Source.objects.filter(runs=run_id))
     try:
         return locked(visible_runs(actor).select_related("source"), run_id)
     except FeedRun.DoesNotExist:

@@ -68,16 +68,28 @@ class Joiner:
     sponsor_id: UUID | None
     human_id: UUID | None
 
+    @property
+    def row(self) -> int:
+        """Where in the file they stand."""
+        return self.line.row
+
+    @property
+    def name(self) -> str:
+        """What they are called."""
+        return self.line.name
+
 
 @dataclass(frozen=True, slots=True)
 class Mover:
-    """Somebody whose fields or state change. `states` are the moves in turn."""
+    """Somebody whose fields or state change. `states` are the moves in turn, from the state that they `were` in."""
 
     id: UUID
     row: int
     name: str
+    were: str
     changes: Mapping[str, Any]
     states: Sequence[Status]
+    ends_sooner: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +120,19 @@ class Plan:
     faults: list[Fault] = field(default_factory=list)
     unsure: bool = False
 
+    @property
+    def ending(self) -> int:
+        """How many are given a last day, or a nearer one: they end without another file."""
+        return sum(mover.ends_sooner for mover in self.movers)
+
+    @property
+    def ends(self) -> int:
+        """How many end, at once or later."""
+        return len(self.leavers) + self.ending
+
     def shrinks_beyond(self, percent: int) -> bool:
-        """Whether more than the share of those who stand would end, or are missing."""
-        gone = max(len(self.leavers), self.missing)
-        return gone * 100 > percent * self.standing
+        """Whether more than the share of those who stand would end, at once or later, or are missing."""
+        return max(self.ends, self.missing) * 100 > percent * self.standing
 
 
 class _CantChange(Exception):
@@ -321,7 +342,8 @@ class _Planner:
         states = _path(line, known, self.now)
         changes = {} if known.state == Status.ENDED else self._changes(line, known)
         if changes or states:
-            found.movers.append(Mover(known.id, line.row, known.name, changes, states))
+            sooner = "ends_at" in changes and _is_sooner(changes["ends_at"], known.ends_at)
+            found.movers.append(Mover(known.id, line.row, known.name, known.state, changes, states, sooner))
         else:
             found.unchanged += 1
 
@@ -364,6 +386,10 @@ def _id_of(line: Line, own: Mapping[str, Known]) -> UUID:
 def _end(last_day: date | None) -> datetime | None:
     """The moment after a last day, in UTC."""
     return datetime.combine(last_day + DAY, time(), UTC) if last_day else None
+
+
+def _is_sooner(end: datetime | None, known: datetime | None) -> bool:
+    return end is not None and (known is None or end < known)
 
 
 def _status_at(line: Line, now: datetime) -> Status:

@@ -16,7 +16,7 @@ from governance.identities.queries import accountable_owner
 from governance.lifecycle.models import FeedRun, Source
 from governance.lifecycle.planning import Known, Terms
 from governance.lifecycle.reading import Reading
-from governance.lifecycle.states import Absence, RunState
+from governance.lifecycle.states import WAITING, Absence, RunState
 from governance.purposes.models import Purpose
 
 KNOWN = (
@@ -72,3 +72,20 @@ def _counted(groups: Any) -> dict[UUID, int]:
 def accepted_ids() -> list[UUID]:
     """Runs that somebody said yes to and that are not applied yet, the oldest first."""
     return list(FeedRun.objects.filter(state=RunState.ACCEPTED).order_by("read_at").values_list("pk", flat=True))
+
+
+def accepted_up_to(run: FeedRun) -> list[UUID]:
+    """The accepted runs of its source that are not applied yet, as they were read, the run itself the last."""
+    runs = FeedRun.objects.filter(source=run.source_id, state=RunState.ACCEPTED, number__lte=run.number)
+    return list(runs.order_by("number").values_list("pk", flat=True))
+
+
+def accepted_after(run: FeedRun) -> FeedRun | None:
+    """A run of its source that was read later, and that somebody said yes to."""
+    yes = FeedRun.objects.filter(source=run.source_id, state__in=[RunState.ACCEPTED, RunState.APPLIED])
+    return yes.filter(number__gt=run.number).order_by("number").last()
+
+
+def undecided(source: Source) -> FeedRun | None:
+    """The oldest run of the source that waits for a yes, or for being applied."""
+    return source.runs.filter(state__in=[*WAITING, RunState.ACCEPTED]).order_by("number").first()

@@ -14,7 +14,7 @@ from governance.core.locking import unit_of_work
 from governance.core.moves import amend, create
 from governance.identities.models import Identity, Ownership
 from governance.identities.states import Kind, OwnerRole
-from governance.lifecycle import permissions, rules
+from governance.lifecycle import permissions, queries, rules
 from governance.lifecycle.models import Source
 from governance.lifecycle.states import Absence, DateForm, Encoding
 from governance.purposes.models import Purpose
@@ -60,12 +60,19 @@ def define_source(
 
 @unit_of_work()
 def change_source(*, source_id: UUID, definition: Definition, actor: Actor, reason: str, now: datetime) -> Source:
-    """Have a source's files read otherwise from now on. Its key stays. Raises Invalid, NotFound, Denied."""
+    """Have a source's files read otherwise from now on. Its key stays.
+
+    Raises Invalid, NotFound, Denied; Conflict while a file is undecided: it would do other than it showed.
+    """
     source = permissions.lock_source(actor, source_id)
     if definition.key != source.key:
         raise Invalid({"key": "The key is part of every identity of the source and stays."})
     if not reason.strip():
         raise Invalid({"reason": "Say why: it is kept with the source."})
+    if run := queries.undecided(source):
+        raise Conflict(
+            f"{run} of {source} is not over yet, and would do other than it shows. Apply or discard it first."
+        )
     wanted = _checked(Source(key=source.key), definition)
     names = [one.name for one in fields(Definition) if one.name not in {"key", "external_purpose"}]
     changes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) != getattr(source, name)}

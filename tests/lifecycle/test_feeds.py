@@ -18,7 +18,7 @@ from governance.grants.states import GrantState
 from governance.identities.models import Human, Identity, Ownership
 from governance.identities.queries import owners_of
 from governance.identities.states import Kind, Status
-from governance.lifecycle import feeds, joining, moves, sources, tasks
+from governance.lifecycle import feeds, joining, moves, planning, queries, reading, sources, tasks
 from governance.lifecycle.models import FeedFile, Source
 from governance.lifecycle.states import RunState
 from governance.purposes.models import Dedication
@@ -231,7 +231,7 @@ class TestLeavers:
         grant, waiting = started(org, term=timedelta(days=20)), granted(org, why=purpose(org.owner, org.entitlement))
         last = timezone.now().date() + 3 * DAY
         end = datetime.combine(last + DAY, datetime.min.time(), UTC)
-        imported(staff, a_file(row("R", "Requester", ends_on=str(last))), admin)
+        imported(staff, a_file(row("R", "Requester", ends_on=str(last))), admin, reason="Resigned")
         assert people(staff)["R"].state == Status.ACTIVE
         assert people(staff)["R"].ends_at == fresh(grant).ends_at == end
         assert fresh(waiting).ends_at == end
@@ -323,8 +323,67 @@ class TestAShrunkenFeed:
     def test_is_held_again_when_more_would_end_than_the_yes_was_for(self, admin: Actor, source: Source) -> None:
         run = handed_in(source, a_file(*[row(f"K{n}") for n in range(20)]), admin)
         feeds.accept(run_id=run.pk, actor=admin, reason="The yard was sold", now=timezone.now())
-        imported(source, a_file(*[row(f"K{n}") for n in range(60)]), admin)
+        for n in range(50, 60):
+            person(source=source.key, external_key=f"K{n}")
         assert feeds.apply(run_id=run.pk, actor=admin, now=timezone.now()).state == RunState.HELD
+
+    def test_is_also_one_that_gives_them_a_last_day_to_come(self, admin: Actor, source: Source) -> None:
+        later = [row(f"K{n}", ends_on="2190-01-31") for n in range(50)]
+        run = handed_in(source, a_file(*later), admin)
+        assert (run.state, run.preview["counts"]["ending"]) == (RunState.HELD, 50)
+        assert "50 are given a nearer last day" in run.state_reason
+        assert counts(applied(run, admin, reason="All are hired for a term"))["updated"] == 50
+        longer = handed_in(source, a_file(*[row(f"K{n}", ends_on="2191-01-31") for n in range(50)]), admin)
+        assert (longer.state, longer.preview["counts"]["ending"]) == (RunState.PROPOSED, 0)
+
+
+class TestAYes:
+    """What is applied is what was shown, or somebody is asked again."""
+
+    def test_covers_no_end_that_was_not_shown(self, admin: Actor) -> None:
+        source = a_source(admin, absence="end")
+        everybody = a_file(*[row(f"K{n}") for n in range(20)])
+        imported(source, everybody, admin)
+        run = handed_in(source, everybody, admin)
+        person("Came meanwhile", source=source.key, external_key="K20")
+        held = applied(run, admin)
+        assert (held.state, held.preview["counts"]["ended"]) == (RunState.HELD, 1)
+        assert "By now 1 would end" in held.state_reason
+        assert counts(applied(held, admin, reason="He was never with us"))["ended"] == 1
+
+    def test_is_for_rows_that_can_all_be_taken_where_the_file_is_strict(self, admin: Actor, staff: Source) -> None:
+        run = handed_in(staff, a_file(row("A", email="ada@example.com"), row("B")), admin, strict=True)
+        person("Ada", source=staff.key, external_key="OLD", email="ada@example.com")
+        assert applied(run, admin).state == RunState.HELD
+        assert set(people(staff)) == {"OLD"}
+
+    def test_is_not_given_to_what_is_older_than_what_has_one(self, admin: Actor, staff: Source) -> None:
+        older, newer = (handed_in(staff, a_file(row("A", name)), admin) for name in ("Ada", "Ada Lovelace"))
+        feeds.accept(run_id=newer.pk, actor=admin, reason="", now=timezone.now())
+        for _ in ("accepted", "applied"):
+            with pytest.raises(Conflict, match=f"{newer} was read after {older}"):
+                feeds.accept(run_id=older.pk, actor=admin, reason="", now=timezone.now())
+            feeds.apply(run_id=newer.pk, actor=admin, now=timezone.now())
+
+    def test_is_carried_out_in_the_order_in_which_files_were_read(self, admin: Actor, staff: Source) -> None:
+        older, newer = (handed_in(staff, a_file(row("A", name)), admin) for name in ("Ada", "Ada Lovelace"))
+        for run in (older, newer):
+            feeds.accept(run_id=run.pk, actor=admin, reason="", now=timezone.now())
+        assert feeds.apply(run_id=newer.pk, actor=admin, now=timezone.now()).state == RunState.APPLIED
+        older.refresh_from_db()
+        assert (older.state, people(staff)["A"].name) == (RunState.APPLIED, "Ada Lovelace")
+
+    def test_lifts_no_suspension_that_came_after_the_plan(self, admin: Actor, staff: Source) -> None:
+        imported(staff, a_file(row("A", status="leave")), admin)
+        found = planning.plan(
+            reading.read(a_file(row("A", "Ada")), staff.reader),
+            queries.known_to(staff, reading.Reading()),
+            queries.terms_of(staff, timezone.now()),
+            now=timezone.now(),
+        )
+        Identity.objects.filter(source="staff").update(state=Status.SUSPENDED)
+        joining.change(found.movers, actor=admin, why="A race", now=timezone.now())
+        assert (people(staff)["A"].name, people(staff)["A"].state) == ("Ada", Status.SUSPENDED)
 
 
 class TestRuns:
@@ -371,6 +430,13 @@ class TestRuns:
         done = feeds.apply(run_id=run.pk, actor=admin, now=timezone.now())
         assert (len(people(staff)), counts(done)["created"]) == (6, 4)
 
+    def test_end_leavers_before_all_else(self, admin: Actor, staff: Source) -> None:
+        imported(staff, a_file(row("A"), row("B")), admin)
+        run = handed_in(staff, a_file(row("A", status="left"), row("B", title="Head"), row("C")), admin)
+        applied(run, admin, reason="Ada has left")
+        done = AuditEvent.objects.order_by("-sequence").values_list("action", flat=True)[:5]
+        assert list(reversed(done))[:4] == ["identity.ended", "human.created", "identity.active", "identity.changed"]
+
     def test_are_for_administrators_to_decide_and_for_auditors_to_see(self, admin: Actor, staff: Source) -> None:
         run = handed_in(staff, a_file(row("A")), admin)
         for role, refusal in ((Role.AUDITOR, Denied), (Role.SECURITY, NotFound), (None, NotFound)):
@@ -413,6 +479,23 @@ class TestSources:
             a_source(admin, **fields)
         assert wrong in refusal.value.fields
 
+    def test_are_not_changed_under_a_file_that_is_not_over(self, admin: Actor, staff: Source) -> None:
+        run = handed_in(staff, a_file(row("A")), admin)
+        wanted = replace(PLAIN, statuses={"active": "ended"})
+
+        def change() -> Source:
+            return sources.change_source(
+                source_id=staff.pk, definition=wanted, actor=admin, reason="Other words", now=timezone.now()
+            )
+
+        with pytest.raises(Conflict, match=f"{run} of Staff is not over yet"):
+            change()
+        feeds.accept(run_id=run.pk, actor=admin, reason="", now=timezone.now())
+        with pytest.raises(Conflict):
+            change()
+        feeds.apply(run_id=run.pk, actor=admin, now=timezone.now())
+        assert change().statuses == wanted.statuses
+
     def test_have_a_key_of_their_own(self, admin: Actor, staff: Source) -> None:
         with pytest.raises(Conflict):
             a_source(admin)
@@ -447,3 +530,21 @@ class TestTwoFilesAtOnce:
                 lambda: feeds.apply(run_id=run.pk, actor=admin, now=timezone.now(), patience=timedelta())
             )
         assert isinstance(outcome, Conflict)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestWhomTheDatabaseRefuses:
+    def test_stops_no_other(self) -> None:
+        admin = administrator()
+        staff = a_source(admin)
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE governance_identity ADD CONSTRAINT no_k3 CHECK (external_key <> 'K3')")
+        try:
+            run = imported(staff, a_file(*[row(f"K{n}") for n in range(6)]), admin)
+        finally:
+            with connection.cursor() as cursor:
+                cursor.execute("ALTER TABLE governance_identity DROP CONSTRAINT no_k3")
+        assert run.outcome is not None
+        assert [one["row"] for one in run.outcome["failed"]] == [5]
+        assert "no_k3" in run.outcome["failed"][0]["reason"]
+        assert (sorted(people(staff)), counts(run)["created"]) == (["K0", "K1", "K2", "K4", "K5"], 5)

@@ -17,6 +17,8 @@ from governance.management.who import named
 PATIENCE = timedelta(minutes=10)
 """How long another import of the same source is waited for."""
 
+FIGURES = ("created", "updated", "ended", "ending", "unchanged", "repeated", "missing", "rejected", "failed")
+
 
 class Command(BaseCommand):
     """Imports people from a CSV file, by the mapping that is kept with its source."""
@@ -74,8 +76,8 @@ class Command(BaseCommand):
 
     def _tell(self, counts: dict[str, int], failed: list[dict[str, Any]]) -> None:
         for one in failed:
-            self.stderr.write(f"{one['name']} could not be ended: {one['reason']}")
-        self.stdout.write(", ".join(f"{count:,} {name}" for name, count in counts.items()))
+            self.stderr.write(f"{one['name']} stays as they were: {one['reason']}")
+        self.stdout.write(", ".join(f"{counts[name]:,} {name}" for name in FIGURES if name in counts))
 
 
 def _source(key: str | None) -> Source:

@@ -19,11 +19,12 @@ WORDS = {
     "created": "Created",
     "updated": "Changed",
     "ended": "Ended",
+    "ending": "Given a nearer last day",
     "unchanged": "As they were",
     "repeated": "Rows that repeat another",
     "missing": "Known and not in the file",
     "rejected": "Rows that change nothing",
-    "failed": "Could not be ended",
+    "failed": "Could not be done",
 }
 
 
