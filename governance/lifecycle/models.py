@@ -53,8 +53,12 @@ class Source(Governed):
             "columns": self.columns,
             "statuses": self.statuses,
             "kinds": self.kinds,
+            "date_form": self.date_form,
+            "encoding": self.encoding,
             "absence": self.absence,
             "most_ended": self.most_ended,
+            "external_purpose": self.external_purpose.reference if self.external_purpose else None,
+            "external_term": int(self.external_term.total_seconds()) if self.external_term else None,
         }
 
 

@@ -1,5 +1,6 @@
 """How the files of a source are to be read, as data that has been checked. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,8 @@ def _column(value: Any) -> Column:
 
 
 def _wrong_columns(columns: Mapping[str, Any]) -> str:
+    if not isinstance(columns, Mapping):
+        return "Say which heading stands for what."
     unknown = sorted(set(columns) - set(Field))
     if unknown:
         return f"Nothing is known of {', '.join(unknown)}. A feed can say: {', '.join(Field)}."
@@ -91,8 +94,12 @@ def _is_column(value: Any) -> bool:
 
 def _wrong_words(words: Mapping[str, str], meanings: frozenset[Any], *, needed: bool) -> str:
     choices = ", ".join(sorted(meanings))
+    if not isinstance(words, Mapping):
+        return f"Say which word means which of {choices}."
     if unknown := sorted({str(meaning) for meaning in words.values()} - meanings):
         return f"A word can't mean {', '.join(unknown)}. It means one of: {choices}."
+    if twins := [word for word, count in Counter(map(folded, words)).items() if count > 1]:
+        return f"{', '.join(twins)} stands twice: words are compared without regard to case."
     if needed and not words:
         return f"The column has words of its own: say which of them means which of {choices}."
     return ""

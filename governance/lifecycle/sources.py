@@ -44,9 +44,7 @@ def define_source(
 ) -> Source:
     """Make a source, with who answers for it. Raises Invalid, Denied, NotFound; Conflict when the key is taken."""
     permissions.require_feeds(actor)
-    if Source.objects.filter(key=definition.key).exists():
-        msg = f"There is a source {definition.key} already."
-        raise Conflict(msg)
+    _refuse_taken(definition.key)
     why = "A source of people is defined"
     source = create(_checked(Source(key=definition.key), definition), actor=actor, why=why, now=now)
     for role, pk in ((OwnerRole.OWNER, owner_id), (OwnerRole.BACKUP_OWNER, backup_id)):
@@ -81,6 +79,17 @@ def change_source(*, source_id: UUID, definition: Definition, actor: Actor, reas
     return amend(source, "changed", actor=actor, why=reason, now=now, **changes) if changes else source
 
 
+def _refuse_taken(key: str) -> None:
+    if Source.objects.filter(key=key).exists():
+        msg = f"There is a source {key} already."
+        raise Conflict(msg)
+    if Identity.objects.filter(source=key).exists():
+        msg = (
+            f"The source {key} has identities that no feed has brought, and a feed might end them. Choose another key."
+        )
+        raise Conflict(msg)
+
+
 def _active(pk: UUID, now: datetime) -> Identity:
     identity = Identity.objects.active(now).filter(pk=pk, kind=Kind.PERSON).first()
     if identity is None:
@@ -94,6 +103,8 @@ def _checked(source: Source, definition: Definition) -> Source:
         if one.name != "external_purpose":
             setattr(source, one.name, getattr(definition, one.name))
     source.external_purpose = _purpose(definition.external_purpose)
+    if definition.external_term is not None and definition.external_term <= timedelta():
+        raise Invalid({"external_term": "It lasts a day or longer."})
     rules.reader(
         definition.columns,
         definition.statuses,

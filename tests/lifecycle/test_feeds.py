@@ -1,6 +1,6 @@
 """What a file of people does to the people, and when it does nothing."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -466,6 +466,10 @@ class TestSources:
             ({"columns": {"key": "key", "name": ""}}, "columns"),
             ({"statuses": {}}, "statuses"),
             ({"statuses": {"out": "suspended"}}, "statuses"),
+            ({"statuses": {"out": "ended", "Out ": "active"}}, "statuses"),
+            ({"statuses": "ended"}, "statuses"),
+            ({"columns": "key"}, "columns"),
+            ({"external_term": timedelta(0)}, "external_term"),
             ({"kinds": {"robot": "agent"}}, "kinds"),
             ({"date_form": "%q"}, "date_form"),
             ({"encoding": "utf-7"}, "encoding"),
@@ -478,6 +482,17 @@ class TestSources:
         with pytest.raises(Invalid) as refusal:
             a_source(admin, **fields)
         assert wrong in refusal.value.fields
+
+    def test_take_over_nobody_who_came_otherwise(self, admin: Actor) -> None:
+        person(source="founding")
+        with pytest.raises(Conflict, match="no feed has brought"):
+            a_source(admin, key="founding")
+
+    def test_say_at_their_birth_all_that_decides_what_their_files_do(self, admin: Actor) -> None:
+        source = a_source(admin, external_purpose=purpose(person(), reference="P-EXT").reference, external_term=DAY)
+        facts = events_of(source.pk)[0]["content"]["facts"]
+        assert set(facts) == {one.name for one in fields(sources.Definition)} - {"name"}
+        assert (facts["external_purpose"], facts["external_term"]) == ("P-EXT", 86400)
 
     def test_are_not_changed_under_a_file_that_is_not_over(self, admin: Actor, staff: Source) -> None:
         run = handed_in(staff, a_file(row("A")), admin)

@@ -105,7 +105,16 @@ class TestDefineSource:
         call_command("define_source", file, "--by", naomi, stdout=StringIO())
         assert Source.objects.get().most_ended == 5
 
-    @pytest.mark.parametrize("text", ["key = ", "key = 'a'\nname = 'b'\n[columns]\nx = 'y'", "shoe = 1", "key = 'a'"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "key = 'a'\nname = 'b'\nexternal_term_days = 'x'\n[columns]\nkey = 'k'\nname = 'n'",
+            "key = ",
+            "key = 'a'\nname = 'b'\n[columns]\nx = 'y'",
+            "shoe = 1",
+            "key = 'a'",
+        ],
+    )
     def test_says_what_is_wrong_with_a_file(self, naomi: str, tmp_path: Path, text: str) -> None:
         file = tmp_path / "source.toml"
         file.write_text(text)

@@ -58,4 +58,7 @@ def _definition(file: Path) -> sources.Definition:
         msg = f"{file}: {', '.join(missing)} must be said."
         raise CommandError(msg)
     days = said.pop("external_term_days", None)
-    return sources.Definition(**said, external_term=timedelta(days=days) if days else None)
+    if not isinstance(days, int | None):
+        msg = f"{file}: external_term_days is a number."
+        raise CommandError(msg)
+    return sources.Definition(**said, external_term=None if days is None else timedelta(days=days))
