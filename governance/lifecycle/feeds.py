@@ -152,14 +152,11 @@ def accept(*, run_id: UUID, actor: Actor, reason: str, now: datetime, as_seen: A
         raise Invalid({"reason": "Say why so many end: it is kept with the run."})
     as_seen()
     counts = run.preview["counts"]
-    if counts["ended"]:
+    ends = counts["ended"] + counts["ending"]
+    if ends:
         stepup.require(actor, Sensitive.END_IDENTITY, now)
     why = reason.strip() or "What it does is right"
-    changes: dict[str, Any] = {
-        "decided_by": actor.label,
-        "decided_at": now,
-        "most_ends": counts["ended"] + counts["ending"],
-    }
+    changes: dict[str, Any] = {"decided_by": actor.label, "decided_at": now, "most_ends": ends}
     facts = {"shrunken": run.state == RunState.HELD}
     move(run, RunState.ACCEPTED, actor=actor, why=why, now=now, facts=facts, state_reason=reason.strip(), **changes)
     after_commit(APPLY, run.pk)

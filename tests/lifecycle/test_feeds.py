@@ -351,6 +351,15 @@ class TestAYes:
         assert "By now 1 would end" in held.state_reason
         assert counts(applied(held, admin, reason="He was never with us"))["ended"] == 1
 
+    def test_that_ends_somebody_needs_a_fresh_second_factor(self, admin: Actor, staff: Source) -> None:
+        weak = replace(admin, assurance=1)
+        rest = [row(f"K{n}") for n in range(9)]
+        imported(staff, a_file(row("A"), row("B"), *rest), weak)
+        run = handed_in(staff, a_file(row("A", status="left"), row("B", ends_on="2190-01-31"), *rest), weak)
+        with pytest.raises(StepUpRequired):
+            feeds.accept(run_id=run.pk, actor=weak, reason="", now=timezone.now())
+        assert counts(applied(run, admin))["ended"] == 1
+
     def test_is_for_rows_that_can_all_be_taken_where_the_file_is_strict(self, admin: Actor, staff: Source) -> None:
         run = handed_in(staff, a_file(row("A", email="ada@example.com"), row("B")), admin, strict=True)
         person("Ada", source=staff.key, external_key="OLD", email="ada@example.com")
