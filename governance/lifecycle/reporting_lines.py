@@ -16,7 +16,7 @@ def in_circles(above: Above) -> Iterator[UUID]:
         step = above.get(order[-1]) if order else None
         if step in way:
             yield from order[order.index(step) :]
-        settled |= way.keys()
+        settled.update(way)
 
 
 def depths(above: Above) -> dict[UUID, int]:
