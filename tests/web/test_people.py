@@ -10,6 +10,7 @@ from governance.core.actor import Role
 from governance.identities.models import Identity
 from governance.identities.states import Status
 from governance.lifecycle import tasks
+from governance.lifecycle.feeds import SHOWN
 from governance.lifecycle.models import FeedRun, Source
 from governance.lifecycle.states import RunState
 from tests import builders
@@ -58,6 +59,13 @@ class TestHandIn:
         for words in ("Ada", "Person B", "does not say what “gone” means", "Rows that change nothing"):
             assert words in page
         assert not Identity.objects.filter(source="staff").exists()
+
+    def test_names_some_hundreds_of_bad_rows_and_counts_the_rest(self, admin: Client, source: Source) -> None:
+        run = sent(admin, source, a_file(*[row(f"K{n}", status="gone") for n in range(SHOWN + 30)]))
+        page = admin.get(reverse("feed-run-detail", args=[run.pk])).content.decode()
+        assert "and 30 more" in page
+        assert page.count("does not say what “gone” means") == SHOWN
+        assert len(run.rejected) == SHOWN + 30
 
     def test_says_beside_the_form_why_a_file_can_not_be_read(self, admin: Client, source: Source) -> None:
         file = SimpleUploadedFile("people.csv", b"a,b\n1,2", "text/csv")

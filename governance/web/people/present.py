@@ -9,6 +9,7 @@ from django.forms import Form
 from django.urls import reverse
 
 from governance.identities.states import Status
+from governance.lifecycle.feeds import SHOWN
 from governance.lifecycle.models import FeedRun, Source
 from governance.lifecycle.states import WAITING, RunState
 from governance.web.present import all_of, counted
@@ -91,6 +92,7 @@ class Detail:
     figures: Sequence[tuple[str, int]]
     parts: Sequence[Part]
     rejected: Sequence[Mapping[str, Any]]
+    more_rejected: int
     failed: Sequence[Mapping[str, Any]]
 
 
@@ -128,8 +130,9 @@ def detail(run: FeedRun) -> Detail:
         reason=run.state_reason,
         figures=_figures(run),
         parts=[part for part in _parts(run.preview) if part.people],
-        rejected=run.rejected,
-        failed=(run.outcome or {}).get("failed", []),
+        rejected=run.rejected[:SHOWN],
+        more_rejected=len(run.rejected[SHOWN:]),
+        failed=(run.outcome or {}).get("failed", [])[:SHOWN],
     )
 
 

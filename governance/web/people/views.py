@@ -39,8 +39,8 @@ class RunList(bases.ListPage):
     empty = "No file has been handed in yet."
 
     def visible(self) -> "QuerySet[FeedRun]":
-        """From the permissions of feeds."""
-        return _visible(self)
+        """From the permissions of feeds; without the rejected rows, of which there may be thousands."""
+        return _visible(self).defer("rejected")
 
     def rows(self, found: Sequence[FeedRun]) -> list[present.Row]:
         """As lines."""
