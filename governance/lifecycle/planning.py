@@ -201,7 +201,7 @@ class _Planner:
     def _sponsors(self) -> set[UUID]:
         """Who is an active person once the file is applied: only they answer for an external."""
         found = {one.id for one in self.known if one.kind == Kind.PERSON and one.acts(self.now)}
-        found |= {self.terms.sponsor_id} - {None}
+        found |= {self.terms.sponsor_id} if self.terms.sponsor_id else set()
         found -= {self.ids[line.key] for line in self.reading.lines} | {one.id for one in self._absent()}
         return found | {self.ids[line.key] for line in self.staying if self._will_be_an_active_person(line)}
 

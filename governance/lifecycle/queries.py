@@ -36,11 +36,11 @@ def known_to(source: Source, reading: Reading) -> list[Known]:
 
 def terms_of(source: Source, now: datetime) -> Terms:
     """What the source settles for everybody. Its owner is the sponsor of externals who have no nearer one."""
-    owner = accountable_owner(source.NOUN, source.pk, now)
+    owner, purpose = accountable_owner(source.NOUN, source.pk, now), source.external_purpose
     return Terms(
         source=source.key,
         absent_have_left=source.absence == Absence.END,
-        externals_have_a_purpose=Purpose.objects.active(now).filter(pk=source.external_purpose_id).exists(),
+        externals_have_a_purpose=purpose is not None and Purpose.objects.active(now).contains(purpose),
         external_term=source.external_term,
         sponsor_id=owner.pk if owner else None,
     )

@@ -71,8 +71,6 @@ def _column(value: Any) -> Column:
 
 
 def _wrong_columns(columns: Mapping[str, Any]) -> str:
-    if not isinstance(columns, Mapping):
-        return "Say which heading stands for what."
     unknown = sorted(set(columns) - set(Field))
     if unknown:
         return f"Nothing is known of {', '.join(unknown)}. A feed can say: {', '.join(Field)}."
@@ -94,8 +92,6 @@ def _is_column(value: Any) -> bool:
 
 def _wrong_words(words: Mapping[str, str], meanings: frozenset[Any], *, needed: bool) -> str:
     choices = ", ".join(sorted(meanings))
-    if not isinstance(words, Mapping):
-        return f"Say which word means which of {choices}."
     if unknown := sorted({str(meaning) for meaning in words.values()} - meanings):
         return f"A word can't mean {', '.join(unknown)}. It means one of: {choices}."
     if twins := [word for word, count in Counter(map(folded, words)).items() if count > 1]:

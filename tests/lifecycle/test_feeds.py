@@ -476,8 +476,6 @@ class TestSources:
             ({"statuses": {}}, "statuses"),
             ({"statuses": {"out": "suspended"}}, "statuses"),
             ({"statuses": {"out": "ended", "Out ": "active"}}, "statuses"),
-            ({"statuses": "ended"}, "statuses"),
-            ({"columns": "key"}, "columns"),
             ({"external_term": timedelta(0)}, "external_term"),
             ({"kinds": {"robot": "agent"}}, "kinds"),
             ({"date_form": "%q"}, "date_form"),

@@ -16,6 +16,8 @@ from governance.management.who import named
 
 KNOWN = {one.name for one in fields(sources.Definition)} - {"external_term"} | {"external_term_days"}
 
+SHAPES = {"columns": dict, "statuses": dict, "kinds": dict, "external_term_days": int}
+
 
 class Command(BaseCommand):
     """Defines a source of people, or has its files read otherwise from now on."""
@@ -57,8 +59,8 @@ def _definition(file: Path) -> sources.Definition:
     if missing := sorted({"key", "name", "columns"} - said.keys()):
         msg = f"{file}: {', '.join(missing)} must be said."
         raise CommandError(msg)
-    days = said.pop("external_term_days", None)
-    if not isinstance(days, int | None):
-        msg = f"{file}: external_term_days is a number."
+    if odd := [name for name, kind in SHAPES.items() if name in said and not isinstance(said[name], kind)]:
+        msg = f"{file}: {', '.join(odd)} can't be read: a table or a number belongs there (docs/people-feed.md)."
         raise CommandError(msg)
+    days = said.pop("external_term_days", None)
     return sources.Definition(**said, external_term=None if days is None else timedelta(days=days))
