@@ -1,18 +1,18 @@
 """The filters of the catalog, shared by page, API and export."""
 
 import django_filters
-from django.db.models import Q, QuerySet
 
 from governance.catalog.models import Entitlement, System
 from governance.catalog.querysets import EntitlementQuerySet
 from governance.catalog.states import CatalogState, Risk
+from governance.core.filters import Words
 from governance.identities.states import Environment, Kind
 
 
 class SystemFilter(django_filters.FilterSet):
     """By words, environment, risk and state."""
 
-    q = django_filters.CharFilter(method="filter_words", label="Name, key or description contains")
+    q = Words("name", "key", "description", label="Name, key or description contains")
     environment = django_filters.ChoiceFilter(choices=Environment.choices, label="Environment")
     risk = django_filters.ChoiceFilter(choices=Risk.choices, label="Risk tier")
     state = django_filters.ChoiceFilter(choices=CatalogState.choices, label="State")
@@ -20,13 +20,6 @@ class SystemFilter(django_filters.FilterSet):
     class Meta:
         model = System
         fields: tuple[str, ...] = ()
-
-    def filter_words(self, systems: "QuerySet[System]", _name: str, words: str) -> "QuerySet[System]":
-        """Those in which every word occurs."""
-        for word in words.split():
-            said = Q(name__icontains=word) | Q(key__icontains=word) | Q(description__icontains=word)
-            systems = systems.filter(said)
-        return systems
 
 
 class EntitlementFilter(django_filters.FilterSet):

@@ -1,9 +1,9 @@
 from typing import Self, TypeVar
 
 from django.db import models
-from django.db.models import Q
 
 from governance.catalog.states import CatalogState
+from governance.core.querysets import saying
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -21,12 +21,4 @@ class EntitlementQuerySet(models.QuerySet[M]):
 
     def matching(self, words: str) -> Self:
         """Those in which every word occurs, in the name, key, description or system."""
-        found = self
-        for word in words.split():
-            found = found.filter(
-                Q(name__icontains=word)
-                | Q(key__icontains=word)
-                | Q(description__icontains=word)
-                | Q(system__name__icontains=word),
-            )
-        return found
+        return self.filter(saying(words, ("name", "key", "description", "system__name")))

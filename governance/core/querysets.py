@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -5,6 +6,9 @@ from django.db import models
 from django.db.models import Q
 
 M = TypeVar("M", bound=models.Model, covariant=True)
+
+LONGEST_NUMBER = 18
+"""Digits of a number that surely fits a bigint."""
 
 
 @models.Field.register_lookup
@@ -44,3 +48,27 @@ def covers(moment: datetime, prefix: str = "") -> Q:
     unended = Q(**{f"{prefix}ends_at__isnull": True}) | Q(**{f"{prefix}ends_at__gt": moment})
     found: Q = started & unended
     return found
+
+
+def saying(words: str, fields: Sequence[str], *, reference: str = "", number: str = "number") -> Q:
+    """The condition that every word occurs in one of the fields, or is the row's reference, such as G-19862.
+
+    `reference` is the prefix of references, empty where rows have none; `number` the field behind it.
+    """
+    found = Q()
+    for word in words.split():
+        found &= _in_any(word, fields) | (_numbered(word, reference, number) if reference else Q())
+    return found
+
+
+def _in_any(word: str, fields: Sequence[str]) -> Q:
+    found = Q()
+    for field in fields:
+        found |= Q(**{f"{field}__icontains": word})
+    return found
+
+
+def _numbered(word: str, prefix: str, field: str) -> Q:
+    digits = word.upper().removeprefix(prefix)
+    known = digits.isdecimal() and len(digits) < LONGEST_NUMBER
+    return Q(**{field: int(digits)}) if known else Q()

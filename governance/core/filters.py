@@ -1,0 +1,39 @@
+"""What the filters of several lists are made of."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+import django_filters
+from django.db.models import Model, QuerySet
+from django.forms import TextInput
+
+from governance.core.querysets import saying
+
+M = TypeVar("M", bound=Model)
+
+
+class Words(django_filters.CharFilter):
+    """Rows in which every word occurs in one of the fields, or is the reference; `hint` stands in the empty field."""
+
+    def __init__(self, *fields: str, reference: str = "", hint: str = "", **options: Any) -> None:
+        self.fields, self.reference = fields, reference
+        widget = TextInput(attrs={"type": "search", "placeholder": hint})
+        super().__init__(**({"widget": widget} if hint else {}), **options)
+
+    def filter(self, rows: "QuerySet[M]", value: str) -> "QuerySet[M]":
+        """Those that say all of it."""
+        return rows.filter(saying(value, self.fields, reference=self.reference)) if value else rows
+
+
+class States(django_filters.ChoiceFilter):
+    """By state, or by a group of states that has a name of its own."""
+
+    def __init__(
+        self, states: Sequence[tuple[str, str]], groups: Mapping[str, Collection[str]] | None = None, **options: Any
+    ) -> None:
+        self.groups = groups or {}
+        super().__init__(choices=states, label="State", empty_label="Any state", **options)
+
+    def filter(self, rows: "QuerySet[M]", value: str) -> "QuerySet[M]":
+        """Those in the state, or in one of the group."""
+        return rows.filter(state__in=self.groups.get(value, {value})) if value else rows
