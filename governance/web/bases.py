@@ -82,9 +82,13 @@ class Page(View):
 
 
 class ListPage(Page, ABC):
-    """A list of what the actor may see, filtered and page by page."""
+    """A list of what the actor may see, filtered and page by page. `things` is what its parts call the rows."""
 
     http_method_names = READS
+    title: ClassVar[str]
+    things: ClassVar[str]
+    order: ClassVar[str] = "newest first"
+    lede: ClassVar[str] = ""
     keyset: ClassVar[Keyset]
     filters: ClassVar[type[django_filters.FilterSet]]
     table: ClassVar[Table | None] = None
@@ -113,6 +117,10 @@ class ListPage(Page, ABC):
             return exports.sent(self.table, actions.export_list(self.table, found, self.keyset, asked), form)
         part = self.keyset.slice(found, request.GET)
         context = {
+            "title": self.title,
+            "things": self.things,
+            "order": self.order,
+            "lede": self.lede,
             "filter_form": filters.form,
             "rows": self.rows(part.rows),
             "page": part.page,

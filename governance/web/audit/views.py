@@ -28,6 +28,8 @@ class EventList(bases.ListPage):
     """All events, newest first."""
 
     template_name = "audit/list.html"
+    title, things = "Audit events", "events"
+    lede = "Every change of state, as it was written. Nothing here can be altered or removed."
     filters = EventPageFilter
     table = tables.EVENTS
     keyset = Keyset(("sequence",))

@@ -30,6 +30,7 @@ class GrantList(bases.ListPage):
     """Grants that the actor holds, owns, answers for or oversees."""
 
     template_name = "grants/list.html"
+    title, things = "Grants", "grants"
     filters = GrantFilter
     table = tables.GRANTS
     keyset = Keyset(("number",))

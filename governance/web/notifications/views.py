@@ -34,6 +34,8 @@ class NotificationList(bases.ListPage):
     """What was said to the actor, latest first."""
 
     template_name = "notifications/list.html"
+    title, things = "Notifications", "notifications"
+    lede = "What was said to you, each message leading to what it is about."
     filters = NotificationFilter
     table = tables.NOTIFICATIONS
     keyset = Keyset(("created_at", "id"))

@@ -33,6 +33,8 @@ class RunList(bases.ListPage):
     """Every file that was handed in, newest first, and the sources."""
 
     template_name = "people/list.html"
+    title, things = "People", "files"
+    lede = "Files that say who joins, changes and leaves. Each is read first, and shows what it would do."
     filters = RunFilter
     table = tables.FEED_RUNS
     keyset = Keyset(("number",))

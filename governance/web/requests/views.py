@@ -105,6 +105,7 @@ class RequestList(bases.ListPage):
     """Requests by, for or waiting on the actor; all of them for those who oversee."""
 
     template_name = "requests/list.html"
+    title, things = "Requests", "requests"
     filters = RequestFilter
     table = tables.REQUESTS
     keyset = Keyset(("number",))

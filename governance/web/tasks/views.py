@@ -26,6 +26,7 @@ class TaskList(bases.ListPage):
     """Tasks that the actor has or oversees, the soonest due first."""
 
     template_name = "tasks/list.html"
+    title, things, order = "Tasks", "tasks", "the soonest due first"
     filters = ManualTaskFilter
     table = tables.MANUAL_TASKS
     keyset = Keyset(("due_at", "id"), descending=False)
