@@ -12,6 +12,7 @@ from governance.lifecycle.models import Source
 from governance.lifecycle.reading import LARGEST_FILE
 from governance.lifecycle.sources import Definition
 from governance.lifecycle.states import Absence, DateForm, Encoding, Field
+from governance.web.fields import OwnWords
 
 AFTER = " after "
 COLUMN_HELP = "A line each, “title = job”. “title = job after #” reads “124#CEO” as “CEO”. A feed can say: {}."
@@ -40,24 +41,14 @@ class FileForm(forms.Form):
 class DecisionForm(forms.Form):
     """Why a file is applied, or not, if there is something to say."""
 
-    reason = forms.CharField(
-        label="Reason",
-        max_length=2000,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Optional. Kept with the file's run.",
-    )
+    reason = OwnWords(help_text="Optional. Kept with the file's run.")
 
 
 class HeldForm(forms.Form):
     """Why a file is applied that ends, or lacks, so many."""
 
-    reason = forms.CharField(
-        label="Reason",
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Kept with the file's run, and with each end.",
-        error_messages={"required": "Say why so many end: it is kept with the run."},
+    reason = OwnWords(
+        "Say why so many end: it is kept with the run.", help_text="Kept with the file's run, and with each end."
     )
 
 
@@ -111,12 +102,7 @@ class SourceForm(forms.Form):
 class ChangeForm(SourceForm):
     """The same, with the reason for the change."""
 
-    reason = forms.CharField(
-        label="Why it changes",
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        error_messages={"required": "Say why: it is kept with the source."},
-    )
+    reason = OwnWords("Say why: it is kept with the source.", label="Why it changes", rows=2)
 
 
 def initial(source: Source) -> dict[str, Any]:

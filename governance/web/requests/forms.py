@@ -17,6 +17,7 @@ from governance.identities.states import Kind
 from governance.purposes.models import Purpose
 from governance.requests import queries
 from governance.requests.rules import SHORTEST_JUSTIFICATION, Draft
+from governance.web.fields import OwnWords
 
 ME, OWNED, UNTIL = "me", "owned", "until"
 TERMS: Mapping[str, timedelta] = {
@@ -234,10 +235,4 @@ class AnswerForm(forms.Form):
 class WithdrawForm(forms.Form):
     """Why a request is taken back, if the requester wants to say."""
 
-    reason = forms.CharField(
-        label="Reason",
-        max_length=2000,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Optional. Kept with the request.",
-    )
+    reason = OwnWords(help_text="Optional. Kept with the request.")

@@ -1,17 +1,16 @@
 from django import forms
 
 from governance.provisioning.files import LARGEST, TAKEN
+from governance.web.fields import OwnWords
 
 
 class DoneForm(forms.Form):
     """What was done, and a file that shows it."""
 
-    report = forms.CharField(
+    report = OwnWords(
+        "Say what was done, and when.",
         label="What was done",
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3}),
         help_text="Read by whoever confirms it, and kept with the grant.",
-        error_messages={"required": "Say what was done, and when."},
     )
     evidence = forms.FileField(
         label="Evidence",
@@ -23,22 +22,14 @@ class DoneForm(forms.Form):
 class ConfirmForm(forms.Form):
     """What whoever confirms it has seen."""
 
-    judgement = forms.CharField(
-        label="What you have seen",
-        max_length=2000,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Needed to send it back.",
-    )
+    judgement = OwnWords(label="What you have seen", help_text="Needed to send it back.")
 
 
 class SendBackForm(ConfirmForm):
     """What is missing."""
 
-    judgement = forms.CharField(
+    judgement = OwnWords(
+        "Say what is missing: it is done again by what you write.",
         label="What is missing",
-        max_length=2000,
-        widget=forms.Textarea(attrs={"rows": 3}),
         help_text="It is done again by what you write.",
-        error_messages={"required": "Say what is missing: it is done again by what you write."},
     )
