@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.functions import Lower
 
 from governance.grants.models import Grant
@@ -82,10 +82,15 @@ def accepted_up_to(run: FeedRun) -> list[UUID]:
 
 def accepted_after(run: FeedRun) -> FeedRun | None:
     """A run of its source that was read later, and that somebody said yes to."""
-    yes = FeedRun.objects.filter(source=run.source_id, state__in=[RunState.ACCEPTED, RunState.APPLIED])
-    return yes.filter(number__gt=run.number).order_by("number").last()
+    return _with_a_yes(run.source_id).filter(number__gt=run.number).order_by("number").last()
 
 
 def undecided(source: Source) -> FeedRun | None:
-    """The oldest run of the source that waits for a yes, or for being applied."""
-    return source.runs.filter(state__in=[*WAITING, RunState.ACCEPTED]).order_by("number").first()
+    """The oldest run of the source that is being applied, or still may be."""
+    latest = _with_a_yes(source.pk).aggregate(number=Max("number"))["number"] or 0
+    may_be = Q(state=RunState.ACCEPTED) | Q(state__in=WAITING, number__gt=latest)
+    return FeedRun.objects.filter(may_be, source=source).order_by("number").first()
+
+
+def _with_a_yes(source_id: UUID) -> "QuerySet[FeedRun]":
+    return FeedRun.objects.filter(source=source_id, state__in=[RunState.ACCEPTED, RunState.APPLIED])

@@ -160,7 +160,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """Something that can be done to the thing on a page: in a dialog, or on a page of its own without script."""
+    """Something that can be done to the thing on a page: in a dialog, or on a page of its own without script.
+
+    `leave` is the verb of the way out.
+    """
 
     id: str
     verb: str
@@ -170,3 +173,4 @@ class Act:
     back: str
     form: Form
     tone: str = "primary"
+    leave: str = "Keep it"

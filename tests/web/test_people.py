@@ -102,6 +102,14 @@ class TestDecide:
         assert "Say why so many end" in admin.post(address, {"reason": ""}).content.decode()
         assert admin.post(address, {"reason": "The yard was sold"}).status_code == 302
 
+    def test_offers_no_yes_to_what_a_newer_file_has_overtaken(self, admin: Client, source: Source) -> None:
+        older, newer = (sent(admin, source, a_file(row(key))) for key in "AB")
+        admin.post(reverse("feed-run-accept", args=[newer.pk]), {"reason": ""})
+        page = admin.get(reverse("feed-run-detail", args=[older.pk])).content.decode()
+        assert f"{newer} came after it" in page
+        assert reverse("feed-run-accept", args=[older.pk]) not in page
+        assert admin.post(reverse("feed-run-accept", args=[older.pk]), {"reason": ""}).status_code == 409
+
     def test_leaves_everything_as_it_was_once_discarded(self, admin: Client, source: Source) -> None:
         run = sent(admin, source, a_file(row("A")))
         admin.post(reverse("feed-run-discard", args=[run.pk]), {"reason": "Wrong month"})

@@ -109,12 +109,17 @@ def initial(source: Source) -> dict[str, Any]:
     """A source as its form shows it."""
     return {
         **{name: getattr(source, name) for name in ("key", "name", "date_form", "encoding", "absence", "most_ended")},
-        "columns": "\n".join(f"{name} = {_written(column)}" for name, column in source.columns.items()),
+        "columns": "\n".join(f"{name} = {_written(column)}" for name, column in _in_order(source.columns)),
         "statuses": _written_lines(source.statuses),
         "kinds": _written_lines(source.kinds),
         "external_purpose": source.external_purpose.reference if source.external_purpose else "",
         "external_term": source.external_term.days if source.external_term else None,
     }
+
+
+def _in_order(columns: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """As a feed's fields are listed: the database keeps no order of its own."""
+    return [(name, columns[name]) for name in Field if name in columns]
 
 
 def _written(column: Any) -> str:

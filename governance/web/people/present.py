@@ -15,18 +15,17 @@ from governance.lifecycle.states import WAITING, RunState
 from governance.web.present import all_of, counted
 from governance.web.shapes import Act, Banner
 
-DONE = ("created", "updated", "ended")
-WORDS = {
-    "created": "Created",
-    "updated": "Changed",
-    "ended": "Ended",
+DONE = {"created": "Created", "updated": "Changed", "ended": "Ended"}
+PLANNED = {"created": "Would create", "updated": "Would change", "ended": "Would end"}
+BESIDES = {
     "ending": "Given a nearer last day",
-    "unchanged": "As they were",
+    "unchanged": "Unchanged",
     "repeated": "Rows that repeat another",
     "missing": "Known and not in the file",
     "rejected": "Rows that change nothing",
     "failed": "Could not be done",
 }
+VERBS = {"created": "create", "updated": "change", "ended": "end"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +98,20 @@ class Detail:
 def row(run: FeedRun) -> Row:
     """A run as a line."""
     counts = (run.outcome or run.preview)["counts"]
-    did = all_of([f"{counts[name]:,} {name}" for name in DONE if counts[name]]) or "nothing"
+    did = _did(counts) if run.outcome else _would(counts)
     bad = f"; {counted(counts['rejected'], 'bad row')}" if counts["rejected"] else ""
     url = reverse("feed-run-detail", args=[run.pk])
-    return Row(
-        str(run), url, run.file_name, run.source.name, run.state, run.read_at, run.read_by, f"{did}{bad}".capitalize()
-    )
+    return Row(str(run), url, run.file_name, run.source.name, run.state, run.read_at, run.read_by, f"{did}{bad}")
+
+
+def _did(counts: Mapping[str, int]) -> str:
+    said = all_of([f"{counts[name]:,} {words.lower()}" for name, words in DONE.items() if counts[name]])
+    return said or "Nobody changed"
+
+
+def _would(counts: Mapping[str, int]) -> str:
+    said = all_of([f"{verb} {counts[name]:,}" for name, verb in VERBS.items() if counts[name]])
+    return f"Would {said or 'change nobody'}"
 
 
 def source(one: Source) -> SourceRow:
@@ -129,25 +136,30 @@ def detail(run: FeedRun) -> Detail:
         closed_at=run.closed_at,
         reason=run.state_reason,
         figures=_figures(run),
-        parts=[part for part in _parts(run.preview) if part.people],
+        parts=[part for part in _parts(run) if part.people],
         rejected=run.rejected[:SHOWN],
         more_rejected=len(run.rejected[SHOWN:]),
         failed=(run.outcome or {}).get("failed", [])[:SHOWN],
     )
 
 
+def _titles(run: FeedRun) -> Mapping[str, str]:
+    return DONE if run.outcome else PLANNED
+
+
 def _figures(run: FeedRun) -> list[tuple[str, int]]:
+    """What is not nothing, with those who stay as they are in any case."""
     counts = (run.outcome or run.preview)["counts"]
-    return [(words, counts[name]) for name, words in WORDS.items() if name in counts]
+    words = {**_titles(run), **BESIDES}
+    return [(words[name], counts[name]) for name in words if counts.get(name) or name == "unchanged"]
 
 
-def _parts(preview: Mapping[str, Any]) -> list[Part]:
-    named = {name: preview[name] for name in DONE}
-    more = {name: preview["counts"][name] - len(people) for name, people in named.items()}
+def _parts(run: FeedRun) -> list[Part]:
+    preview, titles = run.preview, _titles(run)
+    drawn = {"ended": _leaver, "created": _joiner, "updated": _mover}
     return [
-        Part("ends", "Ends", [_leaver(one) for one in named["ended"]], more["ended"]),
-        Part("creates", "New", [_joiner(one) for one in named["created"]], more["created"]),
-        Part("changes", "Changes", [_mover(one) for one in named["updated"]], more["updated"]),
+        Part(name, titles[name], [draw(one) for one in preview[name]], preview["counts"][name] - len(preview[name]))
+        for name, draw in drawn.items()
     ]
 
 
@@ -159,7 +171,7 @@ def _leaver(one: Mapping[str, Any]) -> Person:
     ]
     passes = all_of([words for words in lost[1:] if words])
     said = [lost[0], f"{passes} pass on" if passes else ""]
-    return Person(_place(one["row"]), one["name"], one["why"].capitalize(), _sentence(said, "Nothing rests on it"))
+    return Person(_place(one["row"]), one["name"], one["why"].capitalize(), _sentence(said, "Nothing ends with it"))
 
 
 def _joiner(one: Mapping[str, Any]) -> Person:
@@ -176,7 +188,7 @@ def _mover(one: Mapping[str, Any]) -> Person:
 
 
 def _place(number: int | None) -> str:
-    return str(number) if number else "none"
+    return str(number) if number else ""
 
 
 def _sentence(parts: Sequence[str], otherwise: str) -> str:
@@ -184,9 +196,11 @@ def _sentence(parts: Sequence[str], otherwise: str) -> str:
     return f"{words[:1].upper()}{words[1:]}"
 
 
-def banner(run: FeedRun) -> Banner | None:
-    """What the page has to say first."""
+def banner(run: FeedRun, newer: FeedRun | None) -> Banner | None:
+    """What the page has to say first; `newer` is a file that was read later and has its yes."""
     ends = run.preview["ends"]
+    if newer:
+        return Banner("note", f"{newer} came after it and is accepted", "This one can only be discarded.")
     if run.state == RunState.HELD:
         return Banner("warn", "Held: nobody is ended before somebody has looked", run.state_reason)
     if run.state == RunState.REFUSED:
@@ -204,17 +218,31 @@ def banner(run: FeedRun) -> Banner | None:
 def accepting(run: FeedRun, form: Form) -> Act:
     """Saying yes."""
     counts = run.preview["counts"]
-    did = all_of([f"{counts[name]:,} people {name}" for name in DONE if counts[name]]) or "Nobody is changed"
-    tone = "danger" if counts["ended"] else "primary"
-    text = f"{did}. Whoever ends loses their access at once, and that is not undone by another file."
-    return Act("apply", "Apply", f"Apply {run.file_name}", text, _url(run, "accept"), _url(run, "detail"), form, tone)
+    did = all_of([f"{verb}s {_people(counts[name])}" for name, verb in VERBS.items() if counts[name]])
+    later = f" {_people(counts['ending']).capitalize()} end on a last day to come." if counts["ending"] else ""
+    gone = " Whoever ends loses their access at once, and no other file undoes that." if counts["ended"] else ""
+    return Act(
+        "apply",
+        "Apply",
+        f"Apply {run.file_name}",
+        f"It {did or 'changes nobody'}.{later}{gone}",
+        _url(run, "accept"),
+        _url(run, "detail"),
+        form,
+        tone="danger" if counts["ended"] or counts["ending"] else "primary",
+        leave="Look again",
+    )
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count:,} people"
 
 
 def discarding(run: FeedRun, form: Form) -> Act:
     """Saying no."""
     text = "Nothing is changed, and the file itself is kept no longer."
     title = f"Discard {run.file_name}"
-    return Act("discard", "Discard", title, text, _url(run, "discard"), _url(run, "detail"), form, "danger")
+    return Act("discard", "Discard", title, text, _url(run, "discard"), _url(run, "detail"), form)
 
 
 def _url(run: FeedRun, what: str) -> str:

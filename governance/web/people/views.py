@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.evidence import tables
-from governance.lifecycle import feeds, permissions, sources
+from governance.lifecycle import feeds, permissions, queries, sources
 from governance.lifecycle.filters import RunFilter
 from governance.lifecycle.models import FeedRun, Source
 from governance.lifecycle.states import WAITING, RunState
@@ -65,13 +65,15 @@ class RunPage(bases.DetailPage):
 
     def context(self, found: FeedRun) -> dict[str, Any]:
         """The run, and what can be decided on it."""
-        acts: list[Act] = []
-        if found.state in WAITING and permissions.runs_feeds(self.actor):
-            acts = [
-                present.accepting(found, _decision(found)(auto_id="apply_%s")),
-                present.discarding(found, forms.DecisionForm(auto_id="discard_%s")),
-            ]
-        return {"run": present.detail(found), "banner": present.banner(found), "acts": acts}
+        newer = queries.accepted_after(found) if found.state in WAITING else None
+        acts = self._acts(found, newer) if permissions.runs_feeds(self.actor) else []
+        return {"run": present.detail(found), "banner": present.banner(found, newer), "acts": acts}
+
+    def _acts(self, run: FeedRun, newer: FeedRun | None) -> list[Act]:
+        if run.state not in WAITING:
+            return []
+        discard = present.discarding(run, forms.DecisionForm(auto_id="discard_%s"))
+        return [discard] if newer else [present.accepting(run, _decision(run)(auto_id="apply_%s")), discard]
 
 
 def _decision(run: FeedRun) -> type[Form]:
