@@ -8,6 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from governance.core.actor import Actor, Role
+from governance.identities.models import Human, Identity, Ownership
 from governance.lifecycle import feeds, sources
 from governance.lifecycle.models import FeedRun, Source
 from governance.management.commands.define_source import _definition
@@ -72,3 +73,11 @@ def counts(run: FeedRun) -> dict[str, int]:
     assert run.outcome is not None
     found: dict[str, int] = run.outcome["counts"]
     return found
+
+
+def people(source: Source) -> dict[str, Identity]:
+    return {one.external_key: one for one in Identity.objects.filter(source=source.key).select_related("manager")}
+
+
+def versions() -> int:
+    return int(Identity.history.count() + Human.history.count() + Ownership.history.count())

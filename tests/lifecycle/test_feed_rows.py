@@ -9,32 +9,27 @@ from django.utils import timezone
 
 from governance.core.actor import Actor
 from governance.core.errors import Invalid
-from governance.identities.models import Human, Identity, Ownership
+from governance.identities.models import Identity, Ownership
 from governance.identities.queries import owners_of
 from governance.lifecycle.models import FeedFile, FeedRun, Source
 from governance.lifecycle.states import RunState
 from governance.purposes.models import Purpose
 from governance.purposes.states import PurposeState
 from tests.builders import person, purpose
-from tests.lifecycle.feeding import HEADINGS, a_file, a_source, administrator, counts, handed_in, imported, row
+from tests.lifecycle.feeding import (
+    HEADINGS,
+    a_file,
+    a_source,
+    counts,
+    handed_in,
+    imported,
+    row,
+    versions,
+)
 
 pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def admin(db: None) -> Actor:
-    return administrator()
-
-
-@pytest.fixture
-def staff(admin: Actor) -> Source:
-    return a_source(admin)
-
-
-def versions() -> int:
-    return int(Identity.history.count() + Human.history.count() + Ownership.history.count())
 
 
 STATUSES = {"active": "active", "left": "ended", "expected": "expected"}
