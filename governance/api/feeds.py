@@ -59,6 +59,7 @@ class CountsShape(Shape):
     missing = serializers.IntegerField(required=False)
     standing = serializers.IntegerField(required=False)
     failed = serializers.IntegerField(required=False)
+    ending = serializers.IntegerField(required=False, help_text="Given a last day to come, or a nearer one.")
 
 
 class RunShape(Shape):
@@ -130,7 +131,7 @@ class RejectedShape(Shape):
 
 
 class FailedShape(Shape):
-    """Somebody who could not be ended, and why."""
+    """Somebody who could not be ended, created or changed, and why."""
 
     row = serializers.IntegerField(allow_null=True)
     name = serializers.CharField()
@@ -138,7 +139,7 @@ class FailedShape(Shape):
 
 
 class WholeRunShape(RunShape):
-    """The same with its rows: the first 200 people of each kind, every bad row, and who could not be ended."""
+    """The same with its rows: the first 200 people of each kind, every bad row, and for whom it could not be done."""
 
     created = JoinerShape(many=True, source="preview.created")
     updated = MoverShape(many=True, source="preview.updated")
@@ -194,7 +195,7 @@ class _Runs:
         return permissions.visible_runs(self.actor).select_related("source")
 
     def whole(self, found: FeedRun) -> FeedRun:
-        """With who could not be ended."""
+        """With those for whom it could not be done."""
         found.shown_failed = (found.outcome or {}).get("failed", [])  # type: ignore[attr-defined]
         return found
 
