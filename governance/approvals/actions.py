@@ -31,7 +31,7 @@ def decide(
         raise Invalid({"reason": "Say why: the requester reads it."})
     _lock_subject(step_id, actor.identity_ids)
     step, decider_id = permissions.lock(actor, verdict, step_id, now)
-    if verdict == Verdict.APPROVE and decidable(step.route.subject_kind).is_sensitive(step.route.subject_id):
+    if verdict in YES and decidable(step.route.subject_kind).is_sensitive(step.route.subject_id):
         stepup.require(actor, Sensitive.APPROVE_HIGH_RISK, now)
     as_seen()
     cast = moves.Vote(

@@ -137,6 +137,11 @@ class TestSensitive:
         do({"assurance": 2, "proven_at": timezone.now()})
         assert AuditEvent.objects.count() > before
 
+    def test_a_yes_by_its_other_name_is_not_asked_for_less(self, org: Organisation) -> None:
+        with pytest.raises(StepUpRequired):
+            approving(org, Verdict.CONSENT)(TOO_WEAK)
+        assert not Decision.objects.exists()
+
     def test_approval_is_on_record_with_its_level(self, org: Organisation) -> None:
         approving(org)({"assurance": 2, "proven_at": timezone.now()})
         assert Decision.objects.get().assurance == 2
