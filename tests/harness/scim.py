@@ -94,9 +94,9 @@ class Application:
 def server_process() -> Iterator[Application]:
     """`scim2-server` as it comes, until the end of the block."""
     token, port = secrets.token_urlsafe(), network.free_port("127.0.0.1")
-    program = Program(
-        "scim", [sys.executable, "-m", "scim2_server.testserver.cli", "--port", str(port), "--bearer-token", token]
-    )
+    # One argument with `=`: a token may begin with a dash, and would be taken for an option.
+    arguments = ["-m", "scim2_server.testserver.cli", f"--port={port}", f"--bearer-token={token}"]
+    program = Program("scim", [sys.executable, *arguments])
     with servers.own_supervisor() as supervisor:
         child = supervisor.start(program)
         child.wait_until(lambda: not network.is_free("127.0.0.1", port), seconds=START_SECONDS)
