@@ -54,9 +54,6 @@ FOUNDED: Mapping[str, EntryKind] = {"grant.approved": EntryKind.FOUNDED}
 
 KINDS: Mapping[str, EntryKind] = {**ACTIONS, **FOUNDED}
 
-MOST = 200
-"""Events, tasks and looks that are read of one subject; a removal that is tried for months has more."""
-
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
@@ -98,7 +95,7 @@ def _of_request(items: Iterable[RequestItem], request_id: UUID) -> list[AuditEve
 
 def _telling(subject_ids: Collection[UUID], actions: Collection[str] = ACTIONS.keys()) -> list[AuditEvent]:
     """The events of the subjects that a chain is made of."""
-    return list(events_of(subject_ids).filter(action__in=actions)[:MOST])
+    return list(events_of(subject_ids).filter(action__in=actions))
 
 
 def _span(own: Iterable[AuditEvent]) -> tuple[datetime, datetime] | None:
@@ -114,7 +111,7 @@ def _tasks(grant: Grant, span: tuple[datetime, datetime] | None) -> Mapping[UUID
         return {}
     tasks = ProvisioningTask.objects.filter(assignment=grant.assignment_id, created_at__range=span)
     rows = tasks.select_related("manual_task").prefetch_related("attempts")
-    return {task.pk: task for task in rows.order_by("created_at")[:MOST]}
+    return {task.pk: task for task in rows.order_by("created_at")}
 
 
 def _worked(tasks: Mapping[UUID, ProvisioningTask]) -> list[UUID]:
@@ -127,7 +124,7 @@ def _looks(grant: Grant, span: tuple[datetime, datetime] | None) -> list[Verific
     if span is None:
         return []
     seen = Verification.objects.filter(assignment=grant.assignment_id, at__range=span)
-    return list(seen.order_by("at")[:MOST])
+    return list(seen.order_by("at"))
 
 
 def _reminders(grant: Grant) -> Iterator[Entry]:

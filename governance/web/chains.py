@@ -1,6 +1,6 @@
 """A chain of custody in words: what each record says, and the sum of them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,20 +21,29 @@ from governance.web.shapes import Evidence, Link, Point
 
 DAY = timedelta(days=1)
 EXPIRY: Final = "expiry"
+SHOWN_AT_EACH_END: Final = 100
+"""Records that a page draws of a chain's beginning and of its end: a removal that is tried for months has thousands."""
 
 Words = tuple[str, str, str]
 """Title, text, and the words quoted from a person."""
 
 
 def links(chain: Chain, actor: Actor) -> list[Link]:
-    """The records of a chain as a page draws them, oldest first; only readers of the log are led on to it."""
-    drawn: list[Link] = []
-    last: Entry | None = None
-    reads = actor.has(*audit.READERS)
-    for entry in chain.entries:
-        drawn.append(_link(entry, last, chain.entries[0], reads=reads))
-        last = entry
-    return drawn
+    """The records of a chain as a page draws them, oldest first; only readers of the log are led on to it.
+
+    Of a very long one the middle is left out, and said to be.
+    """
+    entries, reads = chain.entries, actor.has(*audit.READERS)
+    drawn = [
+        _link(entry, last, entries[0], reads=reads) for last, entry in zip([None, *entries], entries, strict=False)
+    ]
+    middle = drawn[SHOWN_AT_EACH_END:-SHOWN_AT_EACH_END]
+    return [*drawn[:SHOWN_AT_EACH_END], _left_out(middle), *drawn[-SHOWN_AT_EACH_END:]] if middle else drawn
+
+
+def _left_out(middle: Sequence[Link]) -> Link:
+    title = f"{present.counted(len(middle), 'more record')}, until {present.at_minute(middle[-1].at)}"
+    return Link(middle[0].at, "chev", "", title, "Left out of this page: the exported chain has every one of them.")
 
 
 def _link(entry: Entry, last: Entry | None, first: Entry, *, reads: bool) -> Link:

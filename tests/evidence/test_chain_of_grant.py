@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -13,13 +13,14 @@ from governance.approvals.models import Question
 from governance.approvals.states import Verdict
 from governance.audit import moves as audit
 from governance.audit.models import AuditEvent
+from governance.core.events import Event, record
 from governance.evidence.entries import EntryKind
 from governance.evidence.queries import chain_of_grant, chain_of_request, routes_of
 from governance.grants import actions as grants
 from governance.grants.models import Grant
 from governance.lifecycle.founding import Founder, found
 from governance.requests import actions as requests
-from governance.web.chains import links
+from governance.web.chains import SHOWN_AT_EACH_END, links
 from tests import builders
 from tests.builders import Organisation
 
@@ -111,6 +112,18 @@ class TestChainOfGrant:
         with CaptureQueriesContext(connection) as long:
             chain_of_grant(grant)
         assert len(long) == len(short)
+
+    def test_is_whole_however_long_and_drawn_from_both_ends(self, org: Organisation, grant: Grant) -> None:
+        task = grant.assignment.tasks.get()  # type: ignore[union-attr]  # what has begun has one
+        about = (task.NOUN, task.pk, "a task", "No answer")
+        failed = [Event("provisioning_task.failed", builders.BUILDER, *about, timezone.now()) for _ in range(300)]
+        with transaction.atomic():
+            record(failed)
+        chain = chain_of_grant(grant)
+        assert len(chain.entries) == len(TO_PRESENT) + len(failed)
+        drawn = links(chain, builders.actor(org.requester))
+        assert [drawn[0].title, drawn[SHOWN_AT_EACH_END].title[:16]] == ["Requested by Requester", "107 more records"]
+        assert len(drawn) == 2 * SHOWN_AT_EACH_END + 1
 
     def test_says_how_much_of_it_is_sealed(self, grant: Grant) -> None:
         chain = chain_of_grant(grant)

@@ -101,6 +101,7 @@ class GrantPage(bases.DetailPage):
             "grant": present.detail(found, chain, self.now),
             "banner": present.banner(found, self.now),
             "chain": chains.links(chain, self.actor),
+            "records": len(chain.entries),
             "trust": chains.trust(chain),
             "next_points": present.next_points(found, self.now),
             "endings": list(self._endings(found)),
