@@ -113,6 +113,7 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "api-source-detail": [scene.source.pk],
         **{f"api-feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         **{f"api-token-{verb}": [scene.token.pk] for verb in ("detail", "revoke")},
+        **{f"api-event-{verb}": [scene.event.pk] for verb in ("detail", "proof")},
         "event-proof": [scene.event.pk],
         "account_reset_password_from_key": ["1", "set-password"],
         "mfa_remove_webauthn": [1],
