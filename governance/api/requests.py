@@ -22,7 +22,7 @@ from governance.core.seen import AsSeen
 from governance.evidence import tables
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
-from governance.policy.states import OutcomeKind, StepKind
+from governance.policy.states import Mode, OutcomeKind, StepKind
 from governance.purposes.models import Purpose
 from governance.requests import actions, permissions, queries
 from governance.requests.filters import RequestFilter
@@ -37,10 +37,11 @@ MOST_ITEMS = 50
 
 
 class ReasonShape(Shape):
-    """What one rule said, in its words."""
+    """What one rule said, in its words. In the mode `warn` it has no effect on the outcome."""
 
     rule = serializers.CharField()
     version = serializers.IntegerField()
+    mode = serializers.ChoiceField(Mode.choices, default=Mode.BLOCK)
     outcome = serializers.ChoiceField(OutcomeKind.choices)
     text = serializers.CharField()
 
@@ -51,7 +52,8 @@ class PolicyShape(Shape):
     allowed = serializers.BooleanField()
     cap_seconds = Seconds(source="cap")
     latest_end = serializers.DateTimeField()
-    reasons = ReasonShape(many=True)
+    cadence_seconds = Seconds(source="cadence", allow_null=True)
+    reasons = ReasonShape(many=True, source="told")
 
 
 class ItemShape(Shape):
@@ -272,10 +274,16 @@ class RequestPreview(bases.Endpoint):
 def _verdict(verdict: Any) -> dict[str, Any]:
     """A verdict as a recorded decision says it."""
     reasons = [
-        {"rule": one.rule_key, "version": one.version, "outcome": one.outcome, "text": one.text}
-        for one in verdict.reasons
+        {"rule": one.rule_key, "version": one.version, "mode": one.mode, "outcome": one.outcome, "text": one.text}
+        for one in verdict.told
     ]
-    return {"allowed": verdict.allowed, "cap": verdict.cap, "latest_end": verdict.latest_end, "reasons": reasons}
+    return {
+        "allowed": verdict.allowed,
+        "cap": verdict.cap,
+        "latest_end": verdict.latest_end,
+        "cadence": verdict.cadence,
+        "told": reasons,
+    }
 
 
 class RequestDetail(_Requests, bases.OneEndpoint):

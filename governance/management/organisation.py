@@ -191,6 +191,7 @@ FACTS: Mapping[str, Any] = {
         "name": TEXT.format("g.entitlement_name"),
         "privileged": RAW.format("g.privileged"),
         "risk": TEXT.format("g.risk"),
+        "review_cadence": "(90 * 86400)::text",
         "state": TEXT.format("'active'"),
     },
     "identity": {

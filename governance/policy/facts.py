@@ -42,6 +42,7 @@ class EntitlementFacts:
     risk: Annotated[str, "`low`, `moderate`, `high` or `critical`"]
     privileged: Annotated[bool, "Whether it gives privileged access"]
     longest_lease: Annotated[timedelta, "The longest lease the catalog permits"]
+    review_cadence: Annotated[timedelta, "The longest time between two reviews of it, as the catalog says"]
     allowed_kinds: Annotated[tuple[str, ...], "The kinds of identity that may hold it"]
 
 
@@ -168,6 +169,7 @@ EXAMPLE = Facts(
         risk="moderate",
         privileged=False,
         longest_lease=timedelta(days=60),
+        review_cadence=timedelta(days=90),
         allowed_kinds=("person", "agent"),
     ),
     system=SystemFacts(

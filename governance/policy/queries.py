@@ -24,7 +24,7 @@ from governance.policy.facts import (
 )
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.rules import RuleData, evaluate
-from governance.policy.states import VersionState
+from governance.policy.states import Mode, VersionState
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Justification, Purpose
 
@@ -75,11 +75,12 @@ def rules_in_force(moment: datetime) -> tuple[RuleData, ...]:
 
 
 def rule_data(version: PolicyRuleVersion) -> RuleData:
-    """A version as the evaluator takes it. Outcomes that can't be read make it a broken rule, which denies."""
+    """A version as the evaluator takes it. Outcomes or a mode that can't be read make it a broken rule."""
+    mode, consequence, defect = Mode.BLOCK, Consequence(deny=True), ""
     try:
-        consequence, defect = read(version.outcomes), ""
-    except ConsequenceError as error:
-        consequence, defect = Consequence(deny=True), str(error)
+        mode, consequence = Mode(version.mode), read(version.outcomes)
+    except (ConsequenceError, ValueError) as error:
+        defect = str(error)
     return RuleData(
         key=version.rule.key,
         version=version.number,
@@ -88,6 +89,7 @@ def rule_data(version: PolicyRuleVersion) -> RuleData:
         reason=version.reason,
         priority=version.priority,
         defect=defect,
+        mode=mode,
     )
 
 
@@ -168,6 +170,7 @@ def _entitlement(entitlement: Entitlement) -> EntitlementFacts:
         risk=entitlement.risk,
         privileged=entitlement.privileged,
         longest_lease=entitlement.longest_lease,
+        review_cadence=entitlement.review_cadence,
         allowed_kinds=tuple(sorted(entitlement.allowed_kinds)),
     )
 

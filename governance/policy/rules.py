@@ -1,8 +1,9 @@
 """The evaluator: rules and facts in, a verdict with its reasons out. No database, no clock.
 
 If this is wrong, somebody gets what they must not have. So a verdict is nothing but the sum of its reasons, and each
-reason can only take away: deny wins, the strictest cap wins, steps are united, and only what some rule expressly covers
-is allowed. A rule that can't be evaluated denies. The order of the rules makes no difference.
+reason can only take away: deny wins, the strictest cap and cadence win, steps are united, and only what some rule
+expressly covers is allowed. A rule that can't be evaluated denies, unless its mode keeps it out of the outcome anyhow.
+The order of the rules makes no difference.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,9 +13,9 @@ from typing import Any
 
 from governance.policy import builtin
 from governance.policy.cel import ConditionError, EvaluationFailed, Given, compiled, given
-from governance.policy.consequences import Consequence, union
+from governance.policy.consequences import Consequence, StepSpec, union
 from governance.policy.facts import Facts
-from governance.policy.states import OutcomeKind
+from governance.policy.states import BITES, Mode, OutcomeKind
 from governance.policy.verdicts import Reason, Verdict
 from governance.policy.words import TemplateError, rendered
 
@@ -26,7 +27,8 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 class RuleData:
     """One rule in force. A `defect` that was found when it was loaded makes it a broken one.
 
-    `priority` decides which reasons are told first, the higher the sooner, and never the verdict.
+    `priority` decides which reasons are told first, the higher the sooner, and never the verdict. `consequence` is as
+    the rule says it, whatever its mode.
     """
 
     key: str
@@ -36,6 +38,7 @@ class RuleData:
     reason: str
     priority: int = 100
     defect: str = ""
+    mode: Mode = Mode.BLOCK
 
 
 def evaluate(rules: Sequence[RuleData], facts: Facts) -> Verdict:
@@ -45,35 +48,42 @@ def evaluate(rules: Sequence[RuleData], facts: Facts) -> Verdict:
     """
     applied = _applied(rules, facts)  # first: it also finds facts that are not what they should be
     reasons = [*builtin.reasons(facts), *applied]
-    if not any(reason.consequence.covers for reason in applied):
+    if not any(reason.covers for reason in applied):
         reasons.append(builtin.UNCOVERED)
-    if not any(reason.consequence.steps for reason in applied) and (human := builtin.human_for_machine(facts)):
+    if not _steps(applied) and (human := builtin.human_for_machine(facts)):
         reasons.append(human)
-    if beside := builtin.approval_beside_consent([step for reason in reasons for step in reason.consequence.steps]):
+    if beside := builtin.approval_beside_consent(_steps(reasons)):
         reasons.append(beside)
     reasons.sort(key=lambda reason: _rank(reason, facts.now))
     versions = sorted((rule.key, rule.version) for rule in rules)
     return _sum(reasons, facts, tuple(versions))
 
 
+def _steps(reasons: Iterable[Reason]) -> list[StepSpec]:
+    """All steps that have to be taken."""
+    return [step for reason in reasons if reason.bites for step in reason.consequence.steps]
+
+
 def _sum(reasons: Sequence[Reason], facts: Facts, versions: tuple[tuple[str, int], ...]) -> Verdict:
-    said = [reason.consequence for reason in reasons]
+    said = [reason.consequence for reason in reasons if reason.bites]
     denied = any(consequence.deny for consequence in said)
     return Verdict(
         facts=facts,
         allowed=not denied,
-        steps=() if denied else union(step for consequence in said for step in consequence.steps),
+        steps=() if denied else union(_steps(reasons)),
         cap=min(consequence.cap for consequence in said if consequence.cap is not None),
         ends_by=min((consequence.until for consequence in said if consequence.until is not None), default=facts.now),
+        cadence=min(consequence.cadence for consequence in said if consequence.cadence is not None),
         reasons=tuple(reasons),
         rule_versions=versions,
     )
 
 
 def _rank(reason: Reason, now: datetime) -> tuple[Any, ...]:
-    """The order in which reasons are told: the heaviest first, then the tightest limit."""
+    """The order in which reasons are told: those that bite, the heaviest of them, then the tightest limit."""
     limit = reason.limit(now) or _NEVER
     return (
+        not reason.bites,
         _WEIGHT[reason.outcome],
         not reason.built_in,
         -reason.priority,
@@ -99,7 +109,7 @@ def _reason(rule: RuleData, known: Given) -> Reason | None:
         text = rendered(rule.reason, {**known.values, **sayable(rule.consequence)})
     except (ConditionError, EvaluationFailed, TemplateError) as error:
         return _broken(rule, str(error))
-    return Reason(rule.key, rule.version, rule.consequence, text, rule.priority)
+    return Reason(rule.key, rule.version, rule.consequence.in_mode(rule.mode), text, rule.priority, mode=rule.mode)
 
 
 def sayable(consequence: Consequence) -> dict[str, timedelta]:
@@ -108,5 +118,7 @@ def sayable(consequence: Consequence) -> dict[str, timedelta]:
 
 
 def _broken(rule: RuleData, defect: str) -> Reason:
-    text = f"Rule {rule.key} is broken, and until it is mended nothing is allowed."
-    return Reason(rule.key, rule.version, Consequence(deny=True), text, rule.priority, defect)
+    """That it can't be evaluated. It denies, unless it is in a mode in which it could not deny if it were whole."""
+    follows = "and until it is mended nothing is allowed" if rule.mode in BITES else "and has no effect"
+    text = f"Rule {rule.key} is broken, {follows}."
+    return Reason(rule.key, rule.version, Consequence(deny=True), text, rule.priority, defect, rule.mode)

@@ -76,13 +76,14 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What one rule said, in its words."""
+    """What one rule said, in its words; `mode` is what to say of a rule that is not in force in full."""
 
     tone: str
     icon: str
     text: str
     rule: str = ""
     version: int | None = None
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from django.test import Client
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
 from governance.grants.models import Grant
+from governance.policy.states import Mode
 from governance.requests.models import AccessRequest
 from tests import builders
 from tests.api.conftest import Call
@@ -103,6 +104,18 @@ class TestRequests:
         assert told["items"][0]["policy"]["allowed"] is True
         assert told["refusals"] == []
         assert not AccessRequest.objects.exists()
+
+    def test_tell_warnings_and_not_what_is_only_recorded(self, org: Organisation, call: Call) -> None:
+        builders.rule(deny=True, mode=Mode.WARN, says="Careful.")
+        builders.rule(deny=True, mode=Mode.RECORD, says="On trial.")
+        foreseen = call(org.requester, "read").post("/requests/preview", wish(org)).json()
+        filed = call(org.requester).get(f"/requests/{org.submit().pk}").json()
+        for told in (foreseen, filed):
+            said = told["items"][0]["policy"]
+            assert said["allowed"] is True
+            assert [one["text"] for one in said["reasons"] if one["mode"] == "warn"] == ["Careful."]
+            assert "On trial." not in [one["text"] for one in said["reasons"]]
+            assert said["cadence_seconds"] == 90 * 86400
 
     def test_name_the_field_that_is_wrong(self, org: Organisation, call: Call) -> None:
         api = call(org.requester)

@@ -11,8 +11,8 @@ from governance.catalog.models import Entitlement
 from governance.identities.models import Identity, Ownership
 from governance.identities.states import Kind, Status
 from governance.policy.models import PolicyRule, PolicyRuleVersion
-from governance.policy.queries import Asking, decide, decide_many, gather_facts, gather_many, rules_in_force
-from governance.policy.states import StepKind, VersionState
+from governance.policy.queries import Asking, decide, decide_many, gather_facts, gather_many, rule_data, rules_in_force
+from governance.policy.states import Mode, StepKind, VersionState
 from tests.builders import Organisation, account, entitlement, keep, machine, person, rule, system
 
 pytestmark = pytest.mark.django_db
@@ -56,6 +56,10 @@ class TestDecide:
         keep(PolicyRuleVersion(rule=damaged, number=1, **says, **begins))
         (denial,) = decide(asking(company), company.entitlement).denials
         assert (denial.rule_key, denial.broken) == ("POL-99", True)
+
+    def test_denies_where_a_mode_in_the_database_cannot_be_read(self, company: Organisation) -> None:
+        damaged = rule_data(PolicyRuleVersion(rule=PolicyRule(key="POL-99"), number=1, mode="shadow", outcomes={}))
+        assert (damaged.mode, damaged.defect) == (Mode.BLOCK, "'shadow' is not a valid Mode")
 
     def test_denies_what_the_purpose_does_not_justify(self, company: Organisation) -> None:
         other = entitlement(company.system, company.owner)

@@ -277,8 +277,8 @@ def _step(one: Foreseen) -> Step:
 def _reasons(verdicts: Sequence[Verdict]) -> list[Reason]:
     """What each rule said, once."""
     said = (
-        present.reason(reason.outcome, reason.text, reason.rule_key, reason.version)
+        present.reason(reason.outcome, reason.text, reason.rule_key, reason.version, reason.mode)
         for verdict in verdicts
-        for reason in verdict.reasons
+        for reason in verdict.told
     )
     return list(dict.fromkeys(said))
