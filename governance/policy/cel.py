@@ -148,6 +148,10 @@ def _texts(value: Any) -> list[str]:
     return [_text(item) for item in _exactly(tuple)(value)]
 
 
+def _numbers(value: Any) -> list[int]:
+    return [_exactly(int)(item) for item in _exactly(tuple)(value)]
+
+
 _TYPES: Final[Mapping[Any, _Type]] = {
     bool: _Type("bool", cel.Type.BOOL, _exactly(bool)),
     int: _Type("int", cel.Type.INT, _exactly(int)),
@@ -157,6 +161,7 @@ _TYPES: Final[Mapping[Any, _Type]] = {
     datetime | None: _Type("timestamp", cel.Type.TIMESTAMP, _end),
     timedelta: _Type("duration", cel.Type.DURATION, _exactly(timedelta)),
     tuple[str, ...]: _Type("list(string)", cel.Type.List(cel.Type.STRING), _texts),
+    tuple[int, ...]: _Type("list(int)", cel.Type.List(cel.Type.INT), _numbers),
 }
 
 

@@ -152,6 +152,11 @@ class PolicyDecision(Record):
         ]
 
     @property
+    def risk(self) -> dict[str, Any] | None:
+        """How risky it was, with score, tier and factors; None for decisions that are older than the tier."""
+        return self.facts.get("risk")
+
+    @property
     def told(self) -> list[dict[str, Any]]:
         """The reasons for requester and approvers: all but those of rules that were only recorded."""
         return [reason for reason in self.reasons if reason.get("mode") != Mode.RECORD]

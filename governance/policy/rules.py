@@ -113,8 +113,9 @@ def _reason(rule: RuleData, known: Given) -> Reason | None:
 
 
 def sayable(consequence: Consequence) -> dict[str, timedelta]:
-    """What a reason may say of its own rule, besides the facts: `{cap}` where it caps."""
-    return {} if consequence.cap is None else {"cap": consequence.cap}
+    """What a reason may say of its own rule, besides the facts: `{cap}` where it caps, `{cadence}` where it reviews."""
+    said = {"cap": consequence.cap, "cadence": consequence.cadence}
+    return {name: length for name, length in said.items() if length is not None}
 
 
 def _broken(rule: RuleData, defect: str) -> Reason:
