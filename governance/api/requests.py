@@ -1,11 +1,13 @@
 """Access requests: asking, foreseeing what would follow, taking back, and answering an approver."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,12 +18,14 @@ from governance.api.fields import Body, Id, Moment, Seconds, Shape, Text, Whole
 from governance.api.operations import Operation
 from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, NamedPurpose
 from governance.catalog.models import Entitlement
+from governance.catalog.states import Risk
 from governance.core.errors import Invalid, NotFound
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.evidence import tables
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
+from governance.policy.risk import explained
 from governance.policy.states import Mode, OutcomeKind, StepKind
 from governance.purposes.models import Purpose
 from governance.requests import actions, permissions, queries
@@ -46,14 +50,39 @@ class ReasonShape(Shape):
     text = serializers.CharField()
 
 
+class FactorShape(Shape):
+    """What makes an access riskier, and how much it weighs."""
+
+    name = serializers.CharField()
+    weight = serializers.IntegerField()
+
+
+class RiskShape(Shape):
+    """How risky an access is: the score is the sum of the factors' weights, the tier follows from it."""
+
+    tier = serializers.ChoiceField(Risk.choices)
+    score = serializers.IntegerField()
+    factors = FactorShape(many=True)
+
+
 class PolicyShape(Shape):
-    """What policy said of an item, and why."""
+    """What policy said of an item, and why. Decisions of earlier versions know neither cadence nor risk."""
 
     allowed = serializers.BooleanField()
     cap_seconds = Seconds(source="cap")
     latest_end = serializers.DateTimeField()
     cadence_seconds = Seconds(source="cadence", allow_null=True)
+    risk = serializers.SerializerMethodField()
     reasons = ReasonShape(many=True, source="told")
+
+    @extend_schema_field(RiskShape(allow_null=True))
+    def get_risk(self, said: Any) -> dict[str, Any] | None:
+        """Risk of a recorded decision, or of a verdict that is foreseen, as the facts keep it."""
+        kept = said["risk"] if isinstance(said, dict) else said.risk
+        if kept is None:
+            return None
+        factors = [{"name": name, "weight": weight} for name, weight in explained(kept)]
+        return {"tier": kept["tier"], "score": kept["score"], "factors": factors}
 
 
 class ItemShape(Shape):
@@ -282,6 +311,7 @@ def _verdict(verdict: Any) -> dict[str, Any]:
         "cap": verdict.cap,
         "latest_end": verdict.latest_end,
         "cadence": verdict.cadence,
+        "risk": asdict(verdict.facts.risk),
         "told": reasons,
     }
 

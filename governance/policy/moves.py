@@ -25,6 +25,7 @@ from governance.policy.cel import ConditionError, checked
 from governance.policy.consequences import Consequence, ConsequenceError, read, written, written_step
 from governance.policy.facts import EXAMPLE, flat
 from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
+from governance.policy.notices import tell_broken
 from governance.policy.queries import in_force_from
 from governance.policy.rules import sayable
 from governance.policy.starter import StarterRule
@@ -176,7 +177,7 @@ def record_decision(
 ) -> PolicyDecision:
     """Keep a verdict with the facts and versions it rests on, as the decision of `verdict.facts.now` on a subject.
 
-    `actor` is who asked. The event `policy.decided` commits with it.
+    `actor` is who asked. The event `policy.decided` commits with it, and so does word to the owners of broken rules.
     """
     facts = plain(asdict(verdict.facts))
     decision = PolicyDecision(
@@ -197,6 +198,7 @@ def record_decision(
     )
     decision.save(force_insert=True)
     record([_decided(decision, verdict, actor)])
+    tell_broken(verdict.reasons, now=decision.at)
     return decision
 
 

@@ -15,11 +15,12 @@ from governance.grants.states import STANDING, STANDS_ON, GrantState
 from governance.identities.models import Identity
 from governance.identities.states import Kind
 from governance.policy.models import PolicyDecision
+from governance.policy.risk import explained
 from governance.policy.states import BITES, Mode, OutcomeKind, StepKind
 from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest
 from governance.templatetags.leasehold import duration
-from governance.web.shapes import Comment, Named, Policy, Reason, Step, Talk, Who
+from governance.web.shapes import Assessment, Comment, Named, Policy, Reason, Step, Talk, Who
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 BUILT_IN = "built-in"
@@ -94,7 +95,14 @@ def shown_state(grant: Grant, now: datetime) -> str:
 def policy(decision: PolicyDecision, name: str = "") -> Policy:
     """A recorded decision in words, named after the item where there are several."""
     tone, words = policy_words(decision.allowed, [step["kind"] for step in decision.steps])
-    return Policy(tone, words, [recorded_reason(said) for said in decision.told], name)
+    risk = assessment(decision.risk, decision.cadence) if decision.risk else None
+    return Policy(tone, words, [recorded_reason(said) for said in decision.told], risk, name)
+
+
+def assessment(risk: Mapping[str, Any], cadence: timedelta | None, name: str = "") -> Assessment:
+    """Risk as a decision keeps it, with its factors in words: "production +15, AI agent +5"."""
+    factors = ", ".join(f"{factor} +{weight}" for factor, weight in explained(risk))
+    return Assessment(risk["tier"], risk["score"], factors, cadence, name)
 
 
 def policy_words(allowed: bool, steps: Sequence[str]) -> tuple[str, str]:  # noqa: FBT001 - read with its values

@@ -87,12 +87,24 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
+class Assessment:
+    """How risky an access is, why, and how often it is reviewed; `name` is the item where there are several."""
+
+    tier: str
+    score: int
+    factors: str
+    cadence: timedelta | None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """What policy said in all; `name` is the item where there are several."""
+    """What policy said in all; `name` is the item where there are several. Old decisions know no risk."""
 
     tone: str
     words: str
     reasons: Sequence[Reason]
+    risk: Assessment | None
     name: str = ""
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from django.test import Client
 
+from governance.api.requests import PolicyShape
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
 from governance.grants.models import Grant
+from governance.policy.models import PolicyDecision
 from governance.policy.states import Mode
 from governance.requests.models import AccessRequest
 from tests import builders
@@ -116,6 +119,17 @@ class TestRequests:
             assert [one["text"] for one in said["reasons"] if one["mode"] == "warn"] == ["Careful."]
             assert "On trial." not in [one["text"] for one in said["reasons"]]
             assert said["cadence_seconds"] == 90 * 86400
+            assert (said["risk"]["tier"], said["risk"]["score"]) == ("moderate", 35)
+            assert said["risk"]["factors"] == [
+                {"name": "entitlement of moderate risk", "weight": 20},
+                {"name": "production", "weight": 15},
+            ]
+
+    def test_tell_decisions_that_are_older_than_modes_cadence_and_risk(self) -> None:
+        old = {"rule": "POL-01", "version": 1, "outcome": "deny", "text": "No."}
+        told = PolicyShape(PolicyDecision(allowed=False, cap=timedelta(1), facts={}, reasons=[old])).data
+        assert (told["cadence_seconds"], told["risk"]) == (None, None)
+        assert [dict(reason) for reason in told["reasons"]] == [{**old, "mode": "block"}]
 
     def test_name_the_field_that_is_wrong(self, org: Organisation, call: Call) -> None:
         api = call(org.requester)

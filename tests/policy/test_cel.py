@@ -1,4 +1,6 @@
 import ast
+import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -100,6 +102,23 @@ class TestHolds:
         assert compiled(condition).holds(given(facts()))
         with pytest.raises(EvaluationFailed, match="budget"):
             compiled(condition).holds(given(many))
+
+    @pytest.mark.parametrize(
+        "condition",
+        [
+            "access.entitlements.all(a, access.entitlements.all(b, access.entitlements.all(c, a + b + c != 'x')))",
+            "identity.name.matches('(x+x+)+y') || identity.name.matches('^(([a-z])+.)+[A-Z]([a-z])+$')",
+            "true || " * 490 + "true",
+        ],
+    )
+    def test_takes_no_longer_than_a_moment_whatever_the_rule_says(self, condition: str) -> None:
+        large = given(
+            facts(access__entitlements=tuple(f"ledger/{number}" for number in range(5000)), identity__name="x" * 5000)
+        )
+        began = time.process_time()
+        with suppress(EvaluationFailed):
+            compiled(condition).holds(large)
+        assert time.process_time() - began < 1
 
     def test_sees_the_far_future_where_there_is_no_end(self) -> None:
         endless = given(facts(identity__ends_at=None))

@@ -1,7 +1,7 @@
 """The form of a request with what it would lead to: choices, catalog, and the draft lease beside it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from governance.requests import actions, queries
 from governance.requests.actions import Foreseen, Proposal
 from governance.web import present
 from governance.web.requests.forms import ME, OWNED, UNTIL, RequestForm, seconds, terms
-from governance.web.shapes import Reason, Route, Step
+from governance.web.shapes import Assessment, Reason, Route, Step
 
 MOST_SHOWN = 30
 """Entitlements in the list before one has to search, and purposes to choose from."""
@@ -90,6 +90,7 @@ class Lease:
     headline_more: str = ""
     routes: Sequence[Route] = ()
     reasons: Sequence[Reason] = ()
+    risks: Sequence[Assessment] = ()
     wrong: Sequence[str] = field(default_factory=tuple)
 
 
@@ -234,6 +235,7 @@ def _judged(proposal: Proposal, refusals: Mapping[str, str], now: datetime) -> L
         headline_more=said[1],
         routes=[] if denied else _routes(proposal, now),
         reasons=_reasons(verdicts),
+        risks=_risks(proposal),
         wrong=list(refusals.values()),
     )
 
@@ -272,6 +274,15 @@ def _routes(proposal: Proposal, now: datetime) -> list[Route]:
 def _step(one: Foreseen) -> Step:
     who = " or ".join(one.names) or "nobody can be asked yet"
     return Step(StepState.WAITING, StepKind(one.plan.kind).label, who)
+
+
+def _risks(proposal: Proposal) -> list[Assessment]:
+    """How risky each item is, by name where there are several."""
+    several = len(proposal.verdicts) > 1
+    return [
+        present.assessment(asdict(verdict.facts.risk), verdict.cadence, entitlement.name if several else "")
+        for entitlement, verdict in proposal.verdicts
+    ]
 
 
 def _reasons(verdicts: Sequence[Verdict]) -> list[Reason]:
