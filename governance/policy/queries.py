@@ -24,7 +24,7 @@ from governance.policy.facts import (
     SystemFacts,
 )
 from governance.policy.models import PolicyRuleVersion
-from governance.policy.rules import RuleData, evaluate
+from governance.policy.rules import RuleData, evaluate, prepared
 from governance.policy.states import Mode, VersionState
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Justification, Purpose
@@ -55,7 +55,7 @@ def decide(asking: Asking, entitlement: Entitlement) -> Verdict:
 
 def decide_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mapping[UUID, Verdict]:
     """The verdict on each entitlement by its id, in a number of queries that does not grow with them."""
-    rules = rules_in_force(asking.now)
+    rules = prepared(rules_in_force(asking.now))
     return {pk: evaluate(rules, facts) for pk, facts in gather_many(asking, entitlements).items()}
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from governance.policy import builtin
-from governance.policy.cel import ConditionError, EvaluationFailed, Given, compiled, given
+from governance.policy.cel import Condition, ConditionError, EvaluationFailed, Given, answers, compiled, given
 from governance.policy.consequences import Consequence, StepSpec, union
 from governance.policy.facts import Facts
 from governance.policy.states import BITES, Mode, OutcomeKind
@@ -41,12 +41,46 @@ class RuleData:
     mode: Mode = Mode.BLOCK
 
 
-def evaluate(rules: Sequence[RuleData], facts: Facts) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """Rules made ready for many decisions: compiled, and those told apart that are broken whatever the facts."""
+
+    sound: tuple[RuleData, ...]
+    conditions: tuple[Condition, ...]
+    broken: tuple[Reason, ...]
+    versions: tuple[tuple[str, int], ...]
+
+
+def prepared(rules: Iterable[RuleData]) -> RuleSet:
+    """The rules in force, ready for many decisions."""
+    rules, sound, conditions, broken = tuple(rules), [], [], []
+    for rule in rules:
+        try:
+            condition = _condition(rule)
+        except ConditionError as error:
+            broken.append(_broken(rule, rule.defect or str(error)))
+        else:
+            sound.append(rule)
+            conditions.append(condition)
+    versions = sorted((rule.key, rule.version) for rule in rules)
+    return RuleSet(tuple(sound), tuple(conditions), tuple(broken), tuple(versions))
+
+
+def _condition(rule: RuleData) -> Condition:
+    """The rule's condition. Raises ConditionError for one that is broken whatever the facts."""
+    if rule.defect:
+        raise ConditionError(rule.defect)
+    return compiled(rule.condition)
+
+
+def evaluate(rules: RuleSet | Iterable[RuleData], facts: Facts) -> Verdict:
     """What the rules in force and the domain itself say of the facts. A broken rule denies, it does not raise.
 
-    Raises EvaluationFailed when a fact is not of its declared type, which is a defect of the caller.
+    Whoever decides often passes rules that are `prepared`. Raises EvaluationFailed when a fact is not of its declared
+    type, which is a defect of the caller.
     """
-    applied = _applied(rules, facts)  # first: it also finds facts that are not what they should be
+    ready = rules if isinstance(rules, RuleSet) else prepared(rules)
+    applied = _applied(ready, facts)  # first: it also finds facts that are not what they should be
     reasons = [*builtin.reasons(facts), *applied]
     if not any(reason.covers for reason in applied):
         reasons.append(builtin.UNCOVERED)
@@ -55,8 +89,7 @@ def evaluate(rules: Sequence[RuleData], facts: Facts) -> Verdict:
     if beside := builtin.approval_beside_consent(_steps(reasons)):
         reasons.append(beside)
     reasons.sort(key=lambda reason: _rank(reason, facts.now))
-    versions = sorted((rule.key, rule.version) for rule in rules)
-    return _sum(reasons, facts, tuple(versions))
+    return _sum(reasons, facts, ready.versions)
 
 
 def _steps(reasons: Iterable[Reason]) -> list[StepSpec]:
@@ -94,20 +127,20 @@ def _rank(reason: Reason, now: datetime) -> tuple[Any, ...]:
     )
 
 
-def _applied(rules: Iterable[RuleData], facts: Facts) -> list[Reason]:
+def _applied(rules: RuleSet, facts: Facts) -> list[Reason]:
+    """What the rules say that apply, and those that are broken. Only these are put into words."""
     known = given(facts)
-    return [reason for rule in rules if (reason := _reason(rule, known)) is not None]
+    said = zip(rules.sound, answers(rules.conditions, known), strict=True)
+    return [*rules.broken, *(_reason(rule, answer, known) for rule, answer in said if answer is not False)]
 
 
-def _reason(rule: RuleData, known: Given) -> Reason | None:
-    """What the rule says, or None where it does not apply."""
-    if rule.defect:
-        return _broken(rule, rule.defect)
+def _reason(rule: RuleData, answer: bool | EvaluationFailed, known: Given) -> Reason:  # noqa: FBT001 - the answer itself
+    """What a rule says that applies, or that it is broken."""
+    if answer is not True:
+        return _broken(rule, str(answer))
     try:
-        if not compiled(rule.condition).holds(known):
-            return None
         text = rendered(rule.reason, {**known.values, **sayable(rule.consequence)})
-    except (ConditionError, EvaluationFailed, TemplateError) as error:
+    except TemplateError as error:
         return _broken(rule, str(error))
     return Reason(rule.key, rule.version, rule.consequence.in_mode(rule.mode), text, rule.priority, mode=rule.mode)
 
