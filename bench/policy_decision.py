@@ -26,6 +26,7 @@ from governance.core.locking import unit_of_work  # noqa: E402
 from governance.grants.models import Grant  # noqa: E402
 from governance.grants.states import GrantState  # noqa: E402
 from governance.identities.models import Identity  # noqa: E402
+from governance.management.organisation import SOURCE  # noqa: E402
 from governance.policy import moves, queries  # noqa: E402
 from governance.policy.cel import given  # noqa: E402
 from governance.policy.facts import Facts  # noqa: E402
@@ -72,7 +73,7 @@ def make_rules(now: datetime) -> None:
 
 def known(now: datetime) -> list[Facts]:
     """The facts on what some people hold, as if they asked for it again."""
-    people = Identity.objects.filter(source=visitors.SOURCE, kind="person", state="active").order_by("external_key")
+    people = Identity.objects.filter(source=SOURCE, kind="person", state="active").order_by("external_key")
     leases = Grant.objects.filter(identity__in=people[:PEOPLE], state=GrantState.ACTIVE).with_names()
     found = []
     for lease in leases.order_by("number"):
@@ -90,7 +91,7 @@ def known(now: datetime) -> list[Facts]:
 
 def previewed() -> float:
     """Milliseconds that a preview over HTTP takes, the median of many; the first is not counted."""
-    person = Identity.objects.get(source=visitors.SOURCE, external_key="E-15")
+    person = Identity.objects.get(source=SOURCE, external_key="E-15")
     lease = Grant.objects.filter(identity=person, state=GrantState.ACTIVE).order_by("number")[0]
     client, taken = visitors.signed_in(person), []
     for _ in range(PREVIEWS + 1):

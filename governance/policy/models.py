@@ -154,7 +154,8 @@ class PolicyDecision(Record):
     @property
     def risk(self) -> dict[str, Any] | None:
         """How risky it was, with score, tier and factors; None for decisions that are older than the tier."""
-        return self.facts.get("risk")
+        risk: dict[str, Any] | None = self.facts.get("risk")
+        return risk
 
     @property
     def told(self) -> list[dict[str, Any]]:

@@ -49,7 +49,7 @@ def factors_table() -> str:
     """The factors of risk with their weights, and the tiers with the scores from which they begin."""
     head = ["| factor | present where | weight |", "|---|---|---|"]
     rows = [f"| {factor.name} | {_present(factor)} | {factor.weight} |" for factor in FACTORS]
-    tiers = ", ".join(f"{tier.label.lower()} from {least}" for tier, least in reversed(TIERS.items()))
+    tiers = ", ".join(f"{tier.label.lower()} from {least}" for tier, least in reversed(list(TIERS.items())))
     return "\n".join([*head, *rows, "", f"The tier follows from the score: {tiers}."])
 
 

@@ -110,5 +110,6 @@ class TestFromARequestOn:
         notifications.collect(now=timezone.now())
         assert Mail.objects.get(recipient=company.owner).notifications.get() == one
         client = Client()
+        assert company.owner.user is not None
         client.force_login(company.owner.user)
         assert client.get(f"/notifications/{one.pk}/", follow=True).status_code == 200

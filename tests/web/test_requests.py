@@ -194,8 +194,9 @@ class TestPreview:
             assert "<b>Warning.</b> Careful." in text
             assert "<b>Requires approval.</b> Security decides." in text
             assert "On trial." not in text
-            assert "score 35, reviewed at least every 90 days" in text
-            assert "entitlement of moderate risk +20, production +15" in text
+            assert "with a score of 35" in text
+            assert "Reviewed at least every 90 days" in text
+            assert "Entitlement of moderate risk +20, production +15" in text
 
     def test_says_what_would_have_to_change(self, org: Organisation, requester: Client) -> None:
         end = timezone.now() + timedelta(days=40)
