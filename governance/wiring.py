@@ -7,6 +7,7 @@ from django.utils import timezone
 from governance.audit import moves as audit
 from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment
+from governance.grants.queries import Leases
 from governance.identities.queries import governance_is_staffed, unowned
 from governance.notifications.queries import undelivered
 from governance.requests.models import RequestItem
@@ -17,6 +18,7 @@ def connect() -> None:
     """Connect what is below to what is above. Called once, when Django is ready."""
     events.connect(audit.append)
     subjects.connect_provable(GrantsOfAssignment())
+    subjects.connect_leasing(Leases())
     subjects.connect_decidable(RequestItem.NOUN, ItemSubject())
 
 

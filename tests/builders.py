@@ -31,7 +31,7 @@ from governance.policy import moves as policy
 from governance.policy.facts import FAR_FUTURE
 from governance.policy.models import PolicyDecision, PolicyRule
 from governance.policy.queries import Asking, decide
-from governance.policy.states import Phase
+from governance.policy.states import Mode, Phase
 from governance.policy.verdicts import Verdict as PolicyVerdict
 from governance.purposes.models import Justification, Purpose
 from governance.purposes.states import PurposeState
@@ -164,11 +164,13 @@ def account(identity: Identity, on: System, login: str = "") -> Account:
     return keep(Account(system=on, native_id=login, login=login, identity=identity, correlated_by="builder"))
 
 
-def rule(*steps: str, condition: str = "true", key: str = "", **outcomes: Any) -> PolicyRule:
+def rule(
+    *steps: str, condition: str = "true", key: str = "", mode: str = Mode.BLOCK, says: str = "Because.", **outcomes: Any
+) -> PolicyRule:
     """A policy rule in force that asks for the steps, or whatever else `outcomes` say."""
     made = keep(PolicyRule(key=key or f"POL-{next(_numbers):02}", title="A rule"))
     follows = {"steps": [{"kind": kind} for kind in steps], **outcomes} if steps else outcomes
-    wording = policy.Wording(condition=condition, outcomes=follows, reason="Because.")
+    wording = policy.Wording(condition=condition, outcomes=follows, reason=says, mode=mode)
     _publish(made, wording, timezone.now())
     return made
 

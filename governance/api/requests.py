@@ -1,11 +1,13 @@
 """Access requests: asking, foreseeing what would follow, taking back, and answering an approver."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,13 +18,15 @@ from governance.api.fields import Body, Id, Moment, Seconds, Shape, Text, Whole
 from governance.api.operations import Operation
 from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, NamedPurpose
 from governance.catalog.models import Entitlement
+from governance.catalog.states import Risk
 from governance.core.errors import Invalid, NotFound
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.evidence import tables
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
-from governance.policy.states import OutcomeKind, StepKind
+from governance.policy.risk import explained
+from governance.policy.states import Mode, OutcomeKind, StepKind
 from governance.purposes.models import Purpose
 from governance.requests import actions, permissions, queries
 from governance.requests.filters import RequestFilter
@@ -37,21 +41,48 @@ MOST_ITEMS = 50
 
 
 class ReasonShape(Shape):
-    """What one rule said, in its words."""
+    """What one rule said, in its words. In the mode `warn` it has no effect on the outcome."""
 
     rule = serializers.CharField()
     version = serializers.IntegerField()
+    mode = serializers.ChoiceField(Mode.choices, default=Mode.BLOCK)
     outcome = serializers.ChoiceField(OutcomeKind.choices)
     text = serializers.CharField()
 
 
+class FactorShape(Shape):
+    """What makes an access riskier, and how much it weighs."""
+
+    name = serializers.CharField()
+    weight = serializers.IntegerField()
+
+
+class RiskShape(Shape):
+    """How risky an access is: the score is the sum of the factors' weights, the tier follows from it."""
+
+    tier = serializers.ChoiceField(Risk.choices)
+    score = serializers.IntegerField()
+    factors = FactorShape(many=True)
+
+
 class PolicyShape(Shape):
-    """What policy said of an item, and why."""
+    """What policy said of an item, and why. Decisions of earlier versions know neither cadence nor risk."""
 
     allowed = serializers.BooleanField()
     cap_seconds = Seconds(source="cap")
     latest_end = serializers.DateTimeField()
-    reasons = ReasonShape(many=True)
+    cadence_seconds = Seconds(source="cadence", allow_null=True)
+    risk = serializers.SerializerMethodField()
+    reasons = ReasonShape(many=True, source="told")
+
+    @extend_schema_field(RiskShape(allow_null=True))
+    def get_risk(self, said: Any) -> dict[str, Any] | None:
+        """Risk of a recorded decision, or of a verdict that is foreseen, as the facts keep it."""
+        kept = said["risk"] if isinstance(said, dict) else said.risk
+        if kept is None:
+            return None
+        factors = [{"name": name, "weight": weight} for name, weight in explained(kept)]
+        return {"tier": kept["tier"], "score": kept["score"], "factors": factors}
 
 
 class ItemShape(Shape):
@@ -272,10 +303,17 @@ class RequestPreview(bases.Endpoint):
 def _verdict(verdict: Any) -> dict[str, Any]:
     """A verdict as a recorded decision says it."""
     reasons = [
-        {"rule": one.rule_key, "version": one.version, "outcome": one.outcome, "text": one.text}
-        for one in verdict.reasons
+        {"rule": one.rule_key, "version": one.version, "mode": one.mode, "outcome": one.outcome, "text": one.text}
+        for one in verdict.told
     ]
-    return {"allowed": verdict.allowed, "cap": verdict.cap, "latest_end": verdict.latest_end, "reasons": reasons}
+    return {
+        "allowed": verdict.allowed,
+        "cap": verdict.cap,
+        "latest_end": verdict.latest_end,
+        "cadence": verdict.cadence,
+        "risk": asdict(verdict.facts.risk),
+        "told": reasons,
+    }
 
 
 class RequestDetail(_Requests, bases.OneEndpoint):

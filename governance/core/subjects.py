@@ -84,6 +84,38 @@ class Provable(Protocol):
         """What is wanted could not be brought about or proven. It is tried again unless `dead`; removals never are."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unbroken:
+    """A hold that has gone on without a break: since when, and how many leases began in it after the first."""
+
+    since: datetime
+    renewals: int
+
+
+class Leasing(Protocol):
+    """What knows the leases, for those below that ask how long something has been held."""
+
+    def unbroken(self, identity_id: UUID, entitlement_ids: Collection[UUID], now: datetime) -> Mapping[UUID, Unbroken]:
+        """The identity's hold of each entitlement that reaches to now without a break; one query for all of them."""
+
+
+_leasing: Leasing | None = None
+
+
+def connect_leasing(handler: Leasing) -> None:
+    """Name what knows the leases. Called by the wiring."""
+    global _leasing  # noqa: PLW0603 - the one switch that lets policy ask for what is above it
+    _leasing = handler
+
+
+def leasing() -> Leasing:
+    """What knows the leases. Raises RuntimeError when nothing does: no answer must not read as "never held"."""
+    if _leasing is None:
+        msg = "nothing that knows the leases is connected; governance.wiring.connect() has not run"
+        raise RuntimeError(msg)
+    return _leasing
+
+
 _provable: Provable | None = None
 
 

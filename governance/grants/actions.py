@@ -17,7 +17,7 @@ from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
 from governance.grants import moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
-from governance.grants.states import UNPROVEN, WAITING
+from governance.grants.states import UNPROVEN, WAITING, Basis
 from governance.identities.models import Identity
 from governance.policy import moves as policy
 from governance.policy.queries import Asking, decide
@@ -143,6 +143,7 @@ def _asking(grant: Grant, now: datetime) -> Asking:
         term=grant.term or grant.ends_at - now,
         assurance=grant.policy_decision.facts["assurance"],
         now=now,
+        break_glass=grant.basis == Basis.BREAK_GLASS,
     )
 
 

@@ -1,6 +1,7 @@
 """Reads about leases that other packages and pages share."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,10 +9,11 @@ from django.db.models import CharField, Exists, F, OuterRef, Value
 from django.db.models.functions import Cast, Concat
 
 from governance.core.actor import Role
+from governance.core.subjects import Unbroken
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
-from governance.grants.rules import ENDED_ONCE, Reminder
-from governance.grants.states import UNPROVEN, GrantState
+from governance.grants.rules import ENDED_ONCE, Reminder, unbroken
+from governance.grants.states import NOT_STARTED, UNPROVEN, GrantState
 from governance.notifications.models import Notification
 
 PORTAL_SYSTEM = "portal"
@@ -37,6 +39,19 @@ def assignments_due(now: datetime, most: int) -> list[UUID]:
     """
     due = Grant.objects.ended_by(now).order_by("assignment").distinct()
     return list(due.values_list("assignment", flat=True)[:most])
+
+
+class Leases:
+    """What policy asks of leases."""
+
+    def unbroken(self, identity_id: UUID, entitlement_ids: Collection[UUID], now: datetime) -> Mapping[UUID, Unbroken]:
+        """The identity's hold of each entitlement that reaches to now without a break; one query for all of them."""
+        begun = Grant.objects.filter(identity=identity_id, entitlement__in=entitlement_ids, starts_at__lte=now)
+        found: dict[UUID, list[tuple[datetime, datetime]]] = defaultdict(list)
+        for pk, *period in begun.exclude(state__in=NOT_STARTED).values_list("entitlement", "starts_at", "ends_at"):
+            found[pk].append((period[0], period[1]))
+        holds = {pk: unbroken(periods, now) for pk, periods in found.items()}
+        return {pk: hold for pk, hold in holds.items() if hold is not None}
 
 
 def to_remind(reminder: Reminder, now: datetime) -> "GrantQuerySet[Grant]":

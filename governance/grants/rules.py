@@ -1,10 +1,11 @@
-"""Whether what was approved may still begin. Pure."""
+"""Whether what was approved may still begin, how long something has been held, when to remind. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from governance.core.subjects import Unbroken
 from governance.policy.consequences import StepSpec
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
@@ -46,6 +47,20 @@ def _is_more(wanted: StepSpec, had: Mapping[str, Any] | None) -> bool:
 
 TIMED_AHEAD = timedelta(seconds=75)
 """Ends closer than this are timed to their exact moment; longer than the sweep's interval, so that none is missed."""
+
+
+def unbroken(leases: Iterable[tuple[datetime, datetime]], now: datetime) -> Unbroken | None:
+    """The hold that reaches to now, from leases `[starts_at, ends_at)` of one entitlement, whatever their purposes.
+
+    Leases that overlap, or follow one another at the same moment, are one hold. None if it does not reach to now.
+    """
+    since, until, renewals = now, None, 0
+    for starts_at, ends_at in sorted(leases):
+        if until is None or starts_at > until:
+            since, until, renewals = starts_at, ends_at, 0
+        else:
+            until, renewals = max(until, ends_at), renewals + 1
+    return Unbroken(since, renewals) if until is not None and until >= now else None
 
 
 @dataclass(frozen=True, slots=True)

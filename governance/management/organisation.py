@@ -5,7 +5,7 @@ Nothing of it goes through an action, so it is held against the rules afterwards
 allows of rows that are made by the thousand in one act; such rows have no version before their first change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,9 @@ from governance.identities.models import Identity, Team, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM
 from governance.lifecycle.founding import Founder, found
 from governance.policy import moves as policy
+from governance.policy import risk
 from governance.policy.models import PolicyRuleVersion
+from governance.policy.risk import Factor
 
 GENERATOR = Actor.system("organisation generator")
 WHY = "A generated organisation"
@@ -180,8 +182,39 @@ def _literal(text: str) -> str:
 
 TEXT, RAW, MOMENT = "to_json(({})::text)::text", "({})::text", "coalesce(to_json(utc_text({}))::text, 'null')"
 
+FACTORS: Mapping[str, str] = {
+    "entitlement of moderate risk": "g.risk = 'moderate'",
+    "entitlement of high risk": "g.risk = 'high'",
+    "entitlement of critical risk": "g.risk = 'critical'",
+    "privileged": "g.privileged",
+    "production": "true",
+    "system of high risk": "system.risk = 'high'",
+    "system of critical risk": "system.risk = 'critical'",
+    "external": "one.kind = 'external'",
+    "AI agent": "one.kind = 'agent'",
+    "emergency": "false",
+    "long lease": "g.term > interval '90 days'",
+    "other privileged access": "false",
+}
+"""When each factor of `governance.policy.risk` is present in the generated organisation."""
+
+
+def _listed(written: Callable[[Factor], str]) -> str:
+    """A JSON list of what is written of each factor that is present."""
+    items = (f"CASE WHEN {FACTORS[factor.name]} THEN {written(factor)} END" for factor in risk.FACTORS)
+    return f"'[' || concat_ws(',', {', '.join(items)}) || ']'"
+
+
+_SCORE = " + ".join(f"({FACTORS[factor.name]})::integer * {factor.weight}" for factor in risk.FACTORS)
+_TIER_CASES = " ".join(f"WHEN {_SCORE} >= {least} THEN '{tier.value}'" for tier, least in risk.TIERS.items())
+
 FACTS: Mapping[str, Any] = {
-    "access": {"entitlements": "'[]'"},
+    "access": {
+        "continuous_since": MOMENT.format("moment.at"),
+        "entitlements": "'[]'",
+        "privileged": "'false'",
+        "renewals": "'0'",
+    },
     "assurance": "'0'",
     "entitlement": {
         "allowed_kinds": """'["agent","api_client","external","person","service_account","workload"]'""",
@@ -191,12 +224,17 @@ FACTS: Mapping[str, Any] = {
         "name": TEXT.format("g.entitlement_name"),
         "privileged": RAW.format("g.privileged"),
         "risk": TEXT.format("g.risk"),
+        "review_cadence": "(90 * 86400)::text",
         "state": TEXT.format("'active'"),
     },
     "identity": {
+        "canonical_identifier": TEXT.format(
+            "CASE WHEN one.n > {people} THEN 'spiffe://generated.example/' || one.name ELSE '' END"
+        ),
         "department": TEXT.format("CASE WHEN one.human_id IS NULL OR one.n > {people} THEN '' ELSE one.department END"),
         "ends_at": MOMENT.format("one.ends_at"),
         "environment": TEXT.format("CASE WHEN one.n > {people} THEN 'production' ELSE '' END"),
+        "external_key": TEXT.format("CASE WHEN one.n > {people} THEN 'M-' ELSE 'E-' END || one.n"),
         "id": TEXT.format("one.id"),
         "kind": TEXT.format("one.kind"),
         "machine": RAW.format("one.n > {people}"),
@@ -205,6 +243,7 @@ FACTS: Mapping[str, Any] = {
         "owned_until": "'null'",
         "source": TEXT.format("'generated'"),
         "status": TEXT.format("'active'"),
+        "teams": "'[]'",
         "title": TEXT.format("''"),
     },
     "now": MOMENT.format("moment.at"),
@@ -219,11 +258,21 @@ FACTS: Mapping[str, Any] = {
         "state": TEXT.format("'active'"),
     },
     "request": {
+        "break_glass": "'false'",
         "by_machine": "'false'",
         "for_self": RAW.format("one.n <= {people}"),
+        "requester_department": TEXT.format(
+            "CASE WHEN one.n > {people} THEN owner.department WHEN one.human_id IS NULL THEN '' ELSE one.department END"
+        ),
         "requester_id": TEXT.format("CASE WHEN one.n > {people} THEN owner.id ELSE one.id END"),
         "requester_kind": TEXT.format("CASE WHEN one.kind = 'external' THEN 'external' ELSE 'person' END"),
         "term": RAW.format("extract(epoch FROM g.term)::bigint"),
+    },
+    "risk": {
+        "factors": _listed(lambda factor: f"""'"{factor.name}"'"""),
+        "score": RAW.format(_SCORE),
+        "tier": TEXT.format(f"CASE {_TIER_CASES} END"),
+        "weights": _listed(lambda factor: f"'{factor.weight}'"),
     },
     "system": {
         "environment": TEXT.format("'production'"),
@@ -232,6 +281,10 @@ FACTS: Mapping[str, Any] = {
         "name": TEXT.format("system.name"),
         "risk": TEXT.format("system.risk"),
         "state": TEXT.format("'active'"),
+    },
+    "time": {
+        "hour": RAW.format("extract(hour FROM moment.at AT TIME ZONE 'UTC')::integer"),
+        "weekday": RAW.format("extract(isodow FROM moment.at AT TIME ZONE 'UTC')::integer"),
     },
 }
 """What a decision keeps (`governance.policy.facts`): each fact with the SQL that writes its value."""

@@ -16,7 +16,7 @@ from governance.purposes.states import PurposeState
 def reasons(facts: Facts) -> list[Reason]:
     """Every refusal and every limit that follows from the facts themselves (rules 1 and 19)."""
     limits = [*_limits(facts)]
-    return [_refusal(text) for text in _refusals(facts, limits)] + limits
+    return [*(_refusal(text) for text in _refusals(facts, limits)), *limits, _cadence(facts.entitlement)]
 
 
 UNCOVERED = Reason(BUILT_IN, 0, Consequence(deny=True), "No rule covers this access.")
@@ -94,6 +94,11 @@ def _limits(facts: Facts) -> Iterator[Reason]:
     if identity.owned_until is not None:
         duty = "sponsorship" if identity.kind == Kind.EXTERNAL else "ownership"
         yield _until(identity.owned_until, _ending(f"The {duty} of {identity.name}", identity.owned_until, now))
+
+
+def _cadence(entitlement: EntitlementFacts) -> Reason:
+    text = f"{entitlement.name} is reviewed at least every {length(entitlement.review_cadence)}."
+    return Reason(BUILT_IN, 0, Consequence(cadence=entitlement.review_cadence), text)
 
 
 def _cap(cap: timedelta, text: str) -> Reason:

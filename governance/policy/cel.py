@@ -5,7 +5,7 @@ open. Here a condition is True, False, or EvaluationFailed, and nothing else. No
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -57,13 +57,25 @@ class Condition:
 
     def holds(self, given: Given) -> bool:
         """Whether it is true of the facts. Raises EvaluationFailed when there is neither a yes nor a no."""
+        (answer,) = answers([self], given)
+        if isinstance(answer, EvaluationFailed):
+            raise answer
+        return answer
+
+
+def answers(conditions: Iterable[Condition], given: Given) -> list[bool | EvaluationFailed]:
+    """For each condition whether it is true of the facts, or what kept it from saying yes or no.
+
+    A failure is a truthy object, as any is: compare with `is True` and `is False`.
+    """
+    activation, found = given.activation, []
+    for condition in conditions:
         try:
-            answer = self.expression.eval(given.activation).value()
-        except Exception as error:
-            raise EvaluationFailed(_told(error)) from error
-        if answer is True or answer is False:
-            return answer
-        raise EvaluationFailed(_told(answer))
+            answer = condition.expression.eval(activation).value()
+        except Exception as error:  # noqa: BLE001 - whatever the engine raises, it was no answer
+            answer = error
+        found.append(answer if answer is True or answer is False else EvaluationFailed(_told(answer)))
+    return found
 
 
 def compiled(text: str) -> Condition:
@@ -90,8 +102,13 @@ def checked(text: str) -> Condition:
 
 def given(facts: Facts) -> Given:
     """The facts, ready for conditions. Raises EvaluationFailed if one is not of the type it is declared with."""
-    values = flat(facts)
-    data = {name: _converted(name, value) for name, value in values.items()}
+    values, data = flat(facts), {}
+    for name, convert in _converters():
+        try:
+            data[name] = convert(values[name])
+        except TypeError as error:
+            msg = f"{name} is not of its declared type: {error}"
+            raise EvaluationFailed(msg) from error
     return Given(values, _environment().Activation(data))
 
 
@@ -123,6 +140,8 @@ def _exactly(kind: type) -> Callable[[Any], Any]:
 
 
 def _text(value: Any) -> str:
+    if type(value) is str:
+        return value
     if not isinstance(value, str):
         msg = f"{type(value).__name__} instead of str"
         raise TypeError(msg)
@@ -148,6 +167,10 @@ def _texts(value: Any) -> list[str]:
     return [_text(item) for item in _exactly(tuple)(value)]
 
 
+def _numbers(value: Any) -> list[int]:
+    return [_exactly(int)(item) for item in _exactly(tuple)(value)]
+
+
 _TYPES: Final[Mapping[Any, _Type]] = {
     bool: _Type("bool", cel.Type.BOOL, _exactly(bool)),
     int: _Type("int", cel.Type.INT, _exactly(int)),
@@ -157,20 +180,13 @@ _TYPES: Final[Mapping[Any, _Type]] = {
     datetime | None: _Type("timestamp", cel.Type.TIMESTAMP, _end),
     timedelta: _Type("duration", cel.Type.DURATION, _exactly(timedelta)),
     tuple[str, ...]: _Type("list(string)", cel.Type.List(cel.Type.STRING), _texts),
+    tuple[int, ...]: _Type("list(int)", cel.Type.List(cel.Type.INT), _numbers),
 }
 
 
-def _converted(name: str, value: Any) -> Any:
-    try:
-        return _converters()[name](value)
-    except TypeError as error:
-        msg = f"{name} is not of its declared type: {error}"
-        raise EvaluationFailed(msg) from error
-
-
 @cache
-def _converters() -> dict[str, Callable[[Any], Any]]:
-    return {fact.name: _TYPES[fact.type].convert for fact in declarations()}
+def _converters() -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    return tuple((fact.name, _TYPES[fact.type].convert) for fact in declarations())
 
 
 @cache

@@ -1,13 +1,15 @@
 """What follows from a rule, as a value and as the JSON that a version keeps."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from governance.policy.states import OutcomeKind, StepKind
+from governance.policy.states import Mode, OutcomeKind, StepKind
 
-LONGEST_CAP: Final = timedelta(days=3660)
+LONGEST: Final = timedelta(days=3660)
+"""The longest cap, and the longest time between two reviews."""
+
 MOST_APPROVERS: Final = 9
 LAST_STAGE: Final = 20
 
@@ -42,7 +44,7 @@ class Consequence:
     """What follows where a rule applies; several may follow from one rule.
 
     `cap` is the longest lease counted from its start. `until` is the latest end whatever the start; only what the
-    domain itself demands sets it.
+    domain itself demands sets it. `cadence` is the longest time between two reviews of access that goes on.
     """
 
     deny: bool = False
@@ -50,6 +52,7 @@ class Consequence:
     without_human: bool = False
     cap: timedelta | None = None
     until: datetime | None = None
+    cadence: timedelta | None = None
 
     @property
     def kinds(self) -> tuple[OutcomeKind, ...]:
@@ -59,13 +62,25 @@ class Consequence:
             OutcomeKind.REQUIRE_STEPS: bool(self.steps),
             OutcomeKind.ALLOW_WITHOUT_HUMAN: self.without_human,
             OutcomeKind.CAP_LEASE: self.cap is not None or self.until is not None,
+            OutcomeKind.TIGHTEN_REVIEW: self.cadence is not None,
         }
         return tuple(kind for kind, there in present.items() if there)
 
     @property
     def covers(self) -> bool:
-        """Whether it says if access may be had at all: a cap alone does not."""
+        """Whether it says if access may be had at all: a cap or a cadence alone does not."""
         return self.deny or self.without_human or bool(self.steps)
+
+    def in_mode(self, mode: Mode) -> "Consequence":
+        """What follows where a rule that says this is in the mode.
+
+        Where approval is required, a human takes the place of any yes or no of the rule's own: those whom its steps
+        name, security where it names none. Its limits stay.
+        """
+        if mode != Mode.REQUIRE_APPROVAL:
+            return self
+        steps = self.steps or (StepSpec(StepKind.SECURITY),)
+        return replace(self, deny=False, without_human=False, steps=steps)
 
 
 def union(steps: Iterable[StepSpec]) -> tuple[StepSpec, ...]:
@@ -103,6 +118,8 @@ def written(consequence: Consequence) -> dict[str, Any]:
         value["allow_without_human"] = True
     if consequence.cap is not None:
         value["cap_seconds"] = int(consequence.cap.total_seconds())
+    if consequence.cadence is not None:
+        value["cadence_seconds"] = int(consequence.cadence.total_seconds())
     return value
 
 
@@ -110,21 +127,26 @@ def read(value: object) -> Consequence:
     """What follows, from its JSON form. Raises ConsequenceError: what is not understood must not be passed over."""
     if not isinstance(value, Mapping):
         raise ConsequenceError('What follows is a JSON object, such as {"deny": true}.')
-    if unknown := sorted(set(value) - {"deny", "steps", "allow_without_human", "cap_seconds"}):
-        raise ConsequenceError(f"Nothing is called {unknown[0]}: a rule can deny, ask for steps, allow or cap.")
+    if unknown := sorted(set(value) - {"deny", "steps", "allow_without_human", "cap_seconds", "cadence_seconds"}):
+        raise ConsequenceError(
+            f"Nothing is called {unknown[0]}: a rule can deny, ask for steps, allow, cap, or tighten review."
+        )
     return _sensible(
         Consequence(
             deny=_flag(value, "deny"),
             steps=_steps(value.get("steps", [])),
             without_human=_flag(value, "allow_without_human"),
-            cap=_cap(value.get("cap_seconds")),
+            cap=_length(value.get("cap_seconds"), "A cap"),
+            cadence=_length(value.get("cadence_seconds"), "A cadence of review"),
         )
     )
 
 
 def _sensible(consequence: Consequence) -> Consequence:
     if not consequence.kinds:
-        raise ConsequenceError("Something has to follow: deny, steps, allow_without_human or cap_seconds.")
+        raise ConsequenceError(
+            "Something has to follow: deny, steps, allow_without_human, cap_seconds or cadence_seconds."
+        )
     if consequence.deny and len(consequence.kinds) > 1:
         raise ConsequenceError("A rule that denies can do nothing else.")
     if consequence.steps and consequence.without_human:
@@ -139,13 +161,11 @@ def _flag(value: Mapping[str, Any], name: str) -> bool:
     return flag
 
 
-def _cap(seconds: object) -> timedelta | None:
+def _length(seconds: object, what: str) -> timedelta | None:
     if seconds is None:
         return None
-    if type(seconds) is not int or not 0 < seconds <= LONGEST_CAP.total_seconds():
-        raise ConsequenceError(
-            f"A cap is a whole number of seconds, more than none and at most {LONGEST_CAP.days} days."
-        )
+    if type(seconds) is not int or not 0 < seconds <= LONGEST.total_seconds():
+        raise ConsequenceError(f"{what} is a whole number of seconds, more than none and at most {LONGEST.days} days.")
     return timedelta(seconds=seconds)
 
 

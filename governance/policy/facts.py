@@ -5,12 +5,14 @@ table in docs/policy.md is generated from it. A fact that is not declared here d
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from operator import attrgetter
 from typing import Annotated, Any, get_type_hints
 from uuid import UUID
+
+from governance.policy.risk import RiskFacts, assessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,11 @@ class IdentityFacts:
     machine: Annotated[bool, "Whether it is a machine identity: any kind but `person` and `external`"]
     status: Annotated[str, "`expected`, `active`, `on_leave`, `suspended` or `ended`"]
     source: Annotated[str, "Where its record comes from: the name of the authoritative source"]
+    external_key: Annotated[str, "Its key in that source"]
+    canonical_identifier: Annotated[str, "What a machine identity is known by, such as a SPIFFE ID; empty for people"]
     department: Annotated[str, "Its department; empty if unknown"]
     title: Annotated[str, "Its job title; empty if unknown"]
+    teams: Annotated[tuple[str, ...], "The keys of the teams that it belongs to now"]
     environment: Annotated[str, "`development`, `test` or `production`; empty for people"]
     owned: Annotated[bool, "Whether an active person answers for it now: its owner, or an external's sponsor"]
     owned_until: Annotated[datetime | None, "When that ownership or sponsorship ends"]
@@ -42,6 +47,7 @@ class EntitlementFacts:
     risk: Annotated[str, "`low`, `moderate`, `high` or `critical`"]
     privileged: Annotated[bool, "Whether it gives privileged access"]
     longest_lease: Annotated[timedelta, "The longest lease the catalog permits"]
+    review_cadence: Annotated[timedelta, "The longest time between two reviews of it, as the catalog says"]
     allowed_kinds: Annotated[tuple[str, ...], "The kinds of identity that may hold it"]
 
 
@@ -77,8 +83,10 @@ class RequestFacts:
 
     requester_id: Annotated[UUID, "The id of the identity that asks"]
     requester_kind: Annotated[str, "The kind of the identity that asks"]
+    requester_department: Annotated[str, "The department of the identity that asks; empty if unknown"]
     by_machine: Annotated[bool, "Whether a machine identity asks"]
     for_self: Annotated[bool, "Whether the requester is the human who would hold the access"]
+    break_glass: Annotated[bool, "Whether it is taken at once in an emergency, and decided on afterwards"]
     term: Annotated[timedelta, "The length of the lease that is asked for"]
 
 
@@ -89,11 +97,26 @@ class AccessFacts:
     entitlements: Annotated[
         tuple[str, ...], "What it holds now, as `system/entitlement` keys: wanted for it, or seen in the system"
     ]
+    privileged: Annotated[bool, "Whether any of that, but for this entitlement, is privileged"]
+    continuous_since: Annotated[
+        datetime,
+        "Since when it has held this entitlement without a break, over all purposes: leases that overlap or follow one"
+        " another at once are one. The moment of the decision if it does not hold it",
+    ]
+    renewals: Annotated[int, "How many leases of this entitlement began in that time, after the first"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeFacts:
+    """When it is decided, as rules about working hours ask."""
+
+    hour: Annotated[int, "The hour of the decision in UTC, 0 to 23"]
+    weekday: Annotated[int, "Its day of the week in UTC, 1 for Monday to 7 for Sunday"]
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything one decision rests on, as it was at `now`."""
+    """Everything one decision rests on, as it was at `now`. The risk follows from the rest."""
 
     identity: IdentityFacts
     entitlement: EntitlementFacts
@@ -103,6 +126,14 @@ class Facts:
     access: AccessFacts
     assurance: Annotated[int, "The requester's session: authenticator assurance level 1 to 3, or 0 for none"]
     now: Annotated[datetime, "The moment of the decision"]
+    time: TimeFacts = field(init=False)
+    risk: RiskFacts = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Add what follows from the others, so that it can't be left out or contradict them."""
+        at = self.now.astimezone(UTC)
+        object.__setattr__(self, "time", TimeFacts(hour=at.hour, weekday=at.isoweekday()))
+        object.__setattr__(self, "risk", assessed(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +158,8 @@ def declarations() -> tuple[Declaration, ...]:
 
 def _declared(group: type, prefix: str) -> Iterator[Declaration]:
     hints = get_type_hints(group, include_extras=True)
-    for field in fields(group):
-        name, hint = prefix + field.name, hints[field.name]
+    for one in fields(group):
+        name, hint = prefix + one.name, hints[one.name]
         if is_dataclass(hint):
             yield from _declared(hint, f"{name}.")  # type: ignore[arg-type]  # the class, not an instance
         else:
@@ -153,8 +184,11 @@ EXAMPLE = Facts(
         machine=True,
         status="active",
         source="cmdb",
+        external_key="APP-2041",
+        canonical_identifier="spiffe://example.org/agent/invoice-reader",
         department="Finance",
         title="",
+        teams=(),
         environment="production",
         owned=True,
         owned_until=None,
@@ -168,6 +202,7 @@ EXAMPLE = Facts(
         risk="moderate",
         privileged=False,
         longest_lease=timedelta(days=60),
+        review_cadence=timedelta(days=90),
         allowed_kinds=("person", "agent"),
     ),
     system=SystemFacts(
@@ -191,11 +226,18 @@ EXAMPLE = Facts(
     request=RequestFacts(
         requester_id=UUID("0192f0c1-7a00-7000-8000-000000000005"),
         requester_kind="person",
+        requester_department="Finance",
         by_machine=False,
         for_self=False,
+        break_glass=False,
         term=timedelta(days=30),
     ),
-    access=AccessFacts(entitlements=("ledger/invoice-read",)),
+    access=AccessFacts(
+        entitlements=("ledger/invoice-read",),
+        privileged=False,
+        continuous_since=datetime(2026, 10, 13, 9, 30, tzinfo=UTC),
+        renewals=0,
+    ),
     assurance=2,
     now=datetime(2026, 11, 12, 9, 30, tzinfo=UTC),
 )

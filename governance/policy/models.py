@@ -106,7 +106,10 @@ class PolicyRuleVersion(Governed):
 
 
 class PolicyDecision(Record):
-    """What policy said of one subject at one moment, with the facts and the versions it rests on. Append-only."""
+    """What policy said of one subject at one moment, with the facts and the versions it rests on. Append-only.
+
+    Those that are older than cadence and modes say nothing of them.
+    """
 
     NOUN = "policy_decision"
 
@@ -117,6 +120,7 @@ class PolicyDecision(Record):
     needs_human = models.BooleanField()
     steps = models.JSONField()
     cap = models.DurationField()
+    cadence = models.DurationField(null=True)
     latest_end = models.DateTimeField()
     reasons = models.JSONField()
     facts = models.JSONField()
@@ -140,9 +144,23 @@ class PolicyDecision(Record):
                 name="rule_01_allowed_access_has_an_end",
             ),
             models.CheckConstraint(
+                condition=Q(cadence__isnull=True) | Q(cadence__gt=timedelta(0)), name="policy_cadence_is_positive"
+            ),
+            models.CheckConstraint(
                 condition=Q(facts_hash__regex=r"^[0-9a-f]{64}$"), name="facts_hash_is_sha256_in_hex"
             ),
         ]
+
+    @property
+    def risk(self) -> dict[str, Any] | None:
+        """How risky it was, with score, tier and factors; None for decisions that are older than the tier."""
+        risk: dict[str, Any] | None = self.facts.get("risk")
+        return risk
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """The reasons for requester and approvers: all but those of rules that were only recorded."""
+        return [reason for reason in self.reasons if reason.get("mode") != Mode.RECORD]
 
     def __str__(self) -> str:
         return f"Policy {'allowed' if self.allowed else 'denied'} at {self.at:%Y-%m-%d %H:%M:%S}"

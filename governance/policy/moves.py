@@ -3,7 +3,7 @@
 A published version says for ever what it said: decisions name it. So nothing here changes one but its end.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -25,22 +25,24 @@ from governance.policy.cel import ConditionError, checked
 from governance.policy.consequences import Consequence, ConsequenceError, read, written, written_step
 from governance.policy.facts import EXAMPLE, flat
 from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
+from governance.policy.notices import tell_broken
 from governance.policy.queries import in_force_from
 from governance.policy.rules import sayable
 from governance.policy.starter import StarterRule
-from governance.policy.states import Phase, VersionState
+from governance.policy.states import Mode, Phase, VersionState
 from governance.policy.verdicts import Reason, Verdict
 from governance.policy.words import TemplateError, rendered
 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """What a version is to say. `outcomes` are in the JSON form of `consequences.read`."""
+    """What a version is to say, and how far it reaches. `outcomes` are in the JSON form of `consequences.read`."""
 
     condition: str
     outcomes: dict[str, Any]
     reason: str
     priority: int = 100
+    mode: str = Mode.BLOCK
 
 
 def check(wording: Wording) -> Consequence:
@@ -59,6 +61,10 @@ def check(wording: Wording) -> Consequence:
         _check_reason(wording.reason, consequence)
     except TemplateError as error:
         wrong["reason"] = str(error)
+    if wording.mode not in Mode.values:
+        wrong["mode"] = f"A rule's mode is one of {', '.join(Mode.values)}."
+    elif wording.mode == Mode.REQUIRE_APPROVAL and consequence.without_human:
+        wrong["mode"] = "What allows without a human can't require an approval: ask for steps instead."
     if wrong:
         raise Invalid(wrong)
     return consequence
@@ -107,6 +113,7 @@ def _fields(wording: Wording, consequence: Consequence) -> dict[str, Any]:
         "outcomes": written(consequence),
         "reason": wording.reason.strip(),
         "priority": wording.priority,
+        "mode": wording.mode,
     }
 
 
@@ -124,7 +131,7 @@ def publish(
     """
     if effective_from < now:
         raise Invalid({"effective_from": "A rule can't take effect in the past."})
-    check(Wording(version.condition, version.outcomes, version.reason, version.priority))
+    check(Wording(version.condition, version.outcomes, version.reason, version.priority, version.mode))
     _make_way(version.rule, effective_from, actor=actor, why=f"Followed by {version}", now=now)
     return move(version, VersionState.PUBLISHED, actor=actor, why=why, now=now, effective_from=effective_from)
 
@@ -170,7 +177,7 @@ def record_decision(
 ) -> PolicyDecision:
     """Keep a verdict with the facts and versions it rests on, as the decision of `verdict.facts.now` on a subject.
 
-    `actor` is who asked. The event `policy.decided` commits with it.
+    `actor` is who asked. The event `policy.decided` commits with it, and so does word to the owners of broken rules.
     """
     facts = plain(asdict(verdict.facts))
     decision = PolicyDecision(
@@ -181,6 +188,7 @@ def record_decision(
         needs_human=verdict.needs_human,
         steps=[written_step(step) for step in verdict.steps],
         cap=verdict.cap,
+        cadence=verdict.cadence,
         latest_end=verdict.latest_end,
         reasons=[_reason(reason) for reason in verdict.reasons],
         facts=facts,
@@ -190,6 +198,7 @@ def record_decision(
     )
     decision.save(force_insert=True)
     record([_decided(decision, verdict, actor)])
+    tell_broken(verdict.reasons, now=decision.at)
     return decision
 
 
@@ -202,12 +211,14 @@ def _reason(reason: Reason) -> dict[str, Any]:
     return {
         "rule": reason.rule_key,
         "version": reason.version,
+        "mode": str(reason.mode),
         "outcome": str(reason.outcome),
         "outcomes": [str(kind) for kind in reason.consequence.kinds],
         "text": reason.text,
         "broken": reason.broken,
         "defect": reason.defect,
         "cap_seconds": plain(reason.consequence.cap),
+        "cadence_seconds": plain(reason.consequence.cadence),
         "until": plain(reason.consequence.until),
     }
 
@@ -219,7 +230,7 @@ def _decided(decision: PolicyDecision, verdict: Verdict, actor: Actor) -> Event:
         subject_kind=decision.subject_kind,
         subject_id=decision.subject_id,
         subject_label=f"{verdict.facts.entitlement.name} for {verdict.facts.identity.name}",
-        reason=_told(verdict),
+        reason=verdict.why,
         at=decision.at,
         facts={
             "decision_id": str(decision.pk),
@@ -232,9 +243,3 @@ def _decided(decision: PolicyDecision, verdict: Verdict, actor: Actor) -> Event:
             "broken_rules": [reason.rule_key for reason in verdict.reasons if reason.broken],
         },
     )
-
-
-def _told(verdict: Verdict) -> str:
-    """Why, in words: all denials, or else what the rules that applied say."""
-    reasons: Sequence[Reason] = verdict.denials or [reason for reason in verdict.reasons if reason.consequence.covers]
-    return " ".join(reason.text for reason in reasons)

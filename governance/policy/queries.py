@@ -9,7 +9,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from governance.access.models import Assignment, PresencePeriod
 from governance.catalog.models import Entitlement, System
-from governance.identities.models import Identity, Ownership
+from governance.core.subjects import leasing
+from governance.identities.models import Identity, Ownership, TeamMembership
 from governance.identities.queries import owners_of
 from governance.identities.states import Kind, OwnerRole
 from governance.policy.consequences import Consequence, ConsequenceError, read
@@ -23,8 +24,8 @@ from governance.policy.facts import (
     SystemFacts,
 )
 from governance.policy.models import PolicyRuleVersion
-from governance.policy.rules import RuleData, evaluate
-from governance.policy.states import VersionState
+from governance.policy.rules import RuleData, evaluate, prepared
+from governance.policy.states import Mode, VersionState
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Justification, Purpose
 
@@ -33,7 +34,8 @@ from governance.purposes.models import Justification, Purpose
 class Asking:
     """What policy is asked: may `identity` hold something for `purpose` over `term`, as `requester` asks.
 
-    `assurance` is the authenticator assurance level (0 to 3) of the session that asked, `now` the moment to judge by.
+    `assurance` is the authenticator assurance level (0 to 3) of the session that asked, `now` the moment to judge by,
+    `break_glass` whether it is taken at once in an emergency.
     The rows are taken as they are: whoever needs them fresh passes them fresh, or locked.
     """
 
@@ -43,6 +45,7 @@ class Asking:
     term: timedelta
     assurance: int
     now: datetime
+    break_glass: bool = False
 
 
 def decide(asking: Asking, entitlement: Entitlement) -> Verdict:
@@ -52,7 +55,7 @@ def decide(asking: Asking, entitlement: Entitlement) -> Verdict:
 
 def decide_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mapping[UUID, Verdict]:
     """The verdict on each entitlement by its id, in a number of queries that does not grow with them."""
-    rules = rules_in_force(asking.now)
+    rules = prepared(rules_in_force(asking.now))
     return {pk: evaluate(rules, facts) for pk, facts in gather_many(asking, entitlements).items()}
 
 
@@ -75,11 +78,12 @@ def rules_in_force(moment: datetime) -> tuple[RuleData, ...]:
 
 
 def rule_data(version: PolicyRuleVersion) -> RuleData:
-    """A version as the evaluator takes it. Outcomes that can't be read make it a broken rule, which denies."""
+    """A version as the evaluator takes it. Outcomes or a mode that can't be read make it a broken rule."""
+    mode, consequence, defect = Mode.BLOCK, Consequence(deny=True), ""
     try:
-        consequence, defect = read(version.outcomes), ""
-    except ConsequenceError as error:
-        consequence, defect = Consequence(deny=True), str(error)
+        mode, consequence = Mode(version.mode), read(version.outcomes)
+    except (ConsequenceError, ValueError) as error:
+        defect = str(error)
     return RuleData(
         key=version.rule.key,
         version=version.number,
@@ -88,6 +92,7 @@ def rule_data(version: PolicyRuleVersion) -> RuleData:
         reason=version.reason,
         priority=version.priority,
         defect=defect,
+        mode=mode,
     )
 
 
@@ -98,8 +103,7 @@ def gather_facts(asking: Asking, entitlement: Entitlement) -> Facts:
 
 def gather_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mapping[UUID, Facts]:
     """The facts on each entitlement by its id, in a number of queries that does not grow with them."""
-    identity, request = _identity(asking.identity, asking.now), _request(asking)
-    access = AccessFacts(entitlements=_held(asking.identity))
+    identity, request, access = _identity(asking.identity, asking.now), _request(asking), _access(asking, entitlements)
     justified = _justified(asking.purpose, entitlements)
     return {
         entitlement.pk: Facts(
@@ -108,7 +112,7 @@ def gather_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mappin
             system=_system(entitlement.system),
             purpose=_purpose(asking.purpose, justifies=entitlement.pk in justified),
             request=request,
-            access=access,
+            access=access[entitlement.pk],
             assurance=asking.assurance,
             now=asking.now,
         )
@@ -120,12 +124,28 @@ def _with_systems(entitlements: Iterable[Entitlement]) -> "QuerySet[Entitlement]
     return Entitlement.objects.filter(pk__in=[entitlement.pk for entitlement in entitlements]).select_related("system")
 
 
-def _held(identity: Identity) -> tuple[str, ...]:
+def _access(asking: Asking, entitlements: Iterable[Entitlement]) -> Mapping[UUID, AccessFacts]:
+    """What the identity has already, as each entitlement's decision sees it."""
+    ids, now = [entitlement.pk for entitlement in entitlements], asking.now
+    held = {entitlement.pk: entitlement for entitlement in _held(asking.identity)}
+    keys = tuple(sorted(f"{one.system.key}/{one.key}" for one in held.values()))
+    leased = leasing().unbroken(asking.identity.pk, ids, now)
+    return {
+        pk: AccessFacts(
+            entitlements=keys,
+            privileged=any(one.privileged for one in held.values() if one.pk != pk),
+            continuous_since=leased[pk].since if pk in leased else now,
+            renewals=leased[pk].renewals if pk in leased else 0,
+        )
+        for pk in ids
+    }
+
+
+def _held(identity: Identity) -> "QuerySet[Entitlement]":
     """What stands for the identity's accounts: wanted, or seen at the last look."""
     seen = PresencePeriod.objects.filter(assignment=OuterRef("pk"), ends_at__isnull=True)
-    assignments = Assignment.objects.filter(Q(wanted=True) | Exists(seen), account__identity=identity)
-    keys = assignments.values_list("entitlement__system__key", "entitlement__key")
-    return tuple(sorted({f"{system}/{key}" for system, key in keys}))
+    standing = Assignment.objects.filter(Q(wanted=True) | Exists(seen), account__identity=identity)
+    return Entitlement.objects.filter(pk__in=standing.values("entitlement")).select_related("system")
 
 
 def _justified(purpose: Purpose, entitlements: Iterable[Entitlement]) -> frozenset[UUID]:
@@ -143,13 +163,21 @@ def _identity(identity: Identity, now: datetime) -> IdentityFacts:
         machine=identity.is_machine,
         status=identity.state,
         source=identity.source,
+        external_key=identity.external_key,
+        canonical_identifier=identity.canonical_identifier,
         department=identity.department,
         title=identity.title,
+        teams=_teams(identity, now),
         environment=identity.environment,
         owned=owned,
         owned_until=owned_until,
         ends_at=identity.ends_at,
     )
+
+
+def _teams(identity: Identity, now: datetime) -> tuple[str, ...]:
+    memberships = TeamMembership.objects.at(now).filter(identity=identity)
+    return tuple(memberships.order_by("team__key").values_list("team__key", flat=True))
 
 
 def _ownership(identity: Identity, now: datetime) -> tuple[bool, datetime | None]:
@@ -168,6 +196,7 @@ def _entitlement(entitlement: Entitlement) -> EntitlementFacts:
         risk=entitlement.risk,
         privileged=entitlement.privileged,
         longest_lease=entitlement.longest_lease,
+        review_cadence=entitlement.review_cadence,
         allowed_kinds=tuple(sorted(entitlement.allowed_kinds)),
     )
 
@@ -202,7 +231,9 @@ def _request(asking: Asking) -> RequestFacts:
     return RequestFacts(
         requester_id=requester.pk,
         requester_kind=requester.kind,
+        requester_department=requester.department,
         by_machine=requester.is_machine,
         for_self=same_human or requester.pk == identity.pk,
+        break_glass=asking.break_glass,
         term=asking.term,
     )

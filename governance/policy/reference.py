@@ -1,4 +1,4 @@
-"""Writes the generated parts of docs/policy.md: the table of facts and the table of the rules to begin with."""
+"""Writes the generated parts of docs/policy.md: the facts, the factors of risk, and the rules to begin with."""
 
 import argparse
 import sys
@@ -8,6 +8,7 @@ from typing import Final
 from governance.policy.cel import type_name
 from governance.policy.consequences import Consequence, read
 from governance.policy.facts import Declaration, declarations
+from governance.policy.risk import FACTORS, TIERS, Factor
 from governance.policy.starter import RULES, StarterRule
 from governance.policy.words import length, said
 
@@ -27,7 +28,7 @@ def main() -> None:
 
 def page(text: str) -> str:
     """The page with its generated parts as they should be; the rest of the text is kept."""
-    for name, table in {"facts": facts_table(), "rules": rules_table()}.items():
+    for name, table in {"facts": facts_table(), "factors": factors_table(), "rules": rules_table()}.items():
         before, start, rest = text.partition(f"<!-- {name}: generated -->\n")
         _, end, after = rest.partition("<!-- end -->")
         text = f"{before}{start}{table}\n{end}{after}"
@@ -42,6 +43,22 @@ def facts_table() -> str:
 
 def _fact(fact: Declaration) -> str:
     return f"| `{fact.name}` | {type_name(fact.type)} | {fact.meaning} | {said(fact.example)} |"
+
+
+def factors_table() -> str:
+    """The factors of risk with their weights, and the tiers with the scores from which they begin."""
+    head = ["| factor | present where | weight |", "|---|---|---|"]
+    rows = [f"| {factor.name} | {_present(factor)} | {factor.weight} |" for factor in FACTORS]
+    tiers = ", ".join(f"{tier.label.lower()} from {least}" for tier, least in reversed(list(TIERS.items())))
+    return "\n".join([*head, *rows, "", f"The tier follows from the score: {tiers}."])
+
+
+def _present(factor: Factor) -> str:
+    *others, last = (f"`{str(value).lower()}`" for value in factor.values or ("",))
+    fact, values = f"`{factor.fact}`", f"{', '.join(others)} or {last}" if others else last
+    if factor.beyond is not None:
+        return f"{fact} is longer than {length(factor.beyond)}"
+    return f"{fact} is {'anything but ' if factor.but else ''}{values}"
 
 
 def rules_table() -> str:
@@ -63,6 +80,8 @@ def _follows(consequence: Consequence) -> str:
         parts.append("allowed without a human")
     if consequence.cap is not None:
         parts.append(f"at most {length(consequence.cap)}")
+    if consequence.cadence is not None:
+        parts.append(f"reviewed every {length(consequence.cadence)}")
     return "; ".join(parts)
 
 

@@ -1,6 +1,7 @@
 """A small set of rules to begin with. An organisation replaces them by its own; docs/policy.md explains them.
 
-Data alone: `moves.install` takes them through the same door as any other rule.
+The first four are the tiers of risk: each sets approvals, longest lease and cadence of review together. Data alone:
+`moves.install` takes them through the same door as any other rule.
 """
 
 from dataclasses import dataclass
@@ -29,45 +30,53 @@ def _steps(*kinds: str) -> list[dict[str, Any]]:
 RULES: Final = (
     StarterRule(
         "POL-01",
-        "Low risk outside production needs nobody",
-        "entitlement.risk == 'low' && !entitlement.privileged && system.environment != 'production'",
-        {"allow_without_human": True},
-        "{entitlement.name} is of low risk and not in production: its purpose is approval enough.",
+        "Low risk needs nobody",
+        "risk.tier == 'low'",
+        {"allow_without_human": True, "cap_seconds": 365 * DAY, "cadence_seconds": 365 * DAY},
+        "The risk is low, with a score of {risk.score}: the purpose is approval enough, for at most {cap}.",
     ),
     StarterRule(
         "POL-02",
-        "Low risk in production is the manager's decision",
-        "entitlement.risk == 'low' && (entitlement.privileged || system.environment == 'production')",
-        {"steps": _steps("manager")},
-        "{entitlement.name} is of low risk, but privileged or in production: a manager decides.",
+        "Moderate risk is the manager's decision and lasts half a year",
+        "risk.tier == 'moderate'",
+        {"steps": _steps("manager"), "cap_seconds": 180 * DAY, "cadence_seconds": 180 * DAY},
+        "The risk is moderate, with a score of {risk.score}: a manager decides, for at most {cap}.",
     ),
     StarterRule(
         "POL-03",
-        "Moderate risk outside production is the manager's decision",
-        "entitlement.risk == 'moderate' && system.environment != 'production'",
-        {"steps": _steps("manager")},
-        "{entitlement.name} is of moderate risk outside production: a manager decides.",
+        "High risk takes three decisions and lasts a week",
+        "risk.tier == 'high'",
+        {
+            "steps": _steps("manager", "entitlement_owner", "system_owner"),
+            "cap_seconds": 7 * DAY,
+            "cadence_seconds": 90 * DAY,
+        },
+        "The risk is high, with a score of {risk.score}: three people decide, for at most {cap}.",
     ),
     StarterRule(
         "POL-04",
-        "Moderate risk in production takes two decisions",
-        "entitlement.risk == 'moderate' && system.environment == 'production'",
-        {"steps": _steps("manager", "entitlement_owner")},
-        "{entitlement.name} is of moderate risk in production: a manager and the entitlement's owner decide.",
+        "Critical risk takes security as well and lasts a working day",
+        "risk.tier == 'critical'",
+        {
+            "steps": _steps("manager", "entitlement_owner", "system_owner", "security"),
+            "cap_seconds": 8 * HOUR,
+            "cadence_seconds": 30 * DAY,
+        },
+        "The risk is critical, with a score of {risk.score}: four people decide, for at most {cap}.",
     ),
     StarterRule(
         "POL-05",
-        "High risk takes three decisions and lasts a week",
-        "entitlement.risk == 'high'",
-        {"steps": _steps("manager", "entitlement_owner", "system_owner"), "cap_seconds": 7 * DAY},
-        "{entitlement.name} is of high risk: three people decide, and a lease lasts at most {cap}.",
+        "What is of moderate risk in production takes its owner's decision as well",
+        "entitlement.risk == 'moderate' && system.environment == 'production'",
+        {"steps": _steps("manager", "entitlement_owner")},
+        "{entitlement.name} is of moderate risk in production: its owner decides as well.",
     ),
     StarterRule(
         "POL-06",
-        "Critical risk takes security as well and lasts a working day",
-        "entitlement.risk == 'critical'",
-        {"steps": _steps("manager", "entitlement_owner", "system_owner", "security"), "cap_seconds": 8 * HOUR},
-        "{entitlement.name} is of critical risk: four people decide, and a lease lasts at most {cap}.",
+        "What has been held for a year is its owner's decision again",
+        "now - access.continuous_since >= duration('8760h')",
+        {"steps": _steps("entitlement_owner")},
+        "{identity.name} has held this without a break since {access.continuous_since}: its owner decides as well.",
     ),
     StarterRule(
         "POL-07",

@@ -20,9 +20,20 @@ MOVES: Mapping[str, frozenset[str]] = {
 
 
 class Mode(TextChoices):
-    """How far a rule that is in force reaches."""
+    """How far a rule that is in force reaches, the least far first.
 
+    Recorded with the decision and nothing else; told to requester and approvers as well; a human must approve, whatever
+    the rule says; in full.
+    """
+
+    RECORD = "record", "Record only"
+    WARN = "warn", "Warn"
+    REQUIRE_APPROVAL = "require_approval", "Require approval"
     BLOCK = "block", "In full"
+
+
+BITES = frozenset({Mode.REQUIRE_APPROVAL, Mode.BLOCK})
+"""Modes in which a rule takes part in the outcome. In the others it can't, not even by being broken."""
 
 
 class Phase(TextChoices):
@@ -39,6 +50,7 @@ class OutcomeKind(TextChoices):
     REQUIRE_STEPS = "require_steps", "Require steps"
     ALLOW_WITHOUT_HUMAN = "allow_without_human", "Allow without a human"
     CAP_LEASE = "cap_lease", "Cap the lease"
+    TIGHTEN_REVIEW = "tighten_review", "Tighten review"
 
 
 class StepKind(TextChoices):

@@ -6,7 +6,7 @@ from typing import Final
 
 from governance.policy.consequences import Consequence, StepSpec
 from governance.policy.facts import Facts
-from governance.policy.states import OutcomeKind
+from governance.policy.states import BITES, Mode, OutcomeKind
 
 BUILT_IN: Final = "built-in"
 """The key of reasons that come from the domain's own rules, which nobody can edit."""
@@ -16,7 +16,8 @@ BUILT_IN: Final = "built-in"
 class Reason:
     """What one rule says of the facts, in words that a requester can read.
 
-    `defect` is empty unless the rule is broken, and then says how, for its owner: to a requester it means nothing.
+    `consequence` is what follows in the rule's mode; in those that don't bite, what would follow if it did. `defect` is
+    empty unless the rule is broken, and then says how, for its owner: to a requester it means nothing.
     """
 
     rule_key: str
@@ -25,6 +26,22 @@ class Reason:
     text: str
     priority: int = 0
     defect: str = ""
+    mode: Mode = Mode.BLOCK
+
+    @property
+    def bites(self) -> bool:
+        """Whether it takes part in the outcome."""
+        return self.mode in BITES
+
+    @property
+    def denies(self) -> bool:
+        """Whether access is denied because of it."""
+        return self.bites and self.consequence.deny
+
+    @property
+    def covers(self) -> bool:
+        """Whether it says if access may be had at all. A rule that requires approval never allows by itself."""
+        return self.denies or (self.mode == Mode.BLOCK and self.consequence.covers)
 
     @property
     def outcome(self) -> OutcomeKind:
@@ -38,11 +55,13 @@ class Reason:
 
     @property
     def broken(self) -> bool:
-        """Whether the rule could not be evaluated, which denies."""
+        """Whether the rule could not be evaluated, which denies if it bites."""
         return self.defect != ""
 
     def limit(self, start: datetime) -> datetime | None:
         """The latest end that it leaves to a lease that begins at `start`, or None if it sets no limit."""
+        if not self.bites:
+            return None
         cap, until = self.consequence.cap, self.consequence.until
         ends = [end for end in (start + cap if cap is not None else None, until) if end is not None]
         return min(ends, default=None)
@@ -54,6 +73,7 @@ class Verdict:
 
     `cap` is the longest lease from its start, `ends_by` the latest end whatever the start, `latest_end` what both leave
     to a lease that starts at `facts.now`. `steps` are those to be taken in this order, none where access is denied.
+    `cadence` is the longest time between two reviews of access that goes on. `reasons` begin with those that bite.
     `rule_versions` names every rule that was in force, whether or not it applied.
     """
 
@@ -62,6 +82,7 @@ class Verdict:
     steps: tuple[StepSpec, ...]
     cap: timedelta
     ends_by: datetime
+    cadence: timedelta
     reasons: tuple[Reason, ...]
     rule_versions: tuple[tuple[str, int], ...]
 
@@ -85,7 +106,18 @@ class Verdict:
     @property
     def denials(self) -> tuple[Reason, ...]:
         """Why access is denied; empty if it is not."""
-        return tuple(reason for reason in self.reasons if reason.consequence.deny)
+        return tuple(reason for reason in self.reasons if reason.denies)
+
+    @property
+    def told(self) -> tuple[Reason, ...]:
+        """The reasons for requester and approvers: all but those that are only recorded."""
+        return tuple(reason for reason in self.reasons if reason.mode != Mode.RECORD)
+
+    @property
+    def why(self) -> str:
+        """Why, in words: all denials, or else what the rules say that speak for it."""
+        speaking = (reason for reason in self.reasons if reason.bites and reason.consequence.covers)
+        return " ".join(reason.text for reason in self.denials or speaking)
 
     def end(self, start: datetime, term: timedelta) -> datetime:
         """When a lease of the length `term` ends if it begins at `start`."""

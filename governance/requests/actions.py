@@ -200,7 +200,7 @@ def _file_item(
 
 def _follow(item: RequestItem, verdict: Verdict, actor: Actor, now: datetime) -> None:
     """Do what policy says of one item: refuse it, ask people, or grant it without a human."""
-    why = " ".join(reason.text for reason in verdict.denials or verdict.reasons)
+    why = verdict.why
     if not verdict.allowed:
         moves.close_item(item, ItemState.DENIED, actor=moves.POLICY, why=why, now=now)
     elif verdict.needs_human:

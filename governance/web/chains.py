@@ -13,7 +13,7 @@ from governance.audit import permissions as audit
 from governance.audit.models import AuditEvent
 from governance.core.actor import Actor
 from governance.evidence.entries import Chain, Entry, EntryKind
-from governance.policy.states import Phase, StepKind
+from governance.policy.states import Mode, Phase, StepKind
 from governance.requests.rules import UNEXPLAINED
 from governance.templatetags.leasehold import duration
 from governance.web import present
@@ -81,19 +81,20 @@ def _evidence(entry: Entry, *, reads: bool) -> Evidence:
         hash=bytes(event.leaf_hash).hex(),
         sequence=event.sequence,
         url=reverse("event-detail", args=[event.sequence]) if reads else "",
-        facts=list(_facts(entry)),
+        facts=list(_facts(entry, reads=reads)),
     )
 
 
-def _facts(entry: Entry) -> Iterable[tuple[str, str]]:
-    """What stands in the disclosure beside the hash."""
+def _facts(entry: Entry, *, reads: bool) -> Iterable[tuple[str, str]]:
+    """What stands in the disclosure beside the hash; rules on trial only for those who read the log."""
     yield "Event", entry.event.action if entry.event else ""
     if entry.policy is not None:
-        for said in entry.policy.reasons:
+        for said in entry.policy.reasons if reads else entry.policy.told:
             named = (
                 f"{said['rule']} v{said['version']}" if said["rule"] != present.BUILT_IN else "The domain's own rule"
             )
-            yield named, said["text"]
+            mode = present.MODES[said.get("mode", Mode.BLOCK)]
+            yield f"{named}, {mode.lower()}" if mode else named, said["text"]
         yield "Facts", f"SHA-256 {entry.policy.facts_hash}"
     if entry.decision is not None:
         yield "Provenance", entry.decision.get_provenance_display()

@@ -15,11 +15,12 @@ from governance.grants.states import STANDING, STANDS_ON, GrantState
 from governance.identities.models import Identity
 from governance.identities.states import Kind
 from governance.policy.models import PolicyDecision
-from governance.policy.states import OutcomeKind, StepKind
+from governance.policy.risk import explained
+from governance.policy.states import BITES, Mode, OutcomeKind, StepKind
 from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest
 from governance.templatetags.leasehold import duration
-from governance.web.shapes import Comment, Named, Policy, Reason, Step, Talk, Who
+from governance.web.shapes import Assessment, Comment, Named, Policy, Reason, Step, Talk, Who
 
 NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
 BUILT_IN = "built-in"
@@ -94,7 +95,14 @@ def shown_state(grant: Grant, now: datetime) -> str:
 def policy(decision: PolicyDecision, name: str = "") -> Policy:
     """A recorded decision in words, named after the item where there are several."""
     tone, words = policy_words(decision.allowed, [step["kind"] for step in decision.steps])
-    return Policy(tone, words, [recorded_reason(said) for said in decision.reasons], name)
+    risk = assessment(decision.risk, decision.cadence) if decision.risk else None
+    return Policy(tone, words, [recorded_reason(said) for said in decision.told], risk, name)
+
+
+def assessment(risk: Mapping[str, Any], cadence: timedelta | None, name: str = "") -> Assessment:
+    """Risk as a decision keeps it, with its factors in words: "production +15, AI agent +5"."""
+    factors = ", ".join(f"{factor} +{weight}" for factor, weight in explained(risk))
+    return Assessment(risk["tier"], risk["score"], factors, cadence, name)
 
 
 def policy_words(allowed: bool, steps: Sequence[str]) -> tuple[str, str]:  # noqa: FBT001 - read with its values
@@ -111,19 +119,30 @@ REASON_MARKS: Mapping[str, tuple[str, str]] = {
     OutcomeKind.REQUIRE_STEPS: ("note", "pen"),
     OutcomeKind.ALLOW_WITHOUT_HUMAN: ("ok", "check"),
     OutcomeKind.CAP_LEASE: ("", "clock"),
+    OutcomeKind.TIGHTEN_REVIEW: ("", "eye"),
 }
+WARNING = ("warn", "alert")
+
+MODES: Mapping[str, str] = {
+    Mode.RECORD: "Recorded only",
+    Mode.WARN: "Warning",
+    Mode.REQUIRE_APPROVAL: "Requires approval",
+    Mode.BLOCK: "",
+}
+"""What is said of a reason besides its words, by the mode of its rule."""
 
 
 def recorded_reason(said: Mapping[str, Any]) -> Reason:
     """A reason as a decision keeps it."""
-    return reason(said["outcome"], said["text"], said["rule"], said["version"])
+    mode = said.get("mode", Mode.BLOCK)
+    return reason(said["outcome"], said["text"], said["rule"], said["version"], mode)
 
 
-def reason(outcome: str, text: str, rule: str, version: int) -> Reason:
+def reason(outcome: str, text: str, rule: str, version: int, mode: str) -> Reason:
     """A reason with the mark of what follows from it; the domain's own rules have no number."""
-    tone, icon = REASON_MARKS[outcome]
+    tone, icon = REASON_MARKS[outcome] if mode in BITES else WARNING
     named = "" if rule == BUILT_IN else rule
-    return Reason(tone, icon, text, named, version if named else None)
+    return Reason(tone, icon, text, named, version if named else None, MODES[mode])
 
 
 def step(row: ApprovalStep, actor: Actor) -> Step:

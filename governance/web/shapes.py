@@ -76,22 +76,35 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What one rule said, in its words."""
+    """What one rule said, in its words; `mode` is what to say of a rule that is not in force in full."""
 
     tone: str
     icon: str
     text: str
     rule: str = ""
     version: int | None = None
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """How risky an access is, why, and how often it is reviewed; `name` is the item where there are several."""
+
+    tier: str
+    score: int
+    factors: str
+    cadence: timedelta | None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What policy said in all; `name` is the item where there are several."""
+    """What policy said in all; `name` is the item where there are several. Old decisions know no risk."""
 
     tone: str
     words: str
     reasons: Sequence[Reason]
+    risk: Assessment | None
     name: str = ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -12,12 +13,15 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from governance.api.requests import PolicyShape
 from governance.audit.actions import seal
 from governance.audit.models import AuditEvent
 from governance.audit.moves import redact
 from governance.audit.queries import proof_of
 from governance.core.actor import Role
 from governance.grants.models import Grant
+from governance.policy.models import PolicyDecision
+from governance.policy.states import Mode
 from governance.requests.models import AccessRequest
 from tests import builders
 from tests.api.conftest import Call
@@ -109,6 +113,29 @@ class TestRequests:
         assert told["items"][0]["policy"]["allowed"] is True
         assert told["refusals"] == []
         assert not AccessRequest.objects.exists()
+
+    def test_tell_warnings_and_not_what_is_only_recorded(self, org: Organisation, call: Call) -> None:
+        builders.rule(deny=True, mode=Mode.WARN, says="Careful.")
+        builders.rule(deny=True, mode=Mode.RECORD, says="On trial.")
+        foreseen = call(org.requester, "read").post("/requests/preview", wish(org)).json()
+        filed = call(org.requester).get(f"/requests/{org.submit().pk}").json()
+        for told in (foreseen, filed):
+            said = told["items"][0]["policy"]
+            assert said["allowed"] is True
+            assert [one["text"] for one in said["reasons"] if one["mode"] == "warn"] == ["Careful."]
+            assert "On trial." not in [one["text"] for one in said["reasons"]]
+            assert said["cadence_seconds"] == 90 * 86400
+            assert (said["risk"]["tier"], said["risk"]["score"]) == ("moderate", 35)
+            assert said["risk"]["factors"] == [
+                {"name": "entitlement of moderate risk", "weight": 20},
+                {"name": "production", "weight": 15},
+            ]
+
+    def test_tell_decisions_that_are_older_than_modes_cadence_and_risk(self) -> None:
+        old = {"rule": "POL-01", "version": 1, "outcome": "deny", "text": "No."}
+        told = PolicyShape(PolicyDecision(allowed=False, cap=timedelta(1), facts={}, reasons=[old])).data
+        assert (told["cadence_seconds"], told["risk"]) == (None, None)
+        assert [dict(reason) for reason in told["reasons"]] == [{**old, "mode": "block"}]
 
     def test_name_the_field_that_is_wrong(self, org: Organisation, call: Call) -> None:
         api = call(org.requester)

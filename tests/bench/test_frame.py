@@ -44,6 +44,20 @@ class TestRun:
         assert (told["name"], told["met"]) == ("nothing", False)
         assert told["queries"] == 3  # exists, insert, and what commits check
 
+    def test_tells_rates_the_other_way_round_and_what_stands_beside(self, capsys: pytest.CaptureFixture[str]) -> None:
+        def act() -> None:
+            Session.objects.exists()
+            sum(range(2_000_000))
+
+        def limit() -> None:
+            sum(range(100_000))
+
+        frame.run(frame.Measure("rate", "S", 0.9, act, limit, by_rate=True, beside={"decisions": 7}))
+        told = json.loads(capsys.readouterr().out)
+        assert told["ratio"] < 0.9
+        assert (told["met"], told["decisions"]) == (False, 7)
+        assert told["ratio"] == pytest.approx(told["limit_seconds"] / told["seconds"], abs=0.01)
+
 
 class TestSizes:
     @pytest.mark.parametrize("name", SIZES)

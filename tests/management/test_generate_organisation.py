@@ -1,7 +1,9 @@
 """The generator: consistent with every rule, and the same from the same seed."""
 
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from governance.management.organisation import Size, faults, generate
 from governance.policy.facts import Facts
 from governance.policy.models import PolicyDecision
 from governance.policy.moves import facts_hash
+from governance.policy.risk import assessed
 
 pytestmark = pytest.mark.django_db
 
@@ -81,6 +84,23 @@ class TestGenerate:
             if hasattr(hint, "__dataclass_fields__")
         }
         assert rfc8785.dumps(decision.facts)
+
+    def test_weighs_the_risk_of_a_decision_as_policy_does(self) -> None:
+        generate(SMALL, now=timezone.now())
+        weighed = set()
+        for facts in PolicyDecision.objects.exclude(subject_kind="x").values_list("facts", flat=True)[:500]:
+            said = facts.pop("risk")
+            facts["request"]["term"] = timedelta(seconds=facts["request"]["term"])
+            known = SimpleNamespace(
+                **{name: SimpleNamespace(**group) for name, group in facts.items() if isinstance(group, dict)}
+            )
+            assert asdict(assessed(known)) == {
+                **said,
+                "factors": tuple(said["factors"]),
+                "weights": tuple(said["weights"]),
+            }
+            weighed.add(said["tier"])
+        assert weighed == {"moderate", "high"}
 
     def test_is_recorded_by_an_event_for_each_kind_of_row(self) -> None:
         generate(SMALL, now=timezone.now())

@@ -7,6 +7,7 @@ from typing import Any
 from governance.policy.consequences import read
 from governance.policy.facts import EXAMPLE, Facts
 from governance.policy.rules import RuleData
+from governance.policy.states import Mode
 
 
 def facts(**changes: Any) -> Facts:
@@ -22,8 +23,10 @@ def _changed(known: Facts, change: tuple[str, Any]) -> Facts:
     return replace(known, **{group: replace(getattr(known, group), **{fact: value})})
 
 
-def rule(key: str, condition: str = "true", reason: str = "Because.", **outcomes: Any) -> RuleData:
+def rule(
+    key: str, condition: str = "true", reason: str = "Because.", mode: Mode = Mode.BLOCK, **outcomes: Any
+) -> RuleData:
     """A rule in force: `rule("POL-01", steps=["manager"])`, `rule("POL-02", cap_seconds=60)`."""
     if "steps" in outcomes:
         outcomes["steps"] = [{"kind": kind} for kind in outcomes["steps"]]
-    return RuleData(key, 1, condition, read(outcomes), reason)
+    return RuleData(key, 1, condition, read(outcomes), reason, mode=mode)

@@ -8,12 +8,12 @@ from django.utils import timezone
 
 from governance.access.models import Assignment, PresencePeriod
 from governance.catalog.models import Entitlement
-from governance.identities.models import Identity, Ownership
+from governance.identities.models import Identity, Ownership, TeamMembership
 from governance.identities.states import Kind, Status
 from governance.policy.models import PolicyRule, PolicyRuleVersion
-from governance.policy.queries import Asking, decide, decide_many, gather_facts, gather_many, rules_in_force
-from governance.policy.states import StepKind, VersionState
-from tests.builders import Organisation, account, entitlement, keep, machine, person, rule, system
+from governance.policy.queries import Asking, decide, decide_many, gather_facts, gather_many, rule_data, rules_in_force
+from governance.policy.states import Mode, StepKind, VersionState
+from tests.builders import Organisation, account, entitlement, keep, machine, person, rule, system, team
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +56,10 @@ class TestDecide:
         keep(PolicyRuleVersion(rule=damaged, number=1, **says, **begins))
         (denial,) = decide(asking(company), company.entitlement).denials
         assert (denial.rule_key, denial.broken) == ("POL-99", True)
+
+    def test_denies_where_a_mode_in_the_database_cannot_be_read(self, company: Organisation) -> None:
+        damaged = rule_data(PolicyRuleVersion(rule=PolicyRule(key="POL-99"), number=1, mode="shadow", outcomes={}))
+        assert (damaged.mode, damaged.defect) == (Mode.BLOCK, "'shadow' is not a valid Mode")
 
     def test_denies_what_the_purpose_does_not_justify(self, company: Organisation) -> None:
         other = entitlement(company.system, company.owner)
@@ -155,6 +159,34 @@ class TestGatherFacts:
         keep(stranger)
         held = gather_facts(asking(company), company.entitlement).access.entitlements
         assert held == (f"{company.system.key}/s", f"{company.system.key}/w")
+
+    def test_knows_of_privileged_access_besides_what_is_asked_for(self, company: Organisation) -> None:
+        root, other = (entitlement(company.system, company.owner, privileged=one) for one in (True, False))
+        keep(Assignment(account=company.account, entitlement=root, wanted=True))
+        found = gather_many(asking(company), [root, other])
+        assert (found[root.pk].access.privileged, found[other.pk].access.privileged) == (False, True)
+
+    def test_knows_the_teams_and_keys_of_the_identity(self, company: Organisation) -> None:
+        team("ledger", company.requester)
+        team("audit", company.requester, company.stranger)
+        left = TeamMembership.objects.filter(team__key="audit", identity=company.requester)
+        assert gather_facts(asking(company), company.entitlement).identity.teams == ("audit", "ledger")
+        left.update(ends_at=timezone.now())
+        found = gather_facts(asking(company), company.entitlement).identity
+        assert (found.teams, found.external_key) == (("ledger",), company.requester.external_key)
+        robot = machine(company.owner)
+        known = gather_facts(asking(company, identity=robot), company.entitlement).identity
+        assert known.canonical_identifier == robot.canonical_identifier
+
+    def test_knows_hour_and_weekday_in_utc(self, company: Organisation) -> None:
+        sunday = datetime(2026, 11, 22, 1, 30, tzinfo=timezone.get_fixed_timezone(120))
+        found = gather_facts(asking(company, now=sunday), company.entitlement).time
+        assert (found.hour, found.weekday) == (23, 6)
+
+    def test_knows_break_glass_and_the_requester(self, company: Organisation) -> None:
+        found = gather_facts(asking(company, break_glass=True), company.entitlement).request
+        assert (found.break_glass, found.requester_department) == (True, company.requester.department)
+        assert not gather_facts(asking(company), company.entitlement).request.break_glass
 
     def test_is_keyed_by_the_entitlements_asked_about(self, company: Organisation) -> None:
         other = entitlement(company.system, company.owner)

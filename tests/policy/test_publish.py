@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from governance.policy.models import PolicyRule, PolicyRuleVersion
 from governance.policy.moves import Wording
 from governance.policy.queries import rules_in_force
 from governance.policy.starter import RULES
-from governance.policy.states import VersionState
+from governance.policy.states import Mode, VersionState
 from tests.builders import actor, person
 from tests.core.log import events_of, versions_of
 
@@ -99,6 +100,34 @@ class TestCreateRule:
         with pytest.raises(Invalid) as refusal:
             made(owner, admin, wording=Wording("true", {"deny": True}, reason))
         assert set(refusal.value.fields) == {"reason"}
+
+
+class TestMode:
+    @pytest.mark.parametrize("mode", list(Mode))
+    def test_is_kept_and_reaches_the_evaluator(self, mode: Mode, owner: Identity, admin: Actor) -> None:
+        published(made(owner, admin, wording=replace(WORDING, mode=mode)), admin)
+        (rule,) = rules_in_force(timezone.now())
+        assert rule.mode is mode
+
+    def test_is_in_full_if_nothing_is_said(self, version: PolicyRuleVersion) -> None:
+        assert version.mode == Mode.BLOCK
+
+    def test_is_refused_if_there_is_none_of_that_name(self, owner: Identity, admin: Actor) -> None:
+        with pytest.raises(Invalid, match="one of record, warn, require_approval, block") as refusal:
+            made(owner, admin, wording=replace(WORDING, mode="shadow"))
+        assert set(refusal.value.fields) == {"mode"}
+
+    def test_can_not_require_an_approval_of_what_allows_without_a_human(self, owner: Identity, admin: Actor) -> None:
+        says = Wording("true", {"allow_without_human": True}, "Because.", mode=Mode.REQUIRE_APPROVAL)
+        with pytest.raises(Invalid) as refusal:
+            made(owner, admin, wording=says)
+        assert set(refusal.value.fields) == {"mode"}
+
+    def test_changes_with_a_new_version_alone(self, version: PolicyRuleVersion, admin: Actor) -> None:
+        published(version, admin)
+        published(drafted(version, admin, replace(WORDING, mode=Mode.WARN)), admin)
+        modes = PolicyRuleVersion.objects.order_by("number").values_list("mode", flat=True)
+        assert list(modes) == [Mode.BLOCK, Mode.WARN]
 
 
 class TestRedraft:

@@ -12,7 +12,7 @@ from governance.policy.models import PolicyDecision
 from governance.policy.moves import record_decision
 from governance.policy.queries import Asking, decide
 from governance.policy.rules import evaluate
-from governance.policy.states import Phase
+from governance.policy.states import Mode, Phase
 from governance.policy.verdicts import Verdict
 from tests.builders import Organisation
 from tests.core.log import events_of
@@ -46,6 +46,23 @@ class TestRecordDecision:
         assert (first["rule"], first["version"], first["text"]) == ("POL-01", 1, "At most 1 hour.")
         assert (first["outcome"], first["outcomes"]) == ("require_steps", ["require_steps", "cap_lease"])
         assert (first["cap_seconds"], first["broken"]) == (3600, False)
+
+    def test_keeps_what_was_only_recorded_and_tells_it_to_nobody(self) -> None:
+        quiet = rule("POL-03", deny=True, mode=Mode.RECORD, reason="On trial.")
+        loud = rule("POL-04", deny=True, mode=Mode.WARN, reason="Careful.")
+        kept = recorded(evaluate([*RULES, quiet, loud], facts()))
+        assert kept.allowed
+        modes = {reason["rule"]: reason["mode"] for reason in kept.reasons}
+        assert (modes["POL-01"], modes["POL-03"], modes["POL-04"]) == ("block", "record", "warn")
+        assert {"POL-03", "POL-04"} & {reason["rule"] for reason in kept.told} == {"POL-04"}
+
+    def test_keeps_the_cadence_of_review(self) -> None:
+        assert recorded(evaluate([*RULES, rule("POL-03", cadence_seconds=86400)], facts())).cadence == timedelta(days=1)
+        assert recorded(evaluate(RULES, facts())).cadence == facts().entitlement.review_cadence
+
+    def test_reads_decisions_that_are_older_than_modes(self) -> None:
+        old = {"rule": "POL-01", "version": 1, "outcome": "deny", "text": "No."}
+        assert PolicyDecision(reasons=[old]).told == [old]
 
     def test_keeps_all_facts_and_the_hash_of_their_canonical_form(self) -> None:
         kept = recorded(evaluate(RULES, facts(assurance=3)))

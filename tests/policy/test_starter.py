@@ -37,16 +37,16 @@ class TestStarterRules:
         ("kind", "risk", "environment", "steps", "days"),
         [
             ("person", "low", "development", [], 230),
-            ("person", "low", "production", ["manager"], 230),
-            ("person", "moderate", "test", ["manager"], 230),
-            ("person", "moderate", "production", ["manager", "entitlement_owner"], 230),
+            ("person", "low", "production", ["manager"], 180),
+            ("person", "moderate", "test", ["manager"], 180),
+            ("person", "moderate", "production", ["manager", "entitlement_owner"], 180),
             ("person", "high", "development", ["manager", "entitlement_owner", "system_owner"], 7),
             ("person", "high", "production", ["manager", "entitlement_owner", "system_owner"], 7),
             ("person", "critical", "production", ["manager", "entitlement_owner", "system_owner", "security"], 0),
             ("external", "low", "development", [], 30),
             ("external", "moderate", "production", ["manager", "entitlement_owner"], 30),
             ("external", "high", "production", ["manager", "entitlement_owner", "system_owner"], 7),
-            ("service_account", "moderate", "production", ["manager", "entitlement_owner"], 230),
+            ("service_account", "moderate", "production", ["manager", "entitlement_owner"], 180),
             ("agent", "low", "development", [], 230),
             ("agent", "low", "production", ["manager", "system_owner"], 30),
             ("agent", "moderate", "production", ["manager", "entitlement_owner", "system_owner"], 30),
@@ -80,6 +80,24 @@ class TestStarterRules:
     @pytest.mark.parametrize("privileged", [False, True])
     def test_cover_every_entitlement(self, risk: str, environment: str, privileged: bool) -> None:
         assert verdict_for("person", risk, environment, entitlement__privileged=privileged).allowed
+
+    @pytest.mark.parametrize(
+        ("risk", "cap", "cadence"),
+        [("low", 365, 365), ("moderate", 180, 180), ("high", 7, 90), ("critical", 8 / 24, 30)],
+    )
+    def test_set_lease_and_review_by_tier_together(self, risk: str, cap: float, cadence: int) -> None:
+        long = {"entitlement__review_cadence": timedelta(days=900)}
+        verdict = verdict_for("person", risk, "development", **long)
+        assert (verdict.cap, verdict.cadence) == (timedelta(days=cap), timedelta(days=cadence))
+
+    def test_let_the_catalog_review_more_often(self) -> None:
+        assert verdict_for("person", "low", "test").cadence == timedelta(days=90)
+
+    @pytest.mark.parametrize(("days", "steps"), [(364, []), (365, ["entitlement_owner"])])
+    def test_ask_the_owner_again_after_a_year(self, days: int, steps: list[str]) -> None:
+        held = facts().now - timedelta(days=days)
+        verdict = verdict_for("person", "low", "development", access__continuous_since=held)
+        assert [step.kind for step in verdict.steps] == steps
 
     def test_can_all_be_kept(self) -> None:
         for rule in RULES:

@@ -123,7 +123,7 @@ class TestPublishedVersion:
             ({"number": 2, "effective_from": None}, "published_policy_version_says_from_when"),
             ({"number": 2, "state": "retired"}, "retired_policy_version_says_until_when"),
             ({"number": 2, "state": "approved"}, "policy_version_state_is_known"),
-            ({"number": 2, "mode": "record"}, "policy_version_mode_is_known"),
+            ({"number": 2, "mode": "shadow"}, "policy_version_mode_is_known"),
             ({"number": 2, "outcomes": "{}"}, "policy_version_has_condition_outcome_and_reason"),
             ({"number": 0, "state": "draft", "effective_from": None}, "policy_versions_count_from_one"),
         ],

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.access.models import Account
+from governance.approvals.models import ApprovalStep
 from governance.grants.models import Grant
 from governance.identities.states import Kind
 from governance.purposes.states import PurposeState
@@ -177,6 +178,25 @@ class TestPreview:
         assert "<html" not in text
         for words in ("Policy allows this", "Manager", "Entitlement owner", "cap 30 days"):
             assert words in text
+
+    def test_tells_warnings_and_not_what_is_only_recorded(self, org: Organisation, visit: Visit) -> None:
+        builders.rule(deny=True, mode="warn", says="Careful.")
+        builders.rule(deny=True, mode="record", says="On trial.")
+        builders.rule(deny=True, mode="require_approval", says="Security decides.")
+        filed = org.submit()
+        step = ApprovalStep.objects.get(route__subject_id__in=filed.items.values("pk"), kind="manager")
+        pages = [
+            visit(org.requester).post("/requests/preview", filled(org)),
+            visit(org.requester).get(f"/requests/{filed.pk}/"),
+            visit(org.manager).get(f"/approvals/{step.pk}/"),
+        ]
+        for text in (page.content.decode() for page in pages):
+            assert "<b>Warning.</b> Careful." in text
+            assert "<b>Requires approval.</b> Security decides." in text
+            assert "On trial." not in text
+            assert "with a score of 35" in text
+            assert "Reviewed at least every 90 days" in text
+            assert "Entitlement of moderate risk +20, production +15" in text
 
     def test_says_what_would_have_to_change(self, org: Organisation, requester: Client) -> None:
         end = timezone.now() + timedelta(days=40)

@@ -26,8 +26,8 @@ PAGES = {
 }
 """Where what a message is about has its page."""
 
-OWN_PAGES = {"user": "mfa_index"}
-"""Where the one thing of its kind that is the reader's own has its page."""
+OWN_PAGES = {"user": "mfa_index", "policy_rule": "notification-list"}
+"""Where the one thing of its kind that is the reader's own has its page, or where all there is to say of it stands."""
 
 
 class NotificationList(bases.ListPage):

@@ -1,7 +1,7 @@
 """The form of a request with what it would lead to: choices, catalog, and the draft lease beside it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from governance.requests import actions, queries
 from governance.requests.actions import Foreseen, Proposal
 from governance.web import present
 from governance.web.requests.forms import ME, OWNED, UNTIL, RequestForm, seconds, terms
-from governance.web.shapes import Reason, Route, Step
+from governance.web.shapes import Assessment, Reason, Route, Step
 
 MOST_SHOWN = 30
 """Entitlements in the list before one has to search, and purposes to choose from."""
@@ -90,6 +90,7 @@ class Lease:
     headline_more: str = ""
     routes: Sequence[Route] = ()
     reasons: Sequence[Reason] = ()
+    risks: Sequence[Assessment] = ()
     wrong: Sequence[str] = field(default_factory=tuple)
 
 
@@ -234,6 +235,7 @@ def _judged(proposal: Proposal, refusals: Mapping[str, str], now: datetime) -> L
         headline_more=said[1],
         routes=[] if denied else _routes(proposal, now),
         reasons=_reasons(verdicts),
+        risks=_risks(proposal),
         wrong=list(refusals.values()),
     )
 
@@ -274,11 +276,20 @@ def _step(one: Foreseen) -> Step:
     return Step(StepState.WAITING, StepKind(one.plan.kind).label, who)
 
 
+def _risks(proposal: Proposal) -> list[Assessment]:
+    """How risky each item is, by name where there are several."""
+    several = len(proposal.verdicts) > 1
+    return [
+        present.assessment(asdict(verdict.facts.risk), verdict.cadence, entitlement.name if several else "")
+        for entitlement, verdict in proposal.verdicts
+    ]
+
+
 def _reasons(verdicts: Sequence[Verdict]) -> list[Reason]:
     """What each rule said, once."""
     said = (
-        present.reason(reason.outcome, reason.text, reason.rule_key, reason.version)
+        present.reason(reason.outcome, reason.text, reason.rule_key, reason.version, reason.mode)
         for verdict in verdicts
-        for reason in verdict.reasons
+        for reason in verdict.told
     )
     return list(dict.fromkeys(said))
