@@ -9,7 +9,7 @@ from governance.grants.models import Grant
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
 from governance.lifecycle.models import FeedFile, FeedRun, Source
 from governance.notifications.models import Mail, MailPreference, Notification
-from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
+from governance.policy.models import PolicyDecision, PolicyExample, PolicyRule, PolicyRuleVersion
 from governance.provisioning.models import ManualEvidence, ManualTask, ProvisioningTask, TaskAttempt
 from governance.purposes.models import Dedication, Justification, Purpose
 from governance.requests.models import AccessRequest, RequestItem
@@ -43,6 +43,7 @@ __all__ = [
     "Notification",
     "Ownership",
     "PolicyDecision",
+    "PolicyExample",
     "PolicyRule",
     "PolicyRuleVersion",
     "PresencePeriod",

@@ -11,6 +11,7 @@ from governance.api import (
     identities,
     manual_tasks,
     notifications,
+    policy,
     purposes,
     requests,
     tokens,
@@ -31,6 +32,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/purposes", purposes.PurposeList.as_view(), name="api-purpose-list"),
     path("v1/purposes/export", purposes.PurposeExport.as_view(), name="api-purpose-export"),
     path("v1/purposes/<uuid:pk>", purposes.PurposeDetail.as_view(), name="api-purpose-detail"),
+    path("v1/policy-rules", policy.RuleList.as_view(), name="api-policy-rule-list"),
+    path("v1/policy-rules/export", policy.RuleExport.as_view(), name="api-policy-rule-export"),
+    path("v1/policy-rules/check", policy.RuleCheck.as_view(), name="api-policy-rule-check"),
+    path("v1/policy-rules/<uuid:pk>", policy.RuleDetail.as_view(), name="api-policy-rule-detail"),
+    path("v1/policy-rules/<uuid:pk>/versions", policy.VersionList.as_view(), name="api-policy-version-list"),
+    path("v1/policy-rule-versions/<uuid:pk>", policy.VersionDetail.as_view(), name="api-policy-version-detail"),
+    path(
+        "v1/policy-rule-versions/<uuid:pk>/redraft", policy.VersionRedraft.as_view(), name="api-policy-version-redraft"
+    ),
     path("v1/requests", requests.RequestList.as_view(), name="api-request-list"),
     path("v1/requests/export", requests.RequestExport.as_view(), name="api-request-export"),
     path("v1/requests/preview", requests.RequestPreview.as_view(), name="api-request-preview"),

@@ -20,6 +20,7 @@ M = TypeVar("M", bound=models.Model)
 LOCK_ORDER = (
     "policyrule",
     "policyruleversion",
+    "policyexample",
     "source",
     "feedrun",
     "system",

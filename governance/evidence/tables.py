@@ -235,6 +235,19 @@ PURPOSES = _table(
     ("id", "Id", "pk"),
 )
 
+POLICY_RULES = _table(
+    "policy-rules",
+    ("key", "Rule", "key"),
+    ("title", "Title", "title"),
+    ("owner", "Owner", "owner_name"),
+    ("version", "In force", "version"),
+    ("since", "Since", "since"),
+    ("until", "Until", "until"),
+    ("mode", "Mode", "mode"),
+    ("state", "State", "stands"),
+    ("id", "Id", "pk"),
+)
+
 
 def _asked(step: ApprovalStep) -> list[str]:
     return sorted(asked.identity.name for asked in step.approvers.all() if asked.ends_at is None)

@@ -19,6 +19,16 @@ MOVES: Mapping[str, frozenset[str]] = {
 }
 
 
+class ExampleState(TextChoices):
+    """Whether an example is still one of its rule's tests."""
+
+    KEPT = "kept", "Kept"
+    DROPPED = "dropped", "Dropped"
+
+
+EXAMPLE_MOVES: Mapping[str, frozenset[str]] = {ExampleState.KEPT: frozenset({ExampleState.DROPPED})}
+
+
 class Mode(TextChoices):
     """How far a rule that is in force reaches."""
 

@@ -91,6 +91,13 @@ FEED = {
     "discarded": Mark("cross", "Discarded"),
 }
 
+RULE = {
+    "draft": Mark("pen", "Draft", "note"),
+    "scheduled": Mark("calendar", "Takes effect later", "note"),
+    "in_force": Mark("scale", "In force", "ok"),
+    "retired": Mark("end", "Retired"),
+}
+
 STATES = {
     "feed": FEED,
     "grant": GRANT,
@@ -99,6 +106,7 @@ STATES = {
     "step": STEP,
     "task": TASK,
     "manual": MANUAL,
+    "rule": RULE,
 }
 
 STEP_CLASSES = {

@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tasks/", include("governance.web.tasks.urls")),
     path("grants/", include("governance.web.grants.urls")),
     path("notifications/", include("governance.web.notifications.urls")),
+    path("policy/", include("governance.web.policy.urls")),
     path("people/", include("governance.web.people.urls")),
     path("events/", include("governance.web.audit.urls")),
     path("tokens/", include("governance.web.users.urls")),

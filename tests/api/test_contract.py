@@ -49,6 +49,8 @@ def ids(scene: Scene) -> dict[str, str]:
         "systems": str(scene.system.pk),
         "entitlements": str(scene.grant.entitlement_id),
         "purposes": str(scene.grant.purpose_id),
+        "policy-rules": str(scene.rule.pk),
+        "policy-rule-versions": str(scene.version.pk),
         "requests": str(scene.waiting.pk),
         "approval-steps": str(scene.step.pk),
         "grants": str(scene.grant.pk),

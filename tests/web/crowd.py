@@ -22,6 +22,7 @@ from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
 from governance.lifecycle.models import FeedRun
 from governance.notifications.models import Notification
+from governance.policy.models import PolicyRule
 from governance.provisioning.models import ManualTask, ProvisioningTask
 from governance.purposes.models import Justification
 from governance.requests.models import AccessRequest, RequestItem
@@ -50,6 +51,7 @@ class Crowd:
         self._machines()
         self._tasks()
         self._notifications()
+        self._rules()
         self._files()
         self._events()
         self._tokens()
@@ -96,6 +98,12 @@ class Crowd:
     def _notifications(self) -> None:
         said = Notification.objects.filter(recipient=self.org.manager)[0]
         Notification.objects.bulk_create(self._copies(said, once="asked:"))
+
+    def _rules(self) -> None:
+        rules = list(self._copies(self.org.rule))
+        for number, twin in enumerate(rules):
+            twin.key = f"CROWD-{number:04}"
+        PolicyRule.objects.bulk_create(rules)
 
     def _files(self) -> None:
         by = administrator()

@@ -26,6 +26,8 @@ ROLES = (None, Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 
 API = "api-"
 
+WORDING = {"condition": "true", "outcomes": {"deny": True}, "reason": "No."}
+
 TABLE = Path(__file__).with_name("permissions.txt")
 
 
@@ -95,6 +97,10 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "route-comment": [scene.step.route_id],
         **{f"feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         "source-detail": [scene.source.pk],
+        **{f"rule-{verb}": [scene.rule.pk] for verb in ("detail", "draft")},
+        **{f"rule-version{verb}": [scene.rule.key, 1] for verb in ("", "-edit")},
+        **{f"api-policy-{what}": [scene.rule.pk] for what in ("rule-detail", "version-list")},
+        **{f"api-policy-version-{verb}": [scene.version.pk] for verb in ("detail", "redraft")},
         "event-detail": [scene.event.pk],
         "token-revoke": [scene.token.pk],
         "api-identity-detail": [scene.people["holder"].pk],
@@ -133,6 +139,9 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "task-done": {"report": "It is done.", "evidence": handwork.a_file()},
         **{f"task-{verb}": {"judgement": "As the picture shows."} for verb in ("confirm", "send-back")},
         "feed-run-accept": reason,
+        "api-policy-version-list": {**WORDING, "why": "It is time."},
+        "api-policy-version-redraft": {**WORDING, "why": "It is time."},
+        "api-policy-rule-check": WORDING,
         "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
         "api-grant-revoke": told,
