@@ -1,9 +1,11 @@
 """The switchboard of models: Django finds them by this module, wherever their package lies."""
 
 from governance.access.models import Account, Assignment, PresencePeriod, Verification
+from governance.analysis.models import Finding, Replay, ReplayProgress
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
 from governance.catalog.models import Entitlement, System
+from governance.changes.models import ProposedChange
 from governance.connectors.models import ConnectorConfiguration
 from governance.grants.models import Grant
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
@@ -32,6 +34,7 @@ __all__ = [
     "Entitlement",
     "FeedFile",
     "FeedRun",
+    "Finding",
     "Grant",
     "Human",
     "Identity",
@@ -47,9 +50,12 @@ __all__ = [
     "PolicyRule",
     "PolicyRuleVersion",
     "PresencePeriod",
+    "ProposedChange",
     "ProvisioningTask",
     "Purpose",
     "Question",
+    "Replay",
+    "ReplayProgress",
     "RequestItem",
     "Source",
     "StepApprover",

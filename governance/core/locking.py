@@ -37,6 +37,7 @@ LOCK_ORDER = (
     "grant",
     "accessrequest",
     "requestitem",
+    "proposedchange",
     "approvalroute",
     "approvalstep",
     "question",
@@ -44,6 +45,7 @@ LOCK_ORDER = (
     "notification",
     "mail",
     "manualtask",
+    "replay",
 )
 
 HELD_BY_OTHERS = frozenset({"55P03", "40P01"})

@@ -3,13 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked, unit_of_work
 from governance.core.moves import move
 from governance.core.seen import AsSeen, unsaid
-from governance.core.stepup import Sensitive
 from governance.identities.models import Identity
 from governance.policy import moves, permissions
 from governance.policy.models import PolicyExample, PolicyRuleVersion
@@ -45,22 +43,6 @@ def redraft(
     version = permissions.lock_version(actor, "draft", version_id, now)
     as_seen()
     return moves.redraft(version, wording, actor=actor, why=why, now=now)
-
-
-@unit_of_work()
-def publish(*, version_id: UUID, effective_from: datetime, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
-    """Put a draft in force from a moment on. Raises NotFound, Denied, StepUpRequired, Invalid, IllegalMove."""
-    version = permissions.lock_version(actor, "publish", version_id, now)
-    stepup.require(actor, Sensitive.PUBLISH_RULE, now)
-    return moves.publish(version, effective_from=effective_from, actor=actor, why=why, now=now)
-
-
-@unit_of_work()
-def retire(*, version_id: UUID, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
-    """End a published version now. Raises NotFound, Denied, StepUpRequired, IllegalMove."""
-    version = permissions.lock_version(actor, "retire", version_id, now)
-    stepup.require(actor, Sensitive.RETIRE_RULE, now)
-    return moves.retire(version, actor=actor, why=why, now=now)
 
 
 @unit_of_work()

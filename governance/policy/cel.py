@@ -118,7 +118,11 @@ def _others(text: str) -> tuple[ConditionError, ...]:
 
 def given(facts: Facts) -> Given:
     """The facts, ready for conditions. Raises EvaluationFailed if one is not of the type it is declared with."""
-    values = flat(facts)
+    return given_some(flat(facts))
+
+
+def given_some(values: Mapping[str, Any]) -> Given:
+    """Some facts by name, ready for conditions that name no others. Raises as `given`."""
     data = {name: _converted(name, value) for name, value in values.items()}
     return Given(values, _environment().Activation(data))
 

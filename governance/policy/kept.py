@@ -52,8 +52,8 @@ def value(name: str, kept: Any) -> Any:
 
 def names_in(condition: str) -> tuple[str, ...]:
     """The facts that a condition may name, in the order of their declaration; one in a text of it counts too."""
-    words = set(re.findall(r"[A-Za-z_][\w.]*", condition))
-    return tuple(fact.name for fact in declarations() if fact.name in words)
+    words = {f"{word}." for word in re.findall(r"[A-Za-z_][\w.]*", condition)}
+    return tuple(fact.name for fact in declarations() if any(word.startswith(f"{fact.name}.") for word in words))
 
 
 def example_with(changes: Mapping[str, Any]) -> Facts:

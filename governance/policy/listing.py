@@ -75,3 +75,9 @@ def drafted_and_published(versions: Collection[PolicyRuleVersion]) -> Mapping[UU
         else:
             found[row.id].setdefault(row.state, said)
     return found
+
+
+def writers_of(version_id: UUID) -> frozenset[UUID]:
+    """The sign-in accounts of everybody who has written in the draft."""
+    history = PolicyRuleVersion.history.filter(id=version_id, state=VersionState.DRAFT)  # type: ignore[attr-defined]
+    return frozenset(history.filter(history_user_id__isnull=False).values_list("history_user_id", flat=True))

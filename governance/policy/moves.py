@@ -118,13 +118,14 @@ def publish(
     """
     if effective_from < now:
         raise Invalid({"effective_from": "A rule can't take effect in the past."})
-    check(Wording(version.condition, version.outcomes, version.reason, version.priority))
-    _require_passed(version)
+    require_publishable(version)
     _make_way(version.rule, effective_from, actor=actor, why=f"Followed by {version}", now=now)
     return move(version, VersionState.PUBLISHED, actor=actor, why=why, now=now, effective_from=effective_from)
 
 
-def _require_passed(version: PolicyRuleVersion) -> None:
+def require_publishable(version: PolicyRuleVersion) -> None:
+    """Raise Invalid if what the version says can't be kept any more, or an example of its rule fails."""
+    check(Wording(version.condition, version.outcomes, version.reason, version.priority))
     kept = PolicyExample.objects.filter(rule=version.rule_id, state=ExampleState.KEPT)
     failed = [result for result in results(version, kept) if not result.passed]
     if failed:

@@ -98,7 +98,24 @@ RULE = {
     "retired": Mark("end", "Retired"),
 }
 
+REPLAY = {
+    "running": Mark("clock", "Running", "note"),
+    "done": Mark("check", "Done", "ok"),
+    "stopped": Mark("alert", "Stopped", "bad"),
+}
+
+CHANGE = {
+    "proposed": Mark("clock", "Waits for approval", "note"),
+    "approved": Mark("check", "Approved", "ok"),
+    "applied": Mark("check", "Applied", "ok"),
+    "rejected": Mark("cross", "Rejected", "bad"),
+    "withdrawn": Mark("back", "Withdrawn"),
+    "expired": Mark("lapse", "Expired"),
+    "failed": Mark("alert", "Not applied", "bad"),
+}
+
 STATES = {
+    "change": CHANGE,
     "feed": FEED,
     "grant": GRANT,
     "request": REQUEST,
@@ -106,6 +123,7 @@ STATES = {
     "step": STEP,
     "task": TASK,
     "manual": MANUAL,
+    "replay": REPLAY,
     "rule": RULE,
 }
 

@@ -29,4 +29,5 @@ class Migration(migrations.Migration):
             model_name='apitoken',
             constraint=models.CheckConstraint(condition=models.Q(('scopes__contained_by', ['read', 'request', 'decide', 'work', 'end', 'inbox', 'feed', 'policy', 'export']), ('scopes__len__gt', 0)), name='token_has_known_scopes'),
         ),
+        migrations.RunSQL(migrations.RunSQL.noop),  # no way back: by then tokens may have the scope
     ]

@@ -11,7 +11,7 @@ from governance.policy.cel import LONGEST_CONDITION
 from governance.policy.consequences import LAST_STAGE, LONGEST_CAP, MOST_APPROVERS, StepSpec, read
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.moves import Wording
-from governance.policy.states import StepKind
+from governance.policy.states import OF_RULES, StepKind
 from governance.web.fields import OwnWords
 
 HOUR, DAY = 3600, 86400
@@ -129,7 +129,7 @@ class WordingForm(forms.Form):
         asked = read(version.outcomes).steps if version else ()
         super().__init__(data, initial=_initial(version) if version else None)
         by_kind = {step.kind: step for step in asked if step.kind != StepKind.TEAM}
-        kinds = [kind for kind in StepKind if kind != StepKind.TEAM]
+        kinds = [kind for kind in OF_RULES if kind != StepKind.TEAM]
         self.steps = [StepForm(kind, by_kind.get(kind), data, f"step-{kind}") for kind in kinds]
         of_teams = [step for step in asked if step.kind == StepKind.TEAM]
         rows = [*of_teams, *[None] * SPARE_TEAMS]

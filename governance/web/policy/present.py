@@ -1,7 +1,7 @@
 """Rules and their versions as plain values."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,14 +9,13 @@ from typing import Any
 from django.urls import reverse
 
 from governance.policy.cel import type_name
-from governance.policy.consequences import Consequence, ConsequenceError, StepSpec, read
+from governance.policy.consequences import ConsequenceError, read, sentences
 from governance.policy.facts import declarations
 from governance.policy.listing import Said
 from governance.policy.models import PolicyRuleVersion
-from governance.policy.states import Mode, StepKind, VersionState
-from governance.policy.words import length, said
+from governance.policy.states import Mode, VersionState
+from governance.policy.words import said
 from governance.web.policy.forms import FOLLOWS, WordingForm
-from governance.web.present import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,27 +106,9 @@ def shown_state(found: PolicyRuleVersion, now: datetime) -> str:
 def follows(outcomes: object) -> list[str]:
     """What follows from a version, a sentence each."""
     try:
-        return list(_sentences(read(outcomes)))
+        return sentences(read(outcomes))
     except ConsequenceError as error:
         return [f"It can't be read: {error}"]
-
-
-def _sentences(consequence: Consequence) -> Iterator[str]:
-    if consequence.deny:
-        yield "Access is denied."
-    for step in consequence.steps:
-        yield f"{_who(step)}{f', at stage {step.stage}' if step.stage else ''}."
-    if consequence.without_human:
-        yield "Nobody has to decide."
-    if consequence.cap is not None:
-        yield f"A lease lasts at most {length(consequence.cap)}."
-
-
-def _who(step: StepSpec) -> str:
-    who = f"Team {step.team}" if step.kind == StepKind.TEAM else str(step.kind.label)
-    if step.everyone:
-        return f"{who} decides, all of them"
-    return f"{who} decides" if step.required == 1 else f"{who} decides, {number(step.required).lower()} of them"
 
 
 @dataclass(frozen=True, slots=True)
