@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import data
 from bench.sizes import SIZES
 
-NAMES = ("expiry-sweep", "pages")
+NAMES = ("expiry-sweep", "pages", "policy-replay")
 
 
 def main() -> None:

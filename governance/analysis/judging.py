@@ -2,7 +2,8 @@
 
 A kept decision says which rules applied. Where the version has nothing to say and the one of then said nothing, or both
 say the same, nothing changes, and only the version's own condition was evaluated, over the facts that it names. In all
-other cases the evaluator itself sums up anew: the rules that applied then, without and with this version.
+other cases the evaluator itself sums up anew, from the rules that applied then and this version, and what comes out is
+held against what was decided.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from governance.analysis import rules
+from governance.analysis.rules import Outcome, changes
 from governance.analysis.states import Change
 from governance.policy.cel import ConditionError, EvaluationFailed, compiled, given_some
+from governance.policy.facts import Facts
 from governance.policy.kept import NotKept, names_in, revived, value
 from governance.policy.models import PolicyDecision, PolicyRuleVersion
 from governance.policy.queries import rule_data
 from governance.policy.rules import RuleData, evaluate
-from governance.policy.verdicts import BUILT_IN, Verdict
+from governance.policy.verdicts import BUILT_IN
 
 MOST_REMEMBERED: Final = 50_000
 """Answers of the condition that are kept in memory, by the facts that it names."""
@@ -46,8 +48,9 @@ class Differs:
     """How one verdict would differ."""
 
     changes: tuple[Change, ...]
-    before: Verdict
-    after: Verdict
+    before: Outcome
+    after: Outcome
+    facts: Facts
 
 
 class Judge:
@@ -111,10 +114,11 @@ class Judge:
             facts = revived(decision.facts)
         except NotKept:
             return None
-        applied = [self._applied(said) for said in decision.reasons if said["rule"] != BUILT_IN]
-        others = [rule for rule in applied if rule.key != self.rule.key]
-        before, after = evaluate(applied, facts), evaluate([*others, self.rule], facts)
-        return Differs(rules.changes(before, after), before, after)
+        mine = {BUILT_IN, self.rule.key}
+        others = [self._applied(said) for said in decision.reasons if said["rule"] not in mine]
+        before = Outcome(decision.allowed, decision.steps, decision.latest_end - decision.at)
+        after = Outcome.of(evaluate([*others, self.rule], facts))
+        return Differs(changes(before, after), before, after, facts)
 
     def _applied(self, said: Mapping[str, Any]) -> RuleData:
         """The rule as it spoke then, whatever its condition."""

@@ -14,7 +14,6 @@ from governance.analysis import queries
 from governance.analysis.judging import Differs, Judge
 from governance.analysis.models import Finding, Replay, ReplayProgress
 from governance.analysis.queries import Row
-from governance.analysis.rules import told
 from governance.analysis.states import Change, ReplayState, Source
 from governance.core.actor import Actor
 from governance.core.moves import move
@@ -25,7 +24,7 @@ MOST_FINDINGS: Final = 10_000
 """How many findings of a replay are kept; its counts know all."""
 
 PREFIXES: Final = {Source.REQUEST: "R", Source.GRANT: "G"}
-NOTHING: Final = {"read": 0, "changed": 0, "not_replayable": 0, **dict.fromkeys(Change, 0)}
+NOTHING: Final[Mapping[str, int]] = {"read": 0, "changed": 0, "not_replayable": 0, **dict.fromkeys(Change.values, 0)}
 
 
 def wording_of(replay: Replay) -> dict[str, Any]:
@@ -84,7 +83,7 @@ def _keep(replay: Replay, progress: ReplayProgress, found: Sequence[tuple[Row, U
 def _finding(
     replay: Replay, progress: ReplayProgress, number: int, row: Row, decision_id: UUID, differs: Differs
 ) -> Finding:
-    facts = differs.after.facts
+    facts = differs.facts
     return Finding(
         replay=replay,
         number=number,
@@ -97,8 +96,8 @@ def _finding(
         system=facts.system.name[:300],
         change=differs.changes[0],
         changes=list(differs.changes),
-        before=told(differs.before),
-        after=told(differs.after),
+        before=differs.before.told(),
+        after=differs.after.told(),
     )
 
 

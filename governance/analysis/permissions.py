@@ -6,8 +6,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from governance.analysis.models import Finding, Replay
+from governance.analysis.states import ReplayState
 from governance.core.actor import Actor, Role
-from governance.core.errors import Denied, NotFound
+from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked
 from governance.policy import permissions as policy
 from governance.policy.models import PolicyRuleVersion
@@ -38,6 +39,17 @@ def version(actor: Actor, pk: UUID, now: datetime) -> PolicyRuleVersion:
     if found is None:
         raise NotFound
     _require(actor, "start")
+    return found
+
+
+def stoppable(actor: Actor, pk: UUID) -> Replay:
+    """A replay that runs, for whoever may stop it; not held. Raises NotFound, Denied, Conflict once it is over."""
+    found = visible(actor).filter(pk=pk).select_related("version__rule").first()
+    if found is None:
+        raise NotFound
+    _require(actor, "stop")
+    if found.state != ReplayState.RUNNING:
+        raise Conflict(f"{found} is over.", code="already_over")
     return found
 
 

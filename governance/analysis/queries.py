@@ -75,7 +75,7 @@ class Batch:
 def batch(replay: Replay, source: str, place: Sequence[str], names: Sequence[str]) -> Batch:
     """The rows after the place; `names` are the facts that are read of each. One query."""
     last_at, last = (place[0], place[1]) if place else (replay.since.isoformat(), str(FIRST))
-    values = {"since": replay.since, "at": replay.at, "last_at": last_at, "last": last, "batch": BATCH}
+    values: dict[str, Any] = {"since": replay.since, "at": replay.at, "last_at": last_at, "last": last, "batch": BATCH}
     values |= {"live": sorted(LIVE), "rule": replay.version.rule.key}
     with connection.cursor() as cursor:
         cursor.execute(_statement(source, names), values)

@@ -14,6 +14,7 @@ from governance.api import (
     notifications,
     policy,
     purposes,
+    replays,
     requests,
     tokens,
 )
@@ -38,6 +39,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/policy-rules/check", policy.RuleCheck.as_view(), name="api-policy-rule-check"),
     path("v1/policy-rules/<uuid:pk>", policy.RuleDetail.as_view(), name="api-policy-rule-detail"),
     path("v1/policy-rules/<uuid:pk>/versions", policy.VersionList.as_view(), name="api-policy-version-list"),
+    path("v1/policy-rules/<uuid:pk>/examples", replays.ExampleList.as_view(), name="api-policy-example-list"),
+    path("v1/policy-examples/<uuid:pk>/drop", replays.ExampleDrop.as_view(), name="api-policy-example-drop"),
+    path("v1/replays", replays.ReplayList.as_view(), name="api-replay-list"),
+    path("v1/replays/<uuid:pk>", replays.ReplayDetail.as_view(), name="api-replay-detail"),
+    path("v1/replays/<uuid:pk>/stop", replays.ReplayStop.as_view(), name="api-replay-stop"),
+    path("v1/replays/<uuid:pk>/findings/export", replays.FindingExport.as_view(), name="api-replay-finding-export"),
+    path("v1/replays/<uuid:pk>/findings", replays.FindingList.as_view(), name="api-replay-finding-list"),
     path("v1/policy-rule-versions/<uuid:pk>", policy.VersionDetail.as_view(), name="api-policy-version-detail"),
     path(
         "v1/policy-rule-versions/<uuid:pk>/redraft", policy.VersionRedraft.as_view(), name="api-policy-version-redraft"

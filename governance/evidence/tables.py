@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from governance.analysis.rules import summed
 from governance.approvals.models import ApprovalStep
 from governance.audit.models import AuditEvent
 from governance.changes.kinds import kind_of
@@ -270,6 +271,21 @@ CHANGES = _table(
     ("state", "State", "state"),
     ("state_reason", "Reason", "state_reason"),
     ("id", "Id", "pk"),
+)
+
+FINDINGS = _table(
+    "replay-findings",
+    ("number", "Finding", "number"),
+    ("source", "Of", "source"),
+    ("reference", "Reference", "reference"),
+    ("holder", "Held by", "holder"),
+    ("entitlement", "Entitlement", "entitlement"),
+    ("system", "System", "system"),
+    ("changes", "Changes", "changes"),
+    ("before", "Before", lambda row: summed(row.before)),
+    ("after", "With this version", lambda row: summed(row.after)),
+    ("subject_id", "Id", "subject_id"),
+    ("decision_id", "Decision id", "decision_id"),
 )
 
 

@@ -55,11 +55,12 @@ def keep_example(
 
 
 @unit_of_work()
-def drop_example(*, example_id: UUID, actor: Actor, why: str, now: datetime) -> PolicyExample:
+def drop_example(*, example_id: UUID, actor: Actor, why: str, now: datetime, as_seen: AsSeen = unsaid) -> PolicyExample:
     """Let an example be none of its rule's tests any more. Raises NotFound, Denied, IllegalMove."""
     rule_id = PolicyExample.objects.filter(pk=example_id).values_list("rule", flat=True).first()
     if rule_id is None:
         raise NotFound
     permissions.lock(actor, "draft", rule_id, now)
     example = locked(PolicyExample.objects.select_related("rule"), example_id)
+    as_seen()
     return move(example, ExampleState.DROPPED, actor=actor, why=why, now=now)

@@ -1,7 +1,7 @@
 """The filters of rules, shared by page, API and export."""
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from governance.core.filters import Words
 from governance.policy.listing import RuleState
@@ -24,8 +24,8 @@ class RuleFilter(django_filters.FilterSet):
 
     def standing(self, rows: "QuerySet[PolicyRule]", _name: str, value: str) -> "QuerySet[PolicyRule]":
         """Those that stand so."""
-        return rows.filter(stands=value)
+        return rows.filter(Q(("stands", value)))
 
     def reaching(self, rows: "QuerySet[PolicyRule]", _name: str, value: str) -> "QuerySet[PolicyRule]":
         """Those whose version in force reaches so far."""
-        return rows.filter(mode=value)
+        return rows.filter(Q(("mode", value)))

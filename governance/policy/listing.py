@@ -66,7 +66,7 @@ class Said:
 
 def drafted_and_published(versions: Collection[PolicyRuleVersion]) -> Mapping[UUID, Mapping[str, Said]]:
     """Who drafted each version last (`draft`), published and retired it, by its id; from its history, one query."""
-    history = PolicyRuleVersion.history.filter(id__in=[version.pk for version in versions])  # type: ignore[attr-defined]
+    history = PolicyRuleVersion.history.filter(id__in=[version.pk for version in versions])
     found: dict[UUID, dict[str, Said]] = {version.pk: {} for version in versions}
     for row in history.order_by("history_date", "history_id"):
         said = Said(row.history_actor, row.history_date, row.history_change_reason)
@@ -79,5 +79,5 @@ def drafted_and_published(versions: Collection[PolicyRuleVersion]) -> Mapping[UU
 
 def writers_of(version_id: UUID) -> frozenset[UUID]:
     """The sign-in accounts of everybody who has written in the draft."""
-    history = PolicyRuleVersion.history.filter(id=version_id, state=VersionState.DRAFT)  # type: ignore[attr-defined]
+    history = PolicyRuleVersion.history.filter(id=version_id, state=VersionState.DRAFT)
     return frozenset(history.filter(history_user_id__isnull=False).values_list("history_user_id", flat=True))

@@ -21,6 +21,7 @@ from governance.core.locking import locked_all, require_held
 from governance.core.moves import amend, create, move, plain
 from governance.identities.models import Identity, Ownership
 from governance.identities.states import OwnerRole
+from governance.policy.cel import EvaluationFailed, given
 from governance.policy.checks import faults
 from governance.policy.consequences import Consequence, read, written, written_step
 from governance.policy.examples import results
@@ -157,10 +158,7 @@ def keep_example(
 ) -> PolicyExample:
     """Keep an example with the held rule. Raises Invalid, LockError."""
     require_held(rule)
-    try:
-        example_with(expected.changed_facts)
-    except NotKept as missing:
-        raise Invalid({"changed_facts": f"There is no fact called {missing}."}) from missing
+    _check_facts(expected.changed_facts)
     outcome = expected.outcome if expected.applies else ""
     if outcome and outcome not in OutcomeKind.values:
         raise Invalid({"outcome": f"There is no outcome called {outcome}."})
@@ -172,6 +170,16 @@ def keep_example(
         wrong = {name: " ".join(messages) for name, messages in error.message_dict.items()}
         raise Invalid({"title" if name == "__all__" else name: text for name, text in wrong.items()}) from error
     return create(example, actor=actor, why=why, now=now)
+
+
+def _check_facts(changed: Mapping[str, Any]) -> None:
+    """Raise Invalid for a fact that there is not, and for a value that is not of its type."""
+    try:
+        given(example_with(changed))
+    except NotKept as missing:
+        raise Invalid({"changed_facts": f"There is no fact called {missing}."}) from missing
+    except (EvaluationFailed, TypeError, ValueError, OverflowError) as error:
+        raise Invalid({"changed_facts": f"A value is not of its fact's type: {error}."}) from error
 
 
 def install(rules: Iterable[StarterRule], owner: Identity, *, actor: Actor, why: str, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Words and shapes that more than one area shows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from governance.grants.models import Grant
 from governance.grants.states import STANDING, STANDS_ON, GrantState
 from governance.identities.models import Identity
 from governance.identities.states import Kind
+from governance.policy import permissions as rules
 from governance.policy.models import PolicyDecision
 from governance.policy.states import OutcomeKind, StepKind
 from governance.purposes.models import Purpose
@@ -91,10 +93,18 @@ def shown_state(grant: Grant, now: datetime) -> str:
     return "ended" if grant.state in STANDING and grant.ends_at <= now else grant.state
 
 
-def policy(decision: PolicyDecision, name: str = "") -> Policy:
-    """A recorded decision in words, named after the item where there are several."""
+def readable_rules(decisions: Iterable[PolicyDecision], actor: Actor, now: datetime) -> frozenset[str]:
+    """The keys of those rules of the decisions that the actor may read; one query at most."""
+    keys = {said["rule"] for decision in decisions for said in decision.reasons} - {BUILT_IN}
+    if actor.has(*rules.SEES_ALL) or not keys:
+        return frozenset(keys)
+    return frozenset(rules.visible(actor, now).filter(key__in=keys).values_list("key", flat=True))
+
+
+def policy(decision: PolicyDecision, name: str = "", readable: Collection[str] = ()) -> Policy:
+    """A recorded decision in words, named after the item where there are several; `readable` rules are linked."""
     tone, words = policy_words(decision.allowed, [step["kind"] for step in decision.steps])
-    return Policy(tone, words, [recorded_reason(said) for said in decision.reasons], name)
+    return Policy(tone, words, [recorded_reason(said, readable) for said in decision.reasons], name)
 
 
 def policy_words(allowed: bool, steps: Sequence[str]) -> tuple[str, str]:  # noqa: FBT001 - read with its values
@@ -114,9 +124,15 @@ REASON_MARKS: Mapping[str, tuple[str, str]] = {
 }
 
 
-def recorded_reason(said: Mapping[str, Any]) -> Reason:
-    """A reason as a decision keeps it."""
-    return reason(said["outcome"], said["text"], said["rule"], said["version"])
+def recorded_reason(said: Mapping[str, Any], readable: Collection[str] = ()) -> Reason:
+    """A reason as a decision keeps it, with the version that said it where its rule is readable."""
+    found = reason(said["outcome"], said["text"], said["rule"], said["version"])
+    return replace(found, url=version_url(said)) if said["rule"] in readable else found
+
+
+def version_url(said: Mapping[str, Any]) -> str:
+    """The page of the version that gave a reason."""
+    return reverse("rule-version", args=[said["rule"], said["version"]])
 
 
 def reason(outcome: str, text: str, rule: str, version: int) -> Reason:

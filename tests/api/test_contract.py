@@ -51,6 +51,8 @@ def ids(scene: Scene) -> dict[str, str]:
         "purposes": str(scene.grant.purpose_id),
         "policy-rules": str(scene.rule.pk),
         "policy-rule-versions": str(scene.version.pk),
+        "policy-examples": str(scene.example.pk),
+        "replays": str(scene.replay.pk),
         "requests": str(scene.waiting.pk),
         "approval-steps": str(scene.step.pk),
         "grants": str(scene.grant.pk),

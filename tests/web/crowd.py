@@ -12,6 +12,8 @@ from django.db import connection, models
 from django.utils import timezone
 
 from governance.access.models import Assignment
+from governance.analysis.actions import start
+from governance.analysis.models import Finding
 from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
 from governance.audit.moves import append
 from governance.catalog.models import Entitlement
@@ -23,7 +25,9 @@ from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
 from governance.lifecycle.models import FeedRun
 from governance.notifications.models import Notification
-from governance.policy.models import PolicyRule
+from governance.policy.actions import keep_example
+from governance.policy.models import PolicyExample, PolicyRule
+from governance.policy.moves import Expected
 from governance.provisioning.models import ManualTask, ProvisioningTask
 from governance.purposes.models import Justification
 from governance.requests.models import AccessRequest, RequestItem
@@ -106,6 +110,21 @@ class Crowd:
         for number, twin in enumerate(rules):
             twin.key = f"CROWD-{number:04}"
         PolicyRule.objects.bulk_create(rules)
+        version, now = self.org.rule.versions.get(), timezone.now()
+        expected = Expected({}, applies=True)
+        by = administrator()
+        kept = keep_example(rule_id=self.org.rule.pk, title="One", expected=expected, actor=by, why="Kept", now=now)
+        PolicyExample.objects.bulk_create(self._copies(kept, title="Example "))
+        self.replay = start(version_id=version.pk, days=1, actor=administrator(), now=now)
+        decision = self.grant.policy_decision
+        Finding.objects.bulk_create(
+            Finding(
+                replay=self.replay, number=number, source="grant", subject_id=self.grant.pk, reference=f"G-{number}",
+                decision=decision, holder="H", entitlement="E", system="S", change="denied", changes=["denied"],
+                before={"allowed": True, "steps": [], "lease_seconds": 60}, after={"allowed": False},
+            )
+            for number in range(1, self.size + 1)
+        )  # fmt: skip
 
     def _files(self) -> None:
         by = administrator()

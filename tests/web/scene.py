@@ -7,6 +7,8 @@ from uuid import uuid4
 
 from django.utils import timezone
 
+from governance.analysis.actions import start
+from governance.analysis.models import Replay
 from governance.approvals.models import ApprovalStep, Question
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
@@ -16,6 +18,9 @@ from governance.identities.actions import make_token
 from governance.identities.models import Identity
 from governance.lifecycle.models import FeedRun, Source
 from governance.notifications.models import Notification
+from governance.policy.actions import keep_example
+from governance.policy.models import PolicyExample
+from governance.policy.moves import Expected
 from governance.policy.queries import Asking, decide
 from governance.requests import actions as requests
 from governance.requests.actions import Proposal
@@ -47,6 +52,7 @@ class Scene:
         self.rule = builders.rule("manager", key="POL-01")
         builders.owned(self.rule, self.people["owner"])
         self.version = self.rule.versions.get()
+        self.example, self.replay = self._rehearsed()
         self.waiting, self.returned = self._asked(), self._asked()
         self.grant: Grant = builders.live_grant(self._asked())
         self.step = self._step(self.waiting)
@@ -83,6 +89,14 @@ class Scene:
         if role is not None:
             builders.portal_role(person, role)
         return person
+
+    def _rehearsed(self) -> tuple[PolicyExample, Replay]:
+        """An example kept with the rule, and a replay of its version that runs."""
+        by, now = administrator(), timezone.now()
+        example = keep_example(
+            rule_id=self.rule.pk, title="Anybody", expected=Expected({}, applies=True), actor=by, why="Kept", now=now
+        )
+        return example, start(version_id=self.version.pk, days=1, actor=by, now=now)
 
     def _feed(self) -> tuple[Source, FeedRun]:
         by = administrator()

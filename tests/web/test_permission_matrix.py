@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
@@ -98,7 +99,14 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         **{f"feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         "source-detail": [scene.source.pk],
         **{f"rule-{verb}": [scene.rule.pk] for verb in ("detail", "draft")},
-        **{f"rule-version{verb}": [scene.rule.key, 1] for verb in ("", "-edit")},
+        **{f"rule-version{verb}": [scene.rule.key, 1] for verb in ("", "-edit", "-replay", "-publish", "-retire")},
+        "rule-version-by-id": [scene.version.pk],
+        "rule-example-new": [scene.rule.pk],
+        "rule-example-drop": [scene.example.pk],
+        **{f"replay-{verb}": [scene.replay.pk] for verb in ("detail", "stop")},
+        "api-policy-example-list": [scene.rule.pk],
+        "api-policy-example-drop": [scene.example.pk],
+        **{f"api-replay-{verb}": [scene.replay.pk] for verb in ("detail", "stop", "finding-list", "finding-export")},
         **{f"api-policy-{what}": [scene.rule.pk] for what in ("rule-detail", "version-list")},
         **{f"api-policy-version-{verb}": [scene.version.pk] for verb in ("detail", "redraft")},
         "event-detail": [scene.event.pk],
@@ -155,6 +163,12 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-policy-version-list": {**WORDING, "why": "It is time."},
         "api-policy-version-redraft": {**WORDING, "why": "It is time."},
         "api-policy-rule-check": WORDING,
+        "rule-version-replay": {"days": 1},
+        "rule-version-retire": {**told, "token": str(uuid4())},
+        "rule-example-drop": told,
+        "api-policy-example-drop": told,
+        "api-policy-example-list": {"title": "One", "changed_facts": {}, "applies": True, "why": "It is time."},
+        "api-replay-list": {"version": str(scene.version.pk), "days": 1},
         "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
         "api-grant-revoke": told,

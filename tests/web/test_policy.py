@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from governance.analysis import tasks
+from governance.approvals.actions import decide
+from governance.approvals.models import ApprovalStep
+from governance.approvals.states import Verdict
+from governance.changes.models import ProposedChange
 from governance.core.actor import Role
+from governance.core.errors import NotFound
+from governance.core.stepup import StepUpRequired
 from governance.identities.models import Identity
 from governance.policy.models import PolicyRule, PolicyRuleVersion
+from governance.policy.queries import rules_in_force
 from governance.policy.states import VersionState
 from tests import builders
 from tests.builders import Organisation
@@ -182,7 +193,7 @@ class TestVersionPage:
         page = page_of(admin, made(admin))
         for words in (
             "Manager decides.",
-            "Security decides, two of them",
+            "Security decides, 2 of them",
             "at stage 3",
             "at most 7 days",
             "Naomi",
@@ -226,3 +237,206 @@ class TestCheck:
 
     def test_is_for_those_who_may_write(self, visit: Visit, org: Organisation) -> None:
         assert visit(org.stranger).post(reverse("rule-check"), WORDING).status_code == 403
+
+
+class TestExamples:
+    EXAMPLE = {
+        "title": "An agent asks for long",
+        "applies": "yes",
+        "outcome": "require_steps",
+        "fact_1": "entitlement.risk",
+        "value_1": "high",
+        "fact_2": "request.term",
+        "value_2": "90 days",
+        "why": "It happened in May",
+    }
+
+    def kept(self, client: Client, version: PolicyRuleVersion, **changes: str) -> Any:
+        address = reverse("rule-example-new", args=[version.rule_id])
+        return client.post(address, {**self.EXAMPLE, **changes})
+
+    def test_are_run_against_the_version(self, admin: Client) -> None:
+        version = made(admin)
+        assert self.kept(admin, version).status_code == 302
+        assert version.rule.examples.get().changed_facts == {"entitlement.risk": "high", "request.term": 90 * 86400}
+        page = page_of(admin, version)
+        for words in ("An agent asks for long", "entitlement.risk is high", "request.term is 90 days", "Passes"):
+            assert words in page
+
+    def test_fail_where_something_else_comes_out(self, admin: Client) -> None:
+        version = made(admin)
+        self.kept(admin, version, applies="no", outcome="")
+        assert "Fails" in page_of(admin, version)
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"value_2": "long"}, "A duration is expected"),
+            ({"fact_2": "identity.machine", "value_2": "perhaps"}, "A bool is expected"),
+            ({"fact_2": "purpose.ends_at", "value_2": "soon"}, "A timestamp is expected"),
+            ({"fact_2": "assurance", "value_2": "two"}, "An int is expected"),
+            ({"fact_2": "identity.id", "value_2": "x"}, "An id is expected"),
+            ({"fact_2": "entitlement.risk"}, "This fact is changed above"),
+            ({"fact_2": ""}, "Choose the fact that has this value"),
+            ({"title": ""}, "Fill this in"),
+            ({"applies": "no"}, "Choose no outcome"),
+        ],
+    )
+    def test_are_read_as_their_facts_are_declared(self, admin: Client, changes: dict[str, str], said: str) -> None:
+        response = self.kept(admin, made(admin), **changes)
+        assert response.status_code == 422
+        assert said in response.content.decode()
+
+    def test_have_a_title_of_their_own(self, admin: Client) -> None:
+        version = made(admin)
+        self.kept(admin, version)
+        assert "Another example of this rule has this title" in self.kept(admin, version).content.decode()
+
+    def test_can_be_let_go(self, admin: Client) -> None:
+        version = made(admin)
+        self.kept(admin, version)
+        example = version.rule.examples.get()
+        admin.post(reverse("rule-example-drop", args=[example.pk]), {"reason": "Outdated"})
+        assert "No example is kept" in page_of(admin, version)
+        assert admin.get(reverse("rule-example-drop", args=[example.pk])).status_code == 404
+
+
+class TestPublish:
+    REASON = {"reason": "The review of May asked for it."}
+
+    def proposed(self, client: Client, version: PolicyRuleVersion, **changes: str) -> Any:
+        address = reverse("rule-version-publish", args=[version.rule.key, version.number])
+        return client.post(address, {"token": str(uuid4()), "effective_from": "", **self.REASON, **changes})
+
+    def step(self, version: PolicyRuleVersion) -> ApprovalStep:
+        change = ProposedChange.objects.get(subject_id=version.pk, state="proposed")
+        return ApprovalStep.objects.get(route__subject_id=change.pk)
+
+    def approve(self, version: PolicyRuleVersion, who: Identity, **session: Any) -> None:
+        step, now = self.step(version), timezone.now()
+        by = builders.actor(who, **session)
+        decide(step_id=step.pk, verdict=Verdict.APPROVE, reason="As agreed.", actor=by, now=now)
+
+    @pytest.fixture
+    def owner(self) -> Identity:
+        builders.team("governance", builders.person("Gwen"), builders.person("Gus"))
+        return builders.person("Olga")
+
+    @pytest.fixture
+    def version(self, admin: Client, owner: Identity) -> PolicyRuleVersion:
+        return made(admin, owner=owner.email)
+
+    def test_waits_for_the_owner_of_the_rule(self, admin: Client, version: PolicyRuleVersion, owner: Identity) -> None:
+        response = self.proposed(admin, version)
+        page = admin.get(response["Location"]).content.decode()
+        for words in ("Publish a version of a policy rule", "Olga", "entitlement.risk", "When it is approved"):
+            assert words in page
+        assert rules_in_force(timezone.now()) == ()
+        self.approve(version, owner)
+        assert [rule.key for rule in rules_in_force(timezone.now())] == ["POL-50"]
+
+    def test_is_not_for_whoever_wrote_it(self, admin: Client, writer: Identity, owner: Identity) -> None:
+        """The rule's owner is who drafted it: the governance team decides."""
+        version = made(admin)
+        self.proposed(admin, version)
+        asked = self.step(version).approvers.values_list("identity__name", flat=True)
+        assert set(asked) == {"Gwen", "Gus"}
+        with pytest.raises(NotFound):
+            self.approve(version, writer)
+
+    def test_is_not_for_whoever_wrote_it_when_another_proposes(
+        self, admin: Client, visit: Visit, writer: Identity, owner: Identity
+    ) -> None:
+        version = made(admin)
+        second = builders.person("Sam")
+        builders.portal_role(second, Role.ADMINISTRATOR)
+        self.proposed(visit(second), version)
+        assert writer.name not in self.step(version).approvers.values_list("identity__name", flat=True)
+
+    def test_asks_the_owner_to_confirm_that_it_is_them(
+        self, admin: Client, version: PolicyRuleVersion, owner: Identity
+    ) -> None:
+        self.proposed(admin, version)
+        with pytest.raises(StepUpRequired):
+            self.approve(version, owner, assurance=1)
+
+    def test_takes_effect_later(self, admin: Client, version: PolicyRuleVersion, owner: Identity) -> None:
+        self.proposed(admin, version, effective_from="2031-01-01T09:00")
+        self.approve(version, owner)
+        version.refresh_from_db()
+        assert version.effective_from == datetime(2031, 1, 1, 9, tzinfo=UTC)
+
+    def test_refuses_the_past(self, admin: Client, version: PolicyRuleVersion) -> None:
+        response = self.proposed(admin, version, effective_from="2020-01-01T09:00")
+        assert "A rule can&#x27;t take effect in the past" in response.content.decode()
+
+    def test_refuses_a_version_whose_examples_fail(self, admin: Client, version: PolicyRuleVersion) -> None:
+        example = {**TestExamples.EXAMPLE, "applies": "no", "outcome": ""}
+        admin.post(reverse("rule-example-new", args=[version.rule_id]), example)
+        response = self.proposed(admin, version)
+        assert response.status_code == 422
+        assert "examples fail" in response.content.decode()
+        assert not ProposedChange.objects.exists()
+
+    def test_fails_when_an_example_fails_by_then(
+        self, admin: Client, version: PolicyRuleVersion, owner: Identity
+    ) -> None:
+        self.proposed(admin, version)
+        example = {**TestExamples.EXAMPLE, "applies": "no", "outcome": ""}
+        admin.post(reverse("rule-example-new", args=[version.rule_id]), example)
+        self.approve(version, owner)
+        assert ProposedChange.objects.get().state == "failed"
+        assert rules_in_force(timezone.now()) == ()
+
+    def test_publishes_nothing_that_nobody_has_read(
+        self, admin: Client, version: PolicyRuleVersion, owner: Identity
+    ) -> None:
+        self.proposed(admin, version)
+        admin.post(reverse("rule-version-edit", args=["POL-50", 1]), {**WORDING, "follows": "deny", "reason": "No."})
+        self.approve(version, owner)
+        change = ProposedChange.objects.get()
+        assert (change.state, "says something else by now" in change.state_reason) == ("failed", True)
+
+    def test_retires_by_a_second_person_too(self, admin: Client, version: PolicyRuleVersion, owner: Identity) -> None:
+        self.proposed(admin, version)
+        self.approve(version, owner)
+        address = reverse("rule-version-retire", args=["POL-50", 1])
+        admin.post(address, {"token": str(uuid4()), **self.REASON})
+        assert rules_in_force(timezone.now())
+        self.approve(version, owner)
+        assert rules_in_force(timezone.now()) == ()
+
+
+class TestReplay:
+    def test_shows_how_far_it_has_come_and_what_it_has_found(self, admin: Client) -> None:
+        org = Organisation("manager")
+        org.submit()
+        version = made(admin, condition="true", follows="deny", reason="No.")
+        response = admin.post(reverse("rule-version-replay", args=["POL-50", 1]), {"days": "30"})
+        assert 'hx-trigger="every 2s"' in admin.get(response["Location"]).content.decode()
+        tasks.run_replay(str(version.replays.get().pk))
+        page = admin.get(response["Location"]).content.decode()
+        for words in ("Done", "Would be denied", "Requester", org.entitlement.name, "Denied"):
+            assert words in page
+        assert 'hx-trigger="every 2s"' not in page
+        file = b"".join(admin.get(response["Location"], {"as": "csv"}).streaming_content).decode()  # type: ignore[attr-defined]
+        assert "Requester" in file
+        assert version.replays.get().started_by in page_of(admin, version)
+
+    def test_can_be_stopped(self, admin: Client) -> None:
+        version = made(admin)
+        response = admin.post(reverse("rule-version-replay", args=["POL-50", 1]), {"days": "30"})
+        admin.post(reverse("replay-stop", args=[version.replays.get().pk]), {"reason": ""})
+        assert "Stopped" in admin.get(response["Location"]).content.decode()
+        assert admin.get(reverse("replay-stop", args=[version.replays.get().pk])).status_code == 409
+
+
+class TestReasons:
+    def test_lead_to_the_version_for_those_who_may_read_it(self, visit: Visit, org: Organisation) -> None:
+        request = org.submit()
+        address = reverse("request-detail", args=[request.pk])
+        url = reverse("rule-version", args=[org.rule.key, 1])
+        auditor = builders.person("Auditor")
+        builders.portal_role(auditor, Role.AUDITOR)
+        assert visit(auditor).get(address).content.decode().count(url) == 2  # beside the request, and in its chain
+        assert url not in visit(org.requester).get(address).content.decode()

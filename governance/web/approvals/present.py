@@ -221,7 +221,9 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         purpose=present.purpose(request.purpose),
         justification=request.justification,
         questions=list(exchanges(RequestItem.NOUN, item.pk, actor)),
-        policy=present.policy(item.policy_decision),
+        policy=present.policy(
+            item.policy_decision, readable=present.readable_rules([item.policy_decision], actor, now)
+        ),
         assurance=f"{request.requester.name} at assurance level {request.assurance}",
         steps=[present.step(row, actor) for row in route],
         talk=present.talk(route, [request.requester_id, request.beneficiary_id], actor),

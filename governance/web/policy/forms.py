@@ -1,11 +1,14 @@
 """The editor of rules: a condition, what follows from it in fields of its own, and a reason. It saves nothing."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 from django import forms
 
+from governance.analysis.actions import MOST_DAYS
+from governance.changes.policy_rules import AT_ONCE
+from governance.core.moves import plain
 from governance.identities.models import Team
 from governance.policy.cel import LONGEST_CONDITION
 from governance.policy.consequences import LAST_STAGE, LONGEST_CAP, MOST_APPROVERS, StepSpec, read
@@ -108,9 +111,7 @@ class WordingForm(forms.Form):
     cap = forms.IntegerField(
         label="A lease lasts at most", min_value=1, max_value=LONGEST_CAP // timedelta(hours=1), required=False
     )
-    unit = forms.TypedChoiceField(
-        label="Unit", choices=[(DAY, "days"), (HOUR, "hours")], coerce=int, required=False, empty_value=DAY
-    )
+    unit = forms.TypedChoiceField(label="Unit", choices=[(DAY, "days"), (HOUR, "hours")], coerce=int, required=False)
     reason = OwnWords(
         "Say in words that a requester can read why this follows.",
         rows=2,
@@ -145,7 +146,7 @@ class WordingForm(forms.Form):
 
     def outcomes(self) -> dict[str, Any]:
         """What follows, in the JSON form that a version keeps."""
-        follows, said = self.cleaned_data.get("follows"), {}
+        follows, said = self.cleaned_data.get("follows"), dict[str, Any]()
         if follows == "steps":
             said = {"steps": [step.said() for step in (*self.steps, *self.teams) if step.is_valid() and step.is_asked]}
         elif follows in {"deny", "allow_without_human"}:
@@ -161,7 +162,7 @@ class WordingForm(forms.Form):
         return Wording(said["condition"], self.outcomes(), said["reason"], said["priority"])
 
 
-def _initial(version: PolicyRuleVersion) -> Mapping[str, Any]:
+def _initial(version: PolicyRuleVersion) -> dict[str, Any]:
     """A version as its form shows it."""
     said = read(version.outcomes)
     follows = next((value for value, *_ in FOLLOWS if version.outcomes.get(value)), "cap")
@@ -186,3 +187,57 @@ class RuleForm(WordingForm):
         label="Owner", required=False, help_text="The e-mail address of who answers for it; you, if left empty."
     )
     field_order = ("key", "title", "owner")
+
+
+class RetireForm(forms.Form):
+    """Why a version is to end."""
+
+    reason = OwnWords("Say why, in a sentence: those who decide read this first.", label="Why")
+    token = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"initial": {"token": uuid4()}, **kwargs})
+
+    def payload(self) -> dict[str, Any]:
+        """What is proposed."""
+        return {}
+
+
+class PublishForm(RetireForm):
+    """Why a version is to take effect, and when."""
+
+    effective_from = forms.DateTimeField(
+        label="Takes effect, in UTC",
+        required=False,
+        help_text="When it is approved, if left empty.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )
+
+    def payload(self) -> dict[str, Any]:
+        """What is proposed."""
+        start = self.cleaned_data["effective_from"]
+        return {"effective_from": plain(start) if start else AT_ONCE}
+
+
+class ReplayForm(forms.Form):
+    """Over how many days a version is replayed."""
+
+    days = forms.IntegerField(
+        label="Days",
+        min_value=1,
+        max_value=MOST_DAYS,
+        initial=90,
+        help_text="Requests of so many days, and every grant that is live now.",
+    )
+
+
+class StopForm(forms.Form):
+    """Why a replay is stopped, if there is something to say."""
+
+    reason = OwnWords(help_text="Optional. Kept with the replay.")
+
+
+class DropForm(forms.Form):
+    """Why an example is kept no longer."""
+
+    reason = OwnWords("Say why it is kept no longer.")

@@ -1,35 +1,32 @@
 """Policy: the rules, one with its versions, and the editor that says what is wrong while one writes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 
-from governance.core.errors import Conflict, Denied, Invalid, NotFound
+from governance.analysis import permissions as analysis
+from governance.core.errors import Conflict, Denied, Invalid
 from governance.evidence import tables
 from governance.identities.models import Identity
 from governance.policy import actions, listing, permissions
 from governance.policy.checks import faults
 from governance.policy.filters import RuleFilter
-from governance.policy.models import PolicyRule, PolicyRuleVersion
-from governance.policy.states import VersionState
+from governance.policy.models import PolicyExample, PolicyRule, PolicyRuleVersion
+from governance.policy.states import ExampleState, VersionState
 from governance.web import bases
 from governance.web.paging import Keyset
 from governance.web.policy import forms, present
+from governance.web.policy.found import version_of
+from governance.web.shapes import Act
 
-
-def version_of(page: bases.Page) -> PolicyRuleVersion:
-    """The version of the address, if the actor may see its rule. Raises NotFound."""
-    rules = permissions.visible(page.actor, page.now)
-    versions = PolicyRuleVersion.objects.filter(rule__in=rules).select_related("rule")
-    found = versions.filter(rule__key=page.kwargs["key"], number=page.kwargs["number"]).first()
-    if found is None:
-        raise NotFound
-    return found
+MOST_REPLAYS: Final = 20
+"""Replays of one version that its page lists."""
 
 
 class RuleList(bases.ListPage):
@@ -89,13 +86,42 @@ class VersionPage(bases.Page):
         """The version; 404 for strangers as for what does not exist."""
         found = version_of(self)
         history = listing.drafted_and_published([found])[found.pk]
+        kept = PolicyExample.objects.filter(rule=found.rule_id, state=ExampleState.KEPT).order_by("title")
+        replays = analysis.visible(self.actor).filter(version=found).select_related("version__rule", "progress")
         return self.draw(
             {
                 "rule": found.rule,
                 "version": present.version(found, history, self.now),
+                "examples": present.examples(found, list(kept)),
+                "replays": [present.replay(one) for one in replays.order_by("-number")[:MOST_REPLAYS]],
+                "sees_replays": self.actor.has(*analysis.SEES_ALL),
                 "may_write": permissions.can(self.actor, "draft"),
+                "acts": list(self._acts(found)),
             }
         )
+
+    def _acts(self, version: PolicyRuleVersion) -> Iterator[Act]:
+        if not permissions.can(self.actor, "publish"):
+            return
+        yield present.replaying(version, forms.ReplayForm(auto_id="replay_%s"))
+        stands = present.shown_state(version, self.now)
+        if stands == "draft":
+            yield present.proposing(version, "publish", forms.PublishForm(auto_id="publish_%s"))
+        elif stands != "retired":
+            yield present.proposing(version, "retire", forms.RetireForm(auto_id="retire_%s"))
+
+
+class VersionById(bases.Page):
+    """A version by its id, as changes name it."""
+
+    http_method_names = bases.READS
+
+    def get(self, _request: HttpRequest, pk: UUID) -> HttpResponse:
+        """To its page. Raises NotFound."""
+        rules = permissions.visible(self.actor, self.now)
+        versions = PolicyRuleVersion.objects.filter(rule__in=rules).select_related("rule")
+        version: PolicyRuleVersion = bases.found(versions, pk)
+        return redirect("rule-version", key=version.rule.key, number=version.number)
 
 
 class _Editor(bases.FormPage):
