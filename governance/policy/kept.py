@@ -6,6 +6,7 @@ here invents it: whoever asks for such a fact is told that it is missing.
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -94,11 +95,16 @@ def _uuid(text: str) -> UUID:
 
 
 def _moment(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError("A timestamp is expected, in UTC: 2027-06-30, or 2027-06-30 18:00.") from None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    for read in (datetime.fromisoformat, _day):
+        with suppress(ValueError):
+            at = read(text)
+            return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    raise ValueError("A timestamp is expected, in UTC: 2027-06-30, 2027-06-30 18:00, or 30 Jun 2027.")
+
+
+def _day(text: str) -> datetime:
+    """A day as pages write it."""
+    return datetime.strptime(text, "%d %b %Y").replace(tzinfo=UTC)
 
 
 def _end(text: str) -> datetime | None:

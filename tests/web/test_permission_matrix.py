@@ -98,35 +98,10 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "route-comment": [scene.step.route_id],
         **{f"feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         "source-detail": [scene.source.pk],
-        **{f"rule-{verb}": [scene.rule.pk] for verb in ("detail", "draft")},
-        **{f"rule-version{verb}": [scene.rule.key, 1] for verb in ("", "-edit", "-replay", "-publish", "-retire")},
-        "rule-version-by-id": [scene.version.pk],
-        "rule-example-new": [scene.rule.pk],
-        "rule-example-drop": [scene.example.pk],
-        **{f"replay-{verb}": [scene.replay.pk] for verb in ("detail", "stop")},
-        "api-policy-example-list": [scene.rule.pk],
-        "api-policy-example-drop": [scene.example.pk],
-        **{f"api-replay-{verb}": [scene.replay.pk] for verb in ("detail", "stop", "finding-list", "finding-export")},
-        **{f"api-policy-{what}": [scene.rule.pk] for what in ("rule-detail", "version-list")},
-        **{f"api-policy-version-{verb}": [scene.version.pk] for verb in ("detail", "redraft")},
+        **where_policy(scene),
         "event-detail": [scene.event.pk],
         "token-revoke": [scene.token.pk],
-        "api-identity-detail": [scene.people["holder"].pk],
-        "api-system-detail": [scene.system.pk],
-        "api-entitlement-detail": [scene.grant.entitlement_id],
-        "api-purpose-detail": [scene.grant.purpose_id],
-        **{f"api-request-{verb}": [scene.waiting.pk] for verb in ("detail", "withdraw")},
-        "api-request-answer": [scene.returned.pk],
-        **{f"api-approval-step-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
-        **{f"api-grant-{verb}": [scene.grant.pk] for verb in ("detail", "chain", "hand-back", "revoke")},
-        "api-comment-list": [scene.step.route_id],
-        **{f"api-manual-task-{verb}": [scene.task.pk] for verb in ("detail", "done")},
-        **{f"api-manual-task-{verb}": [scene.done.pk] for verb in ("confirm", "send-back")},
-        "api-manual-task-evidence": [scene.done.pk, scene.done.evidence_id],
-        **{f"api-notification-{verb}": [scene.said.pk] for verb in ("detail", "read")},
-        "api-source-detail": [scene.source.pk],
-        **{f"api-feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
-        **{f"api-token-{verb}": [scene.token.pk] for verb in ("detail", "revoke")},
+        **where_api(scene),
         "event-proof": [scene.event.pk],
         "account_reset_password_from_key": ["1", "set-password"],
         "mfa_remove_webauthn": [1],
@@ -143,6 +118,45 @@ def where_changes(scene: Scene) -> dict[str, list[Any]]:
         "change-answer": [scene.asked_about.pk],
         **{f"api-change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
         "api-change-answer": [scene.asked_about.pk],
+    }
+
+
+def where_api(scene: Scene) -> dict[str, list[Any]]:
+    """The same of the API."""
+    return {
+        "api-identity-detail": [scene.people["holder"].pk],
+        "api-system-detail": [scene.system.pk],
+        "api-entitlement-detail": [scene.grant.entitlement_id],
+        "api-purpose-detail": [scene.grant.purpose_id],
+        **{f"api-request-{verb}": [scene.waiting.pk] for verb in ("detail", "withdraw")},
+        "api-request-answer": [scene.returned.pk],
+        **{f"api-approval-step-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
+        **{f"api-grant-{verb}": [scene.grant.pk] for verb in ("detail", "chain", "hand-back", "revoke")},
+        "api-comment-list": [scene.step.route_id],
+        **{f"api-manual-task-{verb}": [scene.task.pk] for verb in ("detail", "done")},
+        **{f"api-manual-task-{verb}": [scene.done.pk] for verb in ("confirm", "send-back")},
+        "api-manual-task-evidence": [scene.done.pk, scene.done.evidence_id],
+        **{f"api-notification-{verb}": [scene.said.pk] for verb in ("detail", "read")},
+        "api-source-detail": [scene.source.pk],
+        **{f"api-feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
+        **{f"api-token-{verb}": [scene.token.pk] for verb in ("detail", "revoke")},
+    }
+
+
+def where_policy(scene: Scene) -> dict[str, list[Any]]:
+    """The same of rules, their versions and what is rehearsed with them."""
+    return {
+        **{f"rule-{verb}": [scene.rule.pk] for verb in ("detail", "draft")},
+        **{f"rule-version{verb}": [scene.rule.key, 1] for verb in ("", "-edit", "-replay", "-publish", "-retire")},
+        "rule-version-by-id": [scene.version.pk],
+        "rule-example-new": [scene.rule.pk],
+        "rule-example-drop": [scene.example.pk],
+        **{f"replay-{verb}": [scene.replay.pk] for verb in ("detail", "stop")},
+        "api-policy-example-list": [scene.rule.pk],
+        "api-policy-example-drop": [scene.example.pk],
+        **{f"api-replay-{verb}": [scene.replay.pk] for verb in ("detail", "stop", "finding-list", "finding-export")},
+        **{f"api-policy-{what}": [scene.rule.pk] for what in ("rule-detail", "version-list")},
+        **{f"api-policy-version-{verb}": [scene.version.pk] for verb in ("detail", "redraft")},
     }
 
 

@@ -77,17 +77,7 @@ def resources(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]
         "api-entitlement-detail": (org.requester, reverse("api-entitlement-detail", args=[org.entitlement.pk])),
         "api-purpose-list": (org.requester, reverse("api-purpose-list")),
         "api-purpose-detail": (org.requester, reverse("api-purpose-detail", args=[org.purpose.pk])),
-        "api-replay-list": (auditor, reverse("api-replay-list")),
-        "api-replay-detail": (auditor, reverse("api-replay-detail", args=[crowd.replay.pk])),
-        "api-replay-finding-list": (auditor, reverse("api-replay-finding-list", args=[crowd.replay.pk])),
-        "api-policy-example-list": (auditor, reverse("api-policy-example-list", args=[org.rule.pk])),
-        "api-policy-rule-list": (auditor, reverse("api-policy-rule-list")),
-        "api-policy-rule-detail": (auditor, reverse("api-policy-rule-detail", args=[org.rule.pk])),
-        "api-policy-version-list": (auditor, reverse("api-policy-version-list", args=[org.rule.pk])),
-        "api-policy-version-detail": (
-            auditor,
-            reverse("api-policy-version-detail", args=[org.rule.versions.get().pk]),
-        ),
+        **rules(crowd, auditor),
         "api-request-list": (org.requester, reverse("api-request-list")),
         "api-request-list of an auditor": (auditor, reverse("api-request-list")),
         "api-request-detail": (org.requester, reverse("api-request-detail", args=[crowd.waiting.pk])),
@@ -110,6 +100,24 @@ def resources(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]
         "api-feed-run-detail": (auditor, reverse("api-feed-run-detail", args=[crowd.run.pk])),
         "api-token-list": (org.requester, reverse("api-token-list")),
         "api-grant-chain": (org.requester, reverse("api-grant-chain", args=[crowd.grant.pk])),
+    }
+
+
+def rules(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
+    """Those of policy."""
+    org = crowd.org
+    return {
+        "api-replay-list": (auditor, reverse("api-replay-list")),
+        "api-replay-detail": (auditor, reverse("api-replay-detail", args=[crowd.replay.pk])),
+        "api-replay-finding-list": (auditor, reverse("api-replay-finding-list", args=[crowd.replay.pk])),
+        "api-policy-example-list": (auditor, reverse("api-policy-example-list", args=[org.rule.pk])),
+        "api-policy-rule-list": (auditor, reverse("api-policy-rule-list")),
+        "api-policy-rule-detail": (auditor, reverse("api-policy-rule-detail", args=[org.rule.pk])),
+        "api-policy-version-list": (auditor, reverse("api-policy-version-list", args=[org.rule.pk])),
+        "api-policy-version-detail": (
+            auditor,
+            reverse("api-policy-version-detail", args=[org.rule.versions.get().pk]),
+        ),
     }
 
 

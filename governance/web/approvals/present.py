@@ -194,6 +194,12 @@ def is_high(step: ApprovalStep, items: Items) -> bool:
     return items[step.route.subject_id].entitlement.risk in HIGH_RISKS
 
 
+def _policy(item: RequestItem, actor: Actor, now: datetime) -> Policy:
+    """What policy said of the item."""
+    decision = item.policy_decision
+    return present.policy(decision, readable=present.readable_rules([decision], actor, now))
+
+
 def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Detail:
     """One open request, with what the actor may do to it."""
     item = items[step.route.subject_id]
@@ -221,9 +227,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         purpose=present.purpose(request.purpose),
         justification=request.justification,
         questions=list(exchanges(RequestItem.NOUN, item.pk, actor)),
-        policy=present.policy(
-            item.policy_decision, readable=present.readable_rules([item.policy_decision], actor, now)
-        ),
+        policy=_policy(item, actor, now),
         assurance=f"{request.requester.name} at assurance level {request.assurance}",
         steps=[present.step(row, actor) for row in route],
         talk=present.talk(route, [request.requester_id, request.beneficiary_id], actor),
