@@ -19,7 +19,7 @@ from governance.policy import moves, permissions
 from governance.policy.consequences import read, sentences
 from governance.policy.listing import writers_of
 from governance.policy.models import PolicyRule, PolicyRuleVersion
-from governance.policy.states import StepKind, VersionState
+from governance.policy.states import Mode, StepKind, VersionState
 from governance.policy.words import minute
 
 AT_ONCE = ""
@@ -94,7 +94,7 @@ class RulePublish(_OfVersion):
         "outcomes": Field("What follows", _follows),
         "reason": Field("Reason"),
         "priority": Field("Priority"),
-        "mode": Field("Mode"),
+        "mode": Field("Mode", lambda value: str(Mode(value).label)),
     }
 
     def require(self, version: PolicyRuleVersion, now: datetime) -> None:
