@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 
 from governance.api import (
     approvals,
+    audit,
     catalog,
     changes,
     comments,
@@ -101,6 +102,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/feed-runs/<uuid:pk>", feeds.RunDetail.as_view(), name="api-feed-run-detail"),
     path("v1/feed-runs/<uuid:pk>/accept", feeds.RunAccept.as_view(), name="api-feed-run-accept"),
     path("v1/feed-runs/<uuid:pk>/discard", feeds.RunDiscard.as_view(), name="api-feed-run-discard"),
+    path("v1/audit-events", audit.EventList.as_view(), name="api-event-list"),
+    path("v1/audit-events/export", audit.EventExport.as_view(), name="api-event-export"),
+    path("v1/audit-events/<int:sequence>", audit.EventDetail.as_view(), name="api-event-detail"),
+    path("v1/audit-events/<int:sequence>/proof", audit.EventProof.as_view(), name="api-event-proof"),
     path("v1/tokens", tokens.TokenList.as_view(), name="api-token-list"),
     path("v1/tokens/<uuid:pk>", tokens.TokenDetail.as_view(), name="api-token-detail"),
     path("v1/tokens/<uuid:pk>/revoke", tokens.TokenRevoke.as_view(), name="api-token-revoke"),

@@ -5,6 +5,7 @@ from django.db.models import QuerySet
 
 from governance.audit import queries
 from governance.audit.models import AuditEvent
+from governance.core.filters import Moment
 
 
 class ActionFilter(django_filters.CharFilter):
@@ -24,8 +25,8 @@ class EventFilter(django_filters.FilterSet):
     subject = django_filters.UUIDFilter(field_name="subject_id", label="Subject")
     actor_kind = django_filters.CharFilter(label="Kind of actor")
     actor = django_filters.UUIDFilter(field_name="actor_id", label="Actor")
-    since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", label="From")
-    until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", label="Before")
+    since = Moment(field_name="at", lookup_expr="gte", label="From")
+    until = Moment(field_name="at", lookup_expr="lt", label="Before")
     text = django_filters.CharFilter(method="filter_text", label="Reason or name contains")
 
     class Meta:

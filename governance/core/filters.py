@@ -1,11 +1,14 @@
 """What the filters of several lists are made of."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import django_filters
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from django.forms import TextInput
+from django.forms import DateTimeInput, TextInput
+from django_filters.fields import IsoDateTimeField
 
 from governance.core.querysets import saying
 
@@ -23,6 +26,28 @@ class Words(django_filters.CharFilter):
     def filter(self, rows: "QuerySet[M]", value: str) -> "QuerySet[M]":
         """Those that say all of it."""
         return rows.filter(saying(value, self.fields, reference=self.reference)) if value else rows
+
+
+class MomentField(IsoDateTimeField):
+    """A moment in UTC, whatever offset it is given with: the database knows fewer offsets than there are."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        """The moment. Raises ValidationError."""
+        moment: datetime | None = super().to_python(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError as error:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class Moment(django_filters.IsoDateTimeFilter):
+    """A day and minute in UTC: one end of a half-open period."""
+
+    field_class = MomentField
+
+    def __init__(self, **options: Any) -> None:
+        widget = DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        super().__init__(widget=widget, error_messages={"invalid": "Give a day and a time."}, **options)
 
 
 class States(django_filters.ChoiceFilter):

@@ -1,22 +1,11 @@
 """The filters of grants, shared by page, API and export."""
 
-from typing import Any
-
 import django_filters
-from django.forms import DateTimeInput
 
-from governance.core.filters import States, Words
+from governance.core.filters import Moment, States, Words
 from governance.grants.models import Grant
 from governance.grants.states import LIVE, UNPROVEN, GrantState
 from governance.identities.states import Kind
-
-
-class Moment(django_filters.IsoDateTimeFilter):
-    """A day and minute in UTC: one end of a half-open period that leases overlap."""
-
-    def __init__(self, **options: Any) -> None:
-        widget = DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-        super().__init__(widget=widget, error_messages={"invalid": "Give a day and a time."}, **options)
 
 
 class GrantFilter(django_filters.FilterSet):

@@ -63,6 +63,7 @@ def ids(scene: Scene) -> dict[str, str]:
         "sources": str(scene.source.pk),
         "feed-runs": str(scene.run.pk),
         "tokens": str(scene.token.pk),
+        "sequence": str(scene.event.pk),
     }
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from django.test import Client
+from django.utils import timezone
 
+from governance.audit.actions import seal
 from governance.audit.models import AuditEvent
+from governance.audit.moves import redact
+from governance.audit.queries import proof_of
 from governance.core.actor import Role
 from governance.grants.models import Grant
 from governance.requests.models import AccessRequest
@@ -185,3 +191,41 @@ class TestExports:
         problem(call(org.requester).get("/grants/export?format=xlsx"), 400, "malformed")
         problem(call(org.requester).get("/grants/export?format=csv&after=1"), 400, "malformed")
         assert not AuditEvent.objects.filter(action="export.begun").exists()
+
+
+class TestAuditEvents:
+    def test_are_for_those_who_answer_for_the_portal(self, org: Organisation, call: Call) -> None:
+        first = AuditEvent.objects.order_by("sequence")[0]
+        for address in ("/audit-events", f"/audit-events/{first.pk}", f"/audit-events/{first.pk}/proof"):
+            problem(call(org.owner).get(address), 404, "not_found")
+
+    def test_tell_the_line_that_the_leaf_is_a_hash_of(self, org: Organisation, call: Call) -> None:
+        auditor = builders.person("Auditor")
+        builders.portal_role(auditor, Role.AUDITOR)
+        api, event = call(auditor), AuditEvent.objects.order_by("sequence")[0]
+        problem(api.get(f"/audit-events/{event.pk}/proof"), 404, "not_found")
+        assert api.get(f"/audit-events/{event.pk}").json()["sealed"] is False
+        told = api.get(f"/audit-events?subject={event.subject_id}").json()["items"][-1]
+        assert told["leaf_hash"] == sha256(b"\0" + told["line"].encode()).hexdigest() == bytes(event.leaf_hash).hex()
+        redact(event, actor=builders.BUILDER, why="A name that must go", now=timezone.now())
+        assert api.get(f"/audit-events/{event.pk}").json()["line"] is None
+
+    def test_are_filtered_by_moments_of_any_offset(self, org: Organisation, call: Call) -> None:
+        auditor = builders.person("Auditor")
+        builders.portal_role(auditor, Role.AUDITOR)
+        for moment, status in (("2026-11-21T18:00:00-16:37", 200), ("9999-12-31T23:59:59-12:00", 400)):
+            answer = call(auditor).get(f"/audit-events?until={moment}")
+            assert answer.status_code == status, moment
+
+
+@pytest.mark.django_db(transaction=True)
+class TestProofOfAnEvent:
+    def test_is_the_file_that_a_verifier_takes(self, call: Call) -> None:
+        auditor = builders.person("Auditor")
+        builders.portal_role(auditor, Role.AUDITOR)
+        seal(now=timezone.now())
+        event = AuditEvent.objects.order_by("sequence")[1]
+        assert call(auditor).get(f"/audit-events/{event.pk}").json()["sealed"] is True
+        proof = proof_of(event)
+        assert proof is not None
+        assert call(auditor).get(f"/audit-events/{event.pk}/proof").content.decode() == proof.text

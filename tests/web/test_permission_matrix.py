@@ -140,6 +140,7 @@ def where_api(scene: Scene) -> dict[str, list[Any]]:
         "api-source-detail": [scene.source.pk],
         **{f"api-feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         **{f"api-token-{verb}": [scene.token.pk] for verb in ("detail", "revoke")},
+        **{f"api-event-{verb}": [scene.event.pk] for verb in ("detail", "proof")},
     }
 
 

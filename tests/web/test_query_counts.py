@@ -67,8 +67,10 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
 
 def resources(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
     """The same of the API."""
-    org = crowd.org
+    org, event = crowd.org, AuditEvent.objects.order_by("-sequence")[0]
     return {
+        "api-event-list": (auditor, reverse("api-event-list")),
+        "api-event-detail": (auditor, reverse("api-event-detail", args=[event.pk])),
         "api-identity-list": (auditor, reverse("api-identity-list")),
         "api-identity-detail": (org.requester, reverse("api-identity-detail", args=[org.requester.pk])),
         "api-system-list": (org.requester, reverse("api-system-list")),

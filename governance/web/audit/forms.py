@@ -1,24 +1,13 @@
 """The auditor's filters as a page asks for them."""
 
 import django_filters
-from django.forms import DateTimeField, DateTimeInput, Form, HiddenInput, TextInput
+from django.forms import Form, HiddenInput, TextInput
 
 from governance.audit.filters import ActionFilter, EventFilter
 from governance.audit.models import AuditEvent
 from governance.core.actor import ActorKind
 
 ACTORS = {ActorKind.HUMAN: "Humans", ActorKind.MACHINE: "Machine identities", ActorKind.SYSTEM: "The portal itself"}
-SHAPE = "%Y-%m-%dT%H:%M"
-
-
-class MomentFilter(django_filters.DateTimeFilter):
-    """A day and minute in UTC."""
-
-    field_class = DateTimeField
-
-    def __init__(self, **options: object) -> None:
-        widget = DateTimeInput(attrs={"type": "datetime-local"}, format=SHAPE)
-        super().__init__(widget=widget, error_messages={"invalid": "Give a day and a time."}, **options)
 
 
 class EventForm(Form):
@@ -41,8 +30,6 @@ class EventPageFilter(EventFilter):
         widget=TextInput(attrs={"placeholder": "grant.", "size": 14}),
     )
     actor_kind = django_filters.ChoiceFilter(choices=list(ACTORS.items()), label="By", empty_label="Anybody")
-    since = MomentFilter(field_name="at", lookup_expr="gte", label="From")
-    until = MomentFilter(field_name="at", lookup_expr="lt", label="Before")
     subject = django_filters.UUIDFilter(field_name="subject_id", widget=HiddenInput)
     actor = django_filters.UUIDFilter(field_name="actor_id", widget=HiddenInput)
     text = None
