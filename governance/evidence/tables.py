@@ -289,28 +289,6 @@ FINDINGS = _table(
 )
 
 
-def _differences(change: ProposedChange) -> list[str]:
-    found = kind_of(change.kind).differences(change.before, change.payload)
-    return [f"{one.label}: {one.before} → {one.after}" if one.before else f"{one.label}: {one.after}" for one in found]
-
-
-CHANGES = _table(
-    "changes",
-    ("reference", "Change", str),
-    ("kind", "What", "kind"),
-    ("subject", "Of", "subject_label"),
-    ("subject_id", "Of id", "subject_id"),
-    ("proposer", "Proposed by", "proposer.name"),
-    ("reason", "Why", "reason"),
-    ("differences", "Changes", _differences),
-    ("proposed_at", "Proposed", "proposed_at"),
-    ("closed_at", "Closed", "closed_at"),
-    ("state", "State", "state"),
-    ("state_reason", "Reason", "state_reason"),
-    ("id", "Id", "pk"),
-)
-
-
 def _asked(step: ApprovalStep) -> list[str]:
     return sorted(asked.identity.name for asked in step.approvers.all() if asked.ends_at is None)
 
