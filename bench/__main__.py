@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import data
 from bench.sizes import SIZES
 
-NAMES = ("expiry-sweep", "pages", "policy-decision")
+NAMES = ("expiry-sweep", "pages", "policy-decision", "policy-replay")
 
 
 def main() -> None:

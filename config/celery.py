@@ -15,6 +15,7 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # `make check` has checked all
 # Django finds every model under the label `governance`; Celery has to be told each package that has a tasks.py.
 PACKAGES_WITH_TASKS = [
     "config",
+    "governance.analysis",
     "governance.approvals",
     "governance.audit",
     "governance.grants",
@@ -42,6 +43,7 @@ TIMETABLE = [
     Beat("approvals.ask_again_due", timedelta(minutes=5), "rule 16: owners change by the clock as well"),
     Beat("lifecycle.end_due", timedelta(minutes=1), "rule 8: an identity's end ends its access within a minute"),
     Beat("lifecycle.apply_runs_due", timedelta(minutes=1), "accepted runs of a feed that no worker has finished"),
+    Beat("analysis.continue_replays", timedelta(minutes=1), "replays whose worker died, or whose wake-up got lost"),
     Beat("audit.seal", timedelta(seconds=5), "an event can be changed unseen only until it is sealed"),
     Beat("audit.check", timedelta(minutes=1), "the colophon says whether the log is what was sealed"),
     Beat("audit.ensure_partitions", timedelta(hours=12), "each month's events have a partition before it begins"),

@@ -1,15 +1,17 @@
 """The switchboard of models: Django finds them by this module, wherever their package lies."""
 
 from governance.access.models import Account, Assignment, PresencePeriod, Verification
+from governance.analysis.models import Finding, Replay, ReplayProgress
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
 from governance.catalog.models import Entitlement, System
+from governance.changes.models import ProposedChange
 from governance.connectors.models import ConnectorConfiguration
 from governance.grants.models import Grant
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
 from governance.lifecycle.models import FeedFile, FeedRun, Source
 from governance.notifications.models import Mail, MailPreference, Notification
-from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
+from governance.policy.models import PolicyDecision, PolicyExample, PolicyRule, PolicyRuleVersion
 from governance.provisioning.models import ManualEvidence, ManualTask, ProvisioningTask, TaskAttempt
 from governance.purposes.models import Dedication, Justification, Purpose
 from governance.requests.models import AccessRequest, RequestItem
@@ -32,6 +34,7 @@ __all__ = [
     "Entitlement",
     "FeedFile",
     "FeedRun",
+    "Finding",
     "Grant",
     "Human",
     "Identity",
@@ -43,12 +46,16 @@ __all__ = [
     "Notification",
     "Ownership",
     "PolicyDecision",
+    "PolicyExample",
     "PolicyRule",
     "PolicyRuleVersion",
     "PresencePeriod",
+    "ProposedChange",
     "ProvisioningTask",
     "Purpose",
     "Question",
+    "Replay",
+    "ReplayProgress",
     "RequestItem",
     "Source",
     "StepApprover",

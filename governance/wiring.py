@@ -5,6 +5,11 @@ from collections.abc import Callable, Mapping
 from django.utils import timezone
 
 from governance.audit import moves as audit
+from governance.changes import kinds
+from governance.changes.entitlements import EntitlementEdit
+from governance.changes.models import ProposedChange
+from governance.changes.moves import ChangeSubject
+from governance.changes.policy_rules import RulePublish, RuleRetire
 from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment
 from governance.grants.queries import Leases
@@ -20,6 +25,8 @@ def connect() -> None:
     subjects.connect_provable(GrantsOfAssignment())
     subjects.connect_leasing(Leases())
     subjects.connect_decidable(RequestItem.NOUN, ItemSubject())
+    subjects.connect_decidable(ProposedChange.NOUN, ChangeSubject())
+    kinds.connect(EntitlementEdit(), RulePublish(), RuleRetire())
 
 
 def readiness_warnings() -> Mapping[str, Callable[[], str | None]]:

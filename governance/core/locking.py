@@ -20,6 +20,7 @@ M = TypeVar("M", bound=models.Model)
 LOCK_ORDER = (
     "policyrule",
     "policyruleversion",
+    "policyexample",
     "source",
     "feedrun",
     "system",
@@ -36,6 +37,7 @@ LOCK_ORDER = (
     "grant",
     "accessrequest",
     "requestitem",
+    "proposedchange",
     "approvalroute",
     "approvalstep",
     "question",
@@ -43,6 +45,7 @@ LOCK_ORDER = (
     "notification",
     "mail",
     "manualtask",
+    "replay",
 )
 
 HELD_BY_OTHERS = frozenset({"55P03", "40P01"})

@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from governance.analysis.rules import summed
 from governance.approvals.models import ApprovalStep
 from governance.audit.models import AuditEvent
+from governance.changes.kinds import kind_of
+from governance.changes.models import ProposedChange
 from governance.evidence.entries import Entry
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED
@@ -233,6 +236,56 @@ PURPOSES = _table(
     ("ends_at", "Ends", "ends_at"),
     ("review_at", "Review", "review_at"),
     ("id", "Id", "pk"),
+)
+
+POLICY_RULES = _table(
+    "policy-rules",
+    ("key", "Rule", "key"),
+    ("title", "Title", "title"),
+    ("owner", "Owner", "owner_name"),
+    ("version", "In force", "version"),
+    ("since", "Since", "since"),
+    ("until", "Until", "until"),
+    ("mode", "Mode", "mode"),
+    ("state", "State", "stands"),
+    ("id", "Id", "pk"),
+)
+
+
+def _differences(change: ProposedChange) -> list[str]:
+    found = kind_of(change.kind).differences(change.before, change.payload)
+    return [f"{one.label}: {one.before} → {one.after}" if one.before else f"{one.label}: {one.after}" for one in found]
+
+
+CHANGES = _table(
+    "changes",
+    ("reference", "Change", str),
+    ("kind", "What", "kind"),
+    ("subject", "Of", "subject_label"),
+    ("subject_id", "Of id", "subject_id"),
+    ("proposer", "Proposed by", "proposer.name"),
+    ("reason", "Why", "reason"),
+    ("differences", "Changes", _differences),
+    ("proposed_at", "Proposed", "proposed_at"),
+    ("closed_at", "Closed", "closed_at"),
+    ("state", "State", "state"),
+    ("state_reason", "Reason", "state_reason"),
+    ("id", "Id", "pk"),
+)
+
+FINDINGS = _table(
+    "replay-findings",
+    ("number", "Finding", "number"),
+    ("source", "Of", "source"),
+    ("reference", "Reference", "reference"),
+    ("holder", "Held by", "holder"),
+    ("entitlement", "Entitlement", "entitlement"),
+    ("system", "System", "system"),
+    ("changes", "Changes", "changes"),
+    ("before", "Before", lambda row: summed(row.before)),
+    ("after", "With this version", lambda row: summed(row.after)),
+    ("subject_id", "Id", "subject_id"),
+    ("decision_id", "Decision id", "decision_id"),
 )
 
 

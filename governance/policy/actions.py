@@ -3,15 +3,16 @@
 from datetime import datetime
 from uuid import UUID
 
-from governance.core import stepup
 from governance.core.actor import Actor
-from governance.core.errors import Invalid
-from governance.core.locking import unit_of_work
-from governance.core.stepup import Sensitive
+from governance.core.errors import Invalid, NotFound
+from governance.core.locking import locked, unit_of_work
+from governance.core.moves import move
+from governance.core.seen import AsSeen, unsaid
 from governance.identities.models import Identity
 from governance.policy import moves, permissions
-from governance.policy.models import PolicyRuleVersion
-from governance.policy.moves import Wording
+from governance.policy.models import PolicyExample, PolicyRuleVersion
+from governance.policy.moves import Expected, Wording
+from governance.policy.states import ExampleState
 
 
 @unit_of_work()
@@ -35,23 +36,31 @@ def draft(*, rule_id: UUID, wording: Wording, actor: Actor, why: str, now: datet
 
 
 @unit_of_work()
-def redraft(*, version_id: UUID, wording: Wording, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
+def redraft(
+    *, version_id: UUID, wording: Wording, actor: Actor, why: str, now: datetime, as_seen: AsSeen = unsaid
+) -> PolicyRuleVersion:
     """Say something else in a draft. Raises NotFound, Denied, Invalid, Conflict once it has been published."""
     version = permissions.lock_version(actor, "draft", version_id, now)
+    as_seen()
     return moves.redraft(version, wording, actor=actor, why=why, now=now)
 
 
 @unit_of_work()
-def publish(*, version_id: UUID, effective_from: datetime, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
-    """Put a draft in force from a moment on. Raises NotFound, Denied, StepUpRequired, Invalid, IllegalMove."""
-    version = permissions.lock_version(actor, "publish", version_id, now)
-    stepup.require(actor, Sensitive.PUBLISH_RULE, now)
-    return moves.publish(version, effective_from=effective_from, actor=actor, why=why, now=now)
+def keep_example(
+    *, rule_id: UUID, title: str, expected: Expected, actor: Actor, why: str, now: datetime
+) -> PolicyExample:
+    """Keep an example with a rule as one of its tests. Raises NotFound, Denied, Invalid."""
+    rule = permissions.lock(actor, "draft", rule_id, now)
+    return moves.keep_example(rule, title, expected, actor=actor, why=why, now=now)
 
 
 @unit_of_work()
-def retire(*, version_id: UUID, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
-    """End a published version now. Raises NotFound, Denied, StepUpRequired, IllegalMove."""
-    version = permissions.lock_version(actor, "retire", version_id, now)
-    stepup.require(actor, Sensitive.RETIRE_RULE, now)
-    return moves.retire(version, actor=actor, why=why, now=now)
+def drop_example(*, example_id: UUID, actor: Actor, why: str, now: datetime, as_seen: AsSeen = unsaid) -> PolicyExample:
+    """Let an example be none of its rule's tests any more. Raises NotFound, Denied, IllegalMove."""
+    rule_id = PolicyExample.objects.filter(pk=example_id).values_list("rule", flat=True).first()
+    if rule_id is None:
+        raise NotFound
+    permissions.lock(actor, "draft", rule_id, now)
+    example = locked(PolicyExample.objects.select_related("rule"), example_id)
+    as_seen()
+    return move(example, ExampleState.DROPPED, actor=actor, why=why, now=now)

@@ -5,7 +5,7 @@ open. Here a condition is True, False, or EvaluationFailed, and nothing else. No
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -24,13 +24,17 @@ CACHED_CONDITIONS: Final = 2000
 
 
 class ConditionError(Exception):
-    """A condition that can't be kept. `line` and `column` count from 1 and say where; the message says what."""
+    """A condition that can't be kept. `line` and `column` count from 1 and say where; the message says what.
 
-    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+    `expected` is the type that would do, where there is one.
+    """
+
+    def __init__(self, message: str, line: int = 1, column: int = 1, expected: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.line = line
         self.column = column
+        self.expected = expected
 
     def __str__(self) -> str:
         return f"Line {self.line}, column {self.column}: {self.message}"
@@ -100,12 +104,41 @@ def checked(text: str) -> Condition:
     return condition
 
 
+def complaints(text: str) -> tuple[ConditionError, ...]:
+    """Everything that keeps a condition from being kept, in the order of its text; empty if nothing does.
+
+    After a mistake in the grammar whatever follows is guesswork, so that one is told alone.
+    """
+    try:
+        checked(text)
+    except ConditionError as error:
+        others = _others(text) if isinstance(error.__cause__, Exception) and len(text) <= LONGEST_CONDITION else ()
+        return others or (error,)
+    return ()
+
+
+def _others(text: str) -> tuple[ConditionError, ...]:
+    try:
+        _environment().compile(text)
+    except Exception as error:  # noqa: BLE001 - the engine has no class of its own for what it refuses
+        found = _POSITION.findall(str(error))
+        return (
+            () if any(said.startswith(_GRAMMAR) for _, _, said in found) else tuple(_complaint(*one) for one in found)
+        )
+    return ()
+
+
 def given(facts: Facts) -> Given:
     """The facts, ready for conditions. Raises EvaluationFailed if one is not of the type it is declared with."""
-    values, data = flat(facts), {}
-    for name, convert in _converters():
+    return given_some(flat(facts))
+
+
+def given_some(values: Mapping[str, Any]) -> Given:
+    """Some facts by name, ready for conditions that name no others. Raises as `given`."""
+    converters, data = _converters(), {}
+    for name, value in values.items():
         try:
-            data[name] = convert(values[name])
+            data[name] = converters[name](value)
         except TypeError as error:
             msg = f"{name} is not of its declared type: {error}"
             raise EvaluationFailed(msg) from error
@@ -185,8 +218,8 @@ _TYPES: Final[Mapping[Any, _Type]] = {
 
 
 @cache
-def _converters() -> tuple[tuple[str, Callable[[Any], Any]], ...]:
-    return tuple((fact.name, _TYPES[fact.type].convert) for fact in declarations())
+def _converters() -> Mapping[str, Callable[[Any], Any]]:
+    return {fact.name: _TYPES[fact.type].convert for fact in declarations()}
 
 
 @cache
@@ -198,6 +231,7 @@ def _environment() -> Any:
 # Compiling ------------------------------------------------------------------------------------------------------------
 
 _POSITION = re.compile(r"<input>:(\d+):(\d+): (.*)")
+_GRAMMAR: Final = "Syntax error: "
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\(?(.*?)\)?'")
 
@@ -210,7 +244,7 @@ def _compiled(text: str) -> Condition:
         raise _located(str(error)) from error
     if expression.return_type() != cel.Type.BOOL:
         msg = f"A condition is true or false; this is of type {expression.return_type().name().lower()}."
-        raise ConditionError(msg)
+        raise ConditionError(msg, expected="bool")
     return Condition(text, expression)
 
 
@@ -219,18 +253,37 @@ def _located(complaint: str) -> ConditionError:
     found = _POSITION.search(complaint)
     if found is None:
         return ConditionError(f"It can't be read: {_told(complaint)}.")
-    line, column, text = found.groups()
+    return _complaint(*found.groups())
+
+
+def _complaint(line: str, column: str, text: str) -> ConditionError:
+    if found := _OVERLOAD.search(text):
+        operation = found[1].strip("_@").replace("_", " ") or "This"
+        types = re.sub(r"google\.protobuf\.(\w+)", lambda message: message[1].lower(), found[2]).split(", ")
+        expected, where = _expected(operation, types)
+        told = f"{operation} does not work on {' and '.join(types)}"
+        message = f"{told}; {expected} is expected{where}." if expected else f"{told}."
+        return ConditionError(message, int(line), int(column), expected)
     return ConditionError(_plainly(text), int(line), int(column))
+
+
+def _expected(operation: str, types: Sequence[str]) -> tuple[str, str]:
+    """The type that an operation on values of such types would take, and at which side; nothing where several would."""
+    if operation in {"&&", "||", "!"}:
+        return "bool", ""
+    if operation == "? :":
+        return ("bool", " before the question mark") if types[0] != "bool" else (types[1], " after the colon")
+    if operation == "in":
+        return f"list({types[0]})", " on its right"
+    if operation in {"==", "!=", "<", "<=", ">", ">="}:
+        return types[0], " on its right"
+    return ("string", "") if operation in {"startsWith", "endsWith", "contains", "matches"} else ("", "")
 
 
 def _plainly(complaint: str) -> str:
     if found := _UNDECLARED.search(complaint):
         return _unknown(found[1])
-    if found := _OVERLOAD.search(complaint):
-        operation, types = found[1].strip("_@").replace("_", " "), found[2].replace(", ", " and ")
-        types = re.sub(r"google\.protobuf\.(\w+)", lambda message: message[1].lower(), types)
-        return f"{operation or 'This'} does not work on {types}."
-    text = _told(complaint.removeprefix("Syntax error: ")).partition(" expecting {")[0]
+    text = _told(complaint.removeprefix(_GRAMMAR)).partition(" expecting {")[0]
     return text[:1].upper() + text[1:].replace("'<EOF>'", "at the end") + "."
 
 

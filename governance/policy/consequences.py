@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from governance.policy.states import Mode, OutcomeKind, StepKind
+from governance.policy.states import OF_RULES, Mode, OutcomeKind, StepKind
+from governance.policy.words import length
 
 LONGEST: Final = timedelta(days=3660)
 """The longest cap, and the longest time between two reviews."""
@@ -182,8 +183,8 @@ def _step(step: object) -> StepSpec:
     if not isinstance(step, Mapping) or set(step) - {"kind", "required", "everyone", "stage", "team"}:
         raise ConsequenceError('A step reads like {"kind": "manager", "required": 1}.')
     kind, required, stage = step.get("kind"), step.get("required", 1), step.get("stage", 0)
-    if kind not in StepKind.values:
-        raise ConsequenceError(f"There is no step called {kind}; there are {', '.join(StepKind.values)}.")
+    if kind not in OF_RULES:
+        raise ConsequenceError(f"There is no step called {kind}; there are {', '.join(OF_RULES)}.")
     if type(required) is not int or not 0 < required <= MOST_APPROVERS:
         raise ConsequenceError(f"A step needs between 1 and {MOST_APPROVERS} approvers.")
     if type(stage) is not int or not 0 <= stage <= LAST_STAGE:
@@ -197,3 +198,18 @@ def _team(step: Mapping[str, Any]) -> str:
     if not isinstance(team, str) or (step.get("kind") == StepKind.TEAM) != bool(team):
         raise ConsequenceError('A team\'s step names it, and no other does: {"kind": "team", "team": "ledger"}.')
     return team
+
+
+def sentences(consequence: Consequence) -> list[str]:
+    """What follows in words, a sentence each."""
+    told = ["Access is denied."] if consequence.deny else []
+    told += [f"{_who(step)}{f', at stage {step.stage}' if step.stage else ''}." for step in consequence.steps]
+    told += ["Nobody has to decide."] if consequence.without_human else []
+    return [*told, f"A lease lasts at most {length(consequence.cap)}."] if consequence.cap is not None else told
+
+
+def _who(step: StepSpec) -> str:
+    who = f"Team {step.team}" if step.kind == StepKind.TEAM else str(step.kind.label)
+    if step.everyone:
+        return f"{who} decides, all of them"
+    return f"{who} decides" if step.required == 1 else f"{who} decides, {step.required} of them"

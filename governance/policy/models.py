@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from governance.core.models import Governed, Record
-from governance.policy.states import MOVES, Mode, Phase, VersionState
+from governance.policy.states import EXAMPLE_MOVES, MOVES, ExampleState, Mode, Phase, VersionState
 
 EFFECTIVE = Func(F("effective_from"), F("effective_until"), function="tstzrange", output_field=DateTimeRangeField())
 """The half-open period [effective_from, effective_until) in which a version is in force (rule 19)."""
@@ -102,6 +102,50 @@ class PolicyRuleVersion(Governed):
             "condition": self.condition,
             "outcomes": self.outcomes,
             "reason": self.reason,
+        }
+
+
+class PolicyExample(Governed):
+    """An example kept with a rule as a test: no version is published that it fails.
+
+    `changed_facts` are those in which it differs from the ordinary example, by name and as decisions keep them.
+    `outcome` is what has to follow where the rule applies, or empty where anything may.
+    """
+
+    NOUN = "policy_example"
+    MOVES = EXAMPLE_MOVES
+
+    rule = models.ForeignKey(PolicyRule, on_delete=models.PROTECT, related_name="examples")
+    title = models.CharField(max_length=200)
+    changed_facts = models.JSONField(default=dict)
+    applies = models.BooleanField()
+    outcome = models.CharField(max_length=32, blank=True)
+    state = models.CharField(max_length=16, choices=ExampleState.choices, default=ExampleState.KEPT)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=ExampleState.values), name="policy_example_state_is_known"),
+            models.CheckConstraint(condition=~Q(title=""), name="policy_example_has_a_title"),
+            models.CheckConstraint(condition=Q(applies=True) | Q(outcome=""), name="only_what_applies_has_an_outcome"),
+            models.UniqueConstraint(
+                fields=["rule", "title"],
+                condition=Q(state=ExampleState.KEPT),
+                name="one_policy_example_per_title",
+                violation_error_message="Another example of this rule has this title.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule.key}: {self.title}"
+
+    def facts(self) -> dict[str, Any]:
+        """Everything it says."""
+        return {
+            "rule_id": str(self.rule_id),
+            "title": self.title,
+            "changed_facts": self.changed_facts,
+            "applies": self.applies,
+            "outcome": self.outcome,
         }
 
 

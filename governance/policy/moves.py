@@ -3,7 +3,7 @@
 A published version says for ever what it said: decisions name it. So nothing here changes one but its end.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -21,17 +21,17 @@ from governance.core.locking import locked_all, require_held
 from governance.core.moves import amend, create, move, plain
 from governance.identities.models import Identity, Ownership
 from governance.identities.states import OwnerRole
-from governance.policy.cel import ConditionError, checked
-from governance.policy.consequences import Consequence, ConsequenceError, read, written, written_step
-from governance.policy.facts import EXAMPLE, flat
-from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersion
+from governance.policy.cel import EvaluationFailed, given
+from governance.policy.checks import faults
+from governance.policy.consequences import Consequence, read, written, written_step
+from governance.policy.examples import results
+from governance.policy.kept import NotKept, example_with
+from governance.policy.models import PolicyDecision, PolicyExample, PolicyRule, PolicyRuleVersion
 from governance.policy.notices import tell_broken
 from governance.policy.queries import in_force_from
-from governance.policy.rules import sayable
 from governance.policy.starter import StarterRule
-from governance.policy.states import Mode, Phase, VersionState
+from governance.policy.states import ExampleState, Mode, OutcomeKind, Phase, VersionState
 from governance.policy.verdicts import Reason, Verdict
-from governance.policy.words import TemplateError, rendered
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +45,26 @@ class Wording:
     mode: str = Mode.BLOCK
 
 
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an example expects: over the ordinary example with these facts changed, as decisions keep them.
+
+    `outcome` is one of those that have to follow where the rule applies, or empty where any may.
+    """
+
+    changed_facts: Mapping[str, Any]
+    applies: bool
+    outcome: str = ""
+
+
 def check(wording: Wording) -> Consequence:
     """What would follow. Raises Invalid, with what is wrong at each field, if the wording can't be kept."""
     wrong: dict[str, str] = {}
-    consequence = Consequence()
-    try:
-        checked(wording.condition)
-    except ConditionError as error:
-        wrong["condition"] = str(error)
-    try:
-        consequence = read(wording.outcomes)
-    except ConsequenceError as error:
-        wrong["outcomes"] = str(error)
-    try:
-        _check_reason(wording.reason, consequence)
-    except TemplateError as error:
-        wrong["reason"] = str(error)
-    if wording.mode not in Mode.values:
-        wrong["mode"] = f"A rule's mode is one of {', '.join(Mode.values)}."
-    elif wording.mode == Mode.REQUIRE_APPROVAL and consequence.without_human:
-        wrong["mode"] = "What allows without a human can't require an approval: ask for steps instead."
+    for fault in faults(wording.condition, wording.outcomes, wording.reason, wording.mode):
+        wrong.setdefault(fault.field, str(fault))
     if wrong:
         raise Invalid(wrong)
-    return consequence
-
-
-def _check_reason(reason: str, consequence: Consequence) -> None:
-    if not reason.strip():
-        raise TemplateError("Say in words that a requester can read why this follows.")
-    rendered(reason, {**flat(EXAMPLE), **sayable(consequence)})
+    return read(wording.outcomes)
 
 
 def introduce(key: str, title: str, owner: Identity, *, actor: Actor, why: str, now: datetime) -> PolicyRule:
@@ -131,9 +122,19 @@ def publish(
     """
     if effective_from < now:
         raise Invalid({"effective_from": "A rule can't take effect in the past."})
-    check(Wording(version.condition, version.outcomes, version.reason, version.priority, version.mode))
+    require_publishable(version)
     _make_way(version.rule, effective_from, actor=actor, why=f"Followed by {version}", now=now)
     return move(version, VersionState.PUBLISHED, actor=actor, why=why, now=now, effective_from=effective_from)
+
+
+def require_publishable(version: PolicyRuleVersion) -> None:
+    """Raise Invalid if what the version says can't be kept any more, or an example of its rule fails."""
+    check(Wording(version.condition, version.outcomes, version.reason, version.priority, version.mode))
+    kept = PolicyExample.objects.filter(rule=version.rule_id, state=ExampleState.KEPT)
+    failed = [result for result in results(version, kept) if not result.passed]
+    if failed:
+        told = " ".join(f"“{result.title}”: {result.said}" for result in failed[:3])
+        raise Invalid({"examples": f"{len(failed)} of the rule's examples fail. {told}"})
 
 
 def _make_way(rule: PolicyRule, moment: datetime, *, actor: Actor, why: str, now: datetime) -> None:
@@ -153,6 +154,35 @@ def _end(version: PolicyRuleVersion, moment: datetime, *, actor: Actor, why: str
     if version.effective_until is not None and version.effective_until > moment:  # its successor waits for that moment
         return amend(version, "shortened", actor=actor, why=why, now=now, effective_until=moment)
     return move(version, VersionState.RETIRED, actor=actor, why=why, now=now, effective_until=moment)
+
+
+def keep_example(
+    rule: PolicyRule, title: str, expected: Expected, *, actor: Actor, why: str, now: datetime
+) -> PolicyExample:
+    """Keep an example with the held rule. Raises Invalid, LockError."""
+    require_held(rule)
+    _check_facts(expected.changed_facts)
+    outcome = expected.outcome if expected.applies else ""
+    if outcome and outcome not in OutcomeKind.values:
+        raise Invalid({"outcome": f"There is no outcome called {outcome}."})
+    said: dict[str, Any] = {"changed_facts": dict(expected.changed_facts), "applies": expected.applies}
+    example = PolicyExample(rule=rule, title=title.strip(), outcome=outcome, **said)
+    try:
+        example.full_clean(exclude=["changed_facts"])
+    except ValidationError as error:
+        wrong = {name: " ".join(messages) for name, messages in error.message_dict.items()}
+        raise Invalid({"title" if name == "__all__" else name: text for name, text in wrong.items()}) from error
+    return create(example, actor=actor, why=why, now=now)
+
+
+def _check_facts(changed: Mapping[str, Any]) -> None:
+    """Raise Invalid for a fact that there is not, and for a value that is not of its type."""
+    try:
+        given(example_with(changed))
+    except NotKept as missing:
+        raise Invalid({"changed_facts": f"There is no fact called {missing}."}) from missing
+    except (EvaluationFailed, TypeError, ValueError, OverflowError) as error:
+        raise Invalid({"changed_facts": f"A value is not of its fact's type: {error}."}) from error
 
 
 def install(rules: Iterable[StarterRule], owner: Identity, *, actor: Actor, why: str, now: datetime) -> None:

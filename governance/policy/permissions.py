@@ -33,6 +33,14 @@ def require(actor: Actor, verb: str) -> None:
         raise Denied(f"Only an administrator may {verb} a policy rule.")
 
 
+def seen(actor: Actor, pk: UUID, now: datetime) -> PolicyRule:
+    """The rule, for whoever may see it. Raises NotFound."""
+    rule = visible(actor, now).filter(pk=pk).first()
+    if rule is None:
+        raise NotFound
+    return rule
+
+
 def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> PolicyRule:
     """Take a rule and all its versions. Raises NotFound for strangers, Denied for those who may only see it."""
     try:

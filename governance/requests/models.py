@@ -35,6 +35,7 @@ class AccessRequest(Governed):
     objects = querysets.RequestQuerySet.as_manager()
 
     class Meta:
+        indexes: ClassVar = [models.Index(fields=["submitted_at", "id"], name="requests_by_submission")]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(state__in=RequestState.values), name="request_state_is_known"),
             models.CheckConstraint(

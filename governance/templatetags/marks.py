@@ -91,7 +91,31 @@ FEED = {
     "discarded": Mark("cross", "Discarded"),
 }
 
+RULE = {
+    "draft": Mark("pen", "Draft", "note"),
+    "scheduled": Mark("calendar", "Takes effect later", "note"),
+    "in_force": Mark("scale", "In force", "ok"),
+    "retired": Mark("end", "Retired"),
+}
+
+REPLAY = {
+    "running": Mark("clock", "Running", "note"),
+    "done": Mark("check", "Done", "ok"),
+    "stopped": Mark("alert", "Stopped", "bad"),
+}
+
+CHANGE = {
+    "proposed": Mark("clock", "Waits for approval", "note"),
+    "approved": Mark("check", "Approved", "ok"),
+    "applied": Mark("check", "Applied", "ok"),
+    "rejected": Mark("cross", "Rejected", "bad"),
+    "withdrawn": Mark("back", "Withdrawn"),
+    "expired": Mark("lapse", "Expired"),
+    "failed": Mark("alert", "Not applied", "bad"),
+}
+
 STATES = {
+    "change": CHANGE,
     "feed": FEED,
     "grant": GRANT,
     "request": REQUEST,
@@ -99,6 +123,8 @@ STATES = {
     "step": STEP,
     "task": TASK,
     "manual": MANUAL,
+    "replay": REPLAY,
+    "rule": RULE,
 }
 
 STEP_CLASSES = {

@@ -13,6 +13,7 @@ class Scope(TextChoices):
     END = "end", "Hand back and revoke grants, and revoke tokens"
     INBOX = "inbox", "Mark notifications as read, and choose what is mailed"
     FEED = "feed", "Hand in, accept and discard files of people feeds"
+    POLICY = "policy", "Draft policy rules, keep examples with them, and replay them"
     EXPORT = "export", "Export lists and chains of custody"
 
 

@@ -1,6 +1,7 @@
 """A chain of custody in words: what each record says, and the sum of them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,6 +14,7 @@ from governance.audit import permissions as audit
 from governance.audit.models import AuditEvent
 from governance.core.actor import Actor
 from governance.evidence.entries import Chain, Entry, EntryKind
+from governance.policy.models import PolicyDecision
 from governance.policy.states import Mode, Phase, StepKind
 from governance.requests.rules import UNEXPLAINED
 from governance.templatetags.leasehold import duration
@@ -28,12 +30,22 @@ Words = tuple[str, str, str]
 """Title, text, and the words quoted from a person."""
 
 
-def links(chain: Chain, actor: Actor) -> list[Link]:
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a visitor is led on to from a chain: the log, and the rules by their keys."""
+
+    log: bool
+    rules: Collection[str]
+
+
+def links(chain: Chain, actor: Actor, now: datetime) -> list[Link]:
     """The records of a chain as a page draws them, oldest first; only readers of the log are led on to it.
 
     Of a very long one the middle is left out, and said to be.
     """
-    entries, reads = chain.entries, actor.has(*audit.READERS)
+    entries = chain.entries
+    decisions = [entry.policy for entry in entries if entry.policy is not None]
+    reads = Reads(actor.has(*audit.READERS), present.readable_rules(decisions, actor, now))
     drawn = [
         _link(entry, last, entries[0], reads=reads) for last, entry in zip([None, *entries], entries, strict=False)
     ]
@@ -46,7 +58,7 @@ def _left_out(middle: Sequence[Link]) -> Link:
     return Link(middle[0].at, "chev", "", title, "Left out of this page: the exported chain has every one of them.")
 
 
-def _link(entry: Entry, last: Entry | None, first: Entry, *, reads: bool) -> Link:
+def _link(entry: Entry, last: Entry | None, first: Entry, *, reads: Reads) -> Link:
     icon, tone, words = DRAWN[entry.kind]
     if entry.kind == EntryKind.POLICY and entry.policy is not None and not entry.policy.allowed:
         tone = "bad"
@@ -74,35 +86,39 @@ def _gap(at: datetime, last: Entry | None, first: datetime) -> str:
     return "" if since < timedelta(seconds=1) else f"+{duration(since)}"
 
 
-def _evidence(entry: Entry, *, reads: bool) -> Evidence:
+def _evidence(entry: Entry, *, reads: Reads) -> Evidence:
     event: AuditEvent = entry.event  # type: ignore[assignment]  # the caller has looked
     return Evidence(
         ref=f"Entry {event.sequence:,}",
         hash=bytes(event.leaf_hash).hex(),
         sequence=event.sequence,
-        url=reverse("event-detail", args=[event.sequence]) if reads else "",
-        facts=list(_facts(entry, reads=reads)),
+        url=reverse("event-detail", args=[event.sequence]) if reads.log else "",
+        facts=list(_facts(entry, reads)),
     )
 
 
-def _facts(entry: Entry, *, reads: bool) -> Iterable[tuple[str, str]]:
-    """What stands in the disclosure beside the hash; rules on trial only for those who read the log."""
-    yield "Event", entry.event.action if entry.event else ""
+def _facts(entry: Entry, reads: Reads) -> Iterable[tuple[str, str, str]]:
+    """What stands in the disclosure beside the hash."""
+    yield "Event", entry.event.action if entry.event else "", ""
     if entry.policy is not None:
-        for said in entry.policy.reasons if reads else entry.policy.told:
-            named = (
-                f"{said['rule']} v{said['version']}" if said["rule"] != present.BUILT_IN else "The domain's own rule"
-            )
-            mode = present.MODES[said.get("mode", Mode.BLOCK)]
-            yield f"{named}, {mode.lower()}" if mode else named, said["text"]
-        yield "Facts", f"SHA-256 {entry.policy.facts_hash}"
+        yield from _reasons(entry.policy, reads)
     if entry.decision is not None:
-        yield "Provenance", entry.decision.get_provenance_display()
+        yield "Provenance", entry.decision.get_provenance_display(), ""
         if entry.decision.on_behalf_of is not None:
-            yield "On behalf of", entry.decision.on_behalf_of.name
-        yield "Session", f"Assurance level {entry.decision.assurance}"
+            yield "On behalf of", entry.decision.on_behalf_of.name, ""
+        yield "Session", f"Assurance level {entry.decision.assurance}", ""
     if entry.verification is not None:
-        yield from _look(entry.verification)
+        yield from ((term, value, "") for term, value in _look(entry.verification))
+
+
+def _reasons(decision: PolicyDecision, reads: Reads) -> Iterable[tuple[str, str, str]]:
+    """Why policy said so; rules on trial only for those who read the log."""
+    for said in decision.reasons if reads.log else decision.told:
+        named = f"{said['rule']} v{said['version']}" if said["rule"] != present.BUILT_IN else "The domain's own rule"
+        mode = present.MODES[said.get("mode", Mode.BLOCK)]
+        url = present.version_url(said) if said["rule"] in reads.rules else ""
+        yield f"{named}, {mode.lower()}" if mode else named, said["text"], url
+    yield "Facts", f"SHA-256 {decision.facts_hash}", ""
 
 
 def _look(seen: Verification) -> Iterable[tuple[str, str]]:

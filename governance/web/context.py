@@ -17,6 +17,7 @@ from governance.core.actor import Actor
 from governance.identities.states import Kind
 from governance.lifecycle.permissions import sees_feeds
 from governance.notifications.permissions import unread
+from governance.policy import permissions as policy
 from governance.provisioning import permissions as manual
 from governance.web.accounts.personas import Persona, personas
 from governance.web.accounts.providers import provider_name
@@ -101,12 +102,19 @@ class Portal:
             self._item("Approvals", "approval-list", inbox(self._actor).count()),
             *self._tasks(self._actor),
             self._item("Grants", "grant-list"),
+            self._item("Changes", "change-list"),
         ]
+        if self._sees_rules(self._actor):
+            items.append(self._item("Policy", "rule-list"))
         if sees_feeds(self._actor):
             items.append(self._item("People", "feed-run-list"))
         if self._actor.has(*audit.READERS):
             items.append(self._item("Audit events", "event-list"))
         return items
+
+    def _sees_rules(self, actor: Actor) -> bool:
+        """Those who oversee; an owner of rules finds the way on the rules' own pages."""
+        return actor.has(*policy.SEES_ALL) or self._path.startswith(reverse("rule-list"))
 
     def _tasks(self, actor: Actor) -> list[NavItem]:
         """The way to people's tasks, for those who have any, those who oversee them, and whoever is there."""

@@ -1,8 +1,10 @@
 """Words and shapes that more than one area shows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -14,11 +16,11 @@ from governance.grants.models import Grant
 from governance.grants.states import STANDING, STANDS_ON, GrantState
 from governance.identities.models import Identity
 from governance.identities.states import Kind
+from governance.policy import permissions as rules
 from governance.policy.models import PolicyDecision
 from governance.policy.risk import explained
 from governance.policy.states import BITES, Mode, OutcomeKind, StepKind
 from governance.purposes.models import Purpose
-from governance.requests.models import AccessRequest
 from governance.templatetags.leasehold import duration
 from governance.web.shapes import Assessment, Comment, Named, Policy, Reason, Step, Talk, Who
 
@@ -92,11 +94,19 @@ def shown_state(grant: Grant, now: datetime) -> str:
     return "ended" if grant.state in STANDING and grant.ends_at <= now else grant.state
 
 
-def policy(decision: PolicyDecision, name: str = "") -> Policy:
-    """A recorded decision in words, named after the item where there are several."""
+def readable_rules(decisions: Iterable[PolicyDecision], actor: Actor, now: datetime) -> frozenset[str]:
+    """The keys of those rules of the decisions that the actor may read; one query at most."""
+    keys = {said["rule"] for decision in decisions for said in decision.reasons} - {BUILT_IN}
+    if actor.has(*rules.SEES_ALL) or not keys:
+        return frozenset(keys)
+    return frozenset(rules.visible(actor, now).filter(key__in=keys).values_list("key", flat=True))
+
+
+def policy(decision: PolicyDecision, name: str = "", readable: Collection[str] = ()) -> Policy:
+    """A recorded decision in words, named after the item where there are several; `readable` rules are linked."""
     tone, words = policy_words(decision.allowed, [step["kind"] for step in decision.steps])
     risk = assessment(decision.risk, decision.cadence) if decision.risk else None
-    return Policy(tone, words, [recorded_reason(said) for said in decision.told], risk, name)
+    return Policy(tone, words, [recorded_reason(said, readable) for said in decision.told], risk, name)
 
 
 def assessment(risk: Mapping[str, Any], cadence: timedelta | None, name: str = "") -> Assessment:
@@ -132,10 +142,16 @@ MODES: Mapping[str, str] = {
 """What is said of a reason besides its words, by the mode of its rule."""
 
 
-def recorded_reason(said: Mapping[str, Any]) -> Reason:
-    """A reason as a decision keeps it."""
+def recorded_reason(said: Mapping[str, Any], readable: Collection[str] = ()) -> Reason:
+    """A reason as a decision keeps it, with the version that said it where its rule is readable."""
     mode = said.get("mode", Mode.BLOCK)
-    return reason(said["outcome"], said["text"], said["rule"], said["version"], mode)
+    found = reason(said["outcome"], said["text"], said["rule"], said["version"], mode)
+    return replace(found, url=version_url(said)) if said["rule"] in readable else found
+
+
+def version_url(said: Mapping[str, Any]) -> str:
+    """The page of the version that gave a reason."""
+    return reverse("rule-version", args=[said["rule"], said["version"]])
 
 
 def reason(outcome: str, text: str, rule: str, version: int, mode: str) -> Reason:
@@ -151,11 +167,10 @@ def step(row: ApprovalStep, actor: Actor) -> Step:
     return Step(row.state, role, _asked(row, actor), _when(row), _note(row))
 
 
-def talk(steps: Sequence[ApprovalStep], request: AccessRequest, actor: Actor) -> Talk:
-    """What was said about a route; needs `approvers` prefetched."""
+def talk(steps: Sequence[ApprovalStep], parties: Iterable[UUID], actor: Actor) -> Talk:
+    """What was said about a route, whose subject's parties may say something too; needs `approvers` prefetched."""
     route = steps[0].route
-    concerned = {one.identity_id for step in steps for one in step.approvers.all()}
-    concerned |= {request.requester_id, request.beneficiary_id}
+    concerned = {*parties, *(one.identity_id for step in steps for one in step.approvers.all())}
     may = route.state == RouteState.OPEN and concerned & actor.identity_ids
     said = route.comments.select_related("author").order_by("at", "pk")
     comments = [Comment(called(one.author, actor), one.text, one.at) for one in said]

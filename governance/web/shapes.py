@@ -76,7 +76,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What one rule said, in its words; `mode` is what to say of a rule that is not in force in full."""
+    """What one rule said, in its words; `mode` is what to say of a rule that is not in force in full.
+
+    `url` is the version that said it, for those who may read it.
+    """
 
     tone: str
     icon: str
@@ -84,6 +87,7 @@ class Reason:
     rule: str = ""
     version: int | None = None
     mode: str = ""
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +116,14 @@ class Policy:
 class Evidence:
     """The audit event behind a record of a chain, and facts worth opening it for.
 
-    `url` is empty for whoever may not read the log.
+    `url` is empty for whoever may not read the log. A fact is a term, its value, and where the term leads, if anywhere.
     """
 
     ref: str
     hash: str
     sequence: int
     url: str
-    facts: Sequence[tuple[str, str]] = ()
+    facts: Sequence[tuple[str, str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

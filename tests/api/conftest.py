@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.builders import Organisation
 
 Call: TypeAlias = "Callable[..., Api]"
-ALL = ("read", "request", "decide", "work", "end", "inbox", "feed", "export")
+ALL = ("read", "request", "decide", "work", "end", "inbox", "feed", "policy", "export")
 LONGEST = timedelta(days=90)
 
 

@@ -19,7 +19,7 @@ SECURITY = (
 PAGES = {
     "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/", "/tokens/", *SECURITY],
     "tomas": ["/approvals/"],
-    "naomi": ["/tasks/", "/people/", "/people/sources/new"],
+    "naomi": ["/tasks/", "/people/", "/people/sources/new", "/policy/", "/policy/new"],
     "oliver": ["/events/", "/grants/", "/requests/"],
 }
 """Where each visitor goes. From a list they open its first row as well."""

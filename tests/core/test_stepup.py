@@ -19,9 +19,6 @@ from governance.grants.actions import hand_back, revoke
 from governance.identities.actions import make_token
 from governance.identities.models import Identity
 from governance.lifecycle.actions import end_identity
-from governance.policy import actions as policy
-from governance.policy.models import PolicyRuleVersion
-from governance.policy.moves import Wording
 from tests.builders import Organisation, actor, entitlement, live_grant, person, purpose, step_ids
 
 pytestmark = pytest.mark.django_db
@@ -59,28 +56,6 @@ def revoking(org: Organisation) -> Act:
     return lambda session: revoke(grant_id=grant.pk, reason="Over", actor=actor(org.owner, **session), now=NOW)
 
 
-def publishing(org: Organisation) -> Act:
-    admin = person("Ada")
-    wording = Wording("true", {"steps": [{"kind": "manager"}]}, "Always.")
-    version = policy.create_rule(
-        key="POL-77", title="A rule", owner_id=org.owner.pk, wording=wording,
-        actor=actor(admin, Role.ADMINISTRATOR), why="New", now=timezone.now(),
-    )  # fmt: skip
-    start = timezone.now() + timedelta(hours=1)
-    return lambda session: policy.publish(
-        version_id=version.pk, effective_from=start, why="New",
-        actor=actor(admin, Role.ADMINISTRATOR, **session), now=timezone.now(),
-    )  # fmt: skip
-
-
-def retiring(org: Organisation) -> Act:
-    version = PolicyRuleVersion.objects.get(rule=org.rule)
-    admin = person("Ada")
-    return lambda session: policy.retire(
-        version_id=version.pk, actor=actor(admin, Role.ADMINISTRATOR, **session), why="Old", now=timezone.now()
-    )
-
-
 def redacting(org: Organisation) -> Act:
     event = AuditEvent.objects.earliest("sequence")
     watch = person("Watch")
@@ -106,8 +81,6 @@ def making_a_token(org: Organisation) -> Act:
 ACTS: Mapping[Sensitive, Callable[[Organisation], Act]] = {
     Sensitive.APPROVE_HIGH_RISK: approving,
     Sensitive.REVOKE_GRANT: revoking,
-    Sensitive.PUBLISH_RULE: publishing,
-    Sensitive.RETIRE_RULE: retiring,
     Sensitive.REDACT_EVENT: redacting,
     Sensitive.END_IDENTITY: ending,
     Sensitive.MAKE_CREDENTIAL: making_a_token,

@@ -59,8 +59,9 @@ class TestChainOfGrant:
         entry = next(entry for entry in chain.entries if entry.decision)
         assert entry.decision is not None
         entry.decision.on_behalf_of = org.boss  # as delegation will
-        told = [fact for link in links(chain, builders.actor(org.boss)) if link.record for fact in link.record.facts]
-        assert ("On behalf of", org.boss.name) in told
+        drawn = links(chain, builders.actor(org.boss), timezone.now())
+        told = [fact for link in drawn if link.record for fact in link.record.facts]
+        assert ("On behalf of", org.boss.name, "") in told
 
     def test_goes_on_to_verified_absent(self, grant: Grant) -> None:
         grants.expire_due(now=grant.ends_at)
@@ -121,7 +122,7 @@ class TestChainOfGrant:
             record(failed)
         chain = chain_of_grant(grant)
         assert len(chain.entries) == len(TO_PRESENT) + len(failed)
-        drawn = links(chain, builders.actor(org.requester))
+        drawn = links(chain, builders.actor(org.requester), timezone.now())
         assert [drawn[0].title, drawn[SHOWN_AT_EACH_END].title[:16]] == ["Requested by Requester", "107 more records"]
         assert len(drawn) == 2 * SHOWN_AT_EACH_END + 1
 
@@ -161,5 +162,5 @@ class TestChainOfTheFounder:
         grant = found(Founder("ada", "ada@example.com", "Ada Moss", None), now=timezone.now())
         chain = chain_of_grant(grant)
         assert [entry.kind for entry in chain.entries] == [K.FOUNDED, K.POLICY, K.STARTED]
-        titles = [link.title for link in links(chain, builders.actor(grant.identity))]
+        titles = [link.title for link in links(chain, builders.actor(grant.identity), timezone.now())]
         assert titles == ["Founded", "Policy asked at activation", "Lease started"]

@@ -17,6 +17,7 @@ from governance.policy.moves import Wording
 from governance.policy.queries import rules_in_force
 from governance.policy.starter import RULES
 from governance.policy.states import Mode, VersionState
+from tests import policing
 from tests.builders import actor, person
 from tests.core.log import events_of, versions_of
 
@@ -49,7 +50,7 @@ def made(owner: Identity, admin: Actor, key: str = "POL-01", wording: Wording = 
 
 def published(version: PolicyRuleVersion, admin: Actor, start: datetime | None = None) -> PolicyRuleVersion:
     now = timezone.now()
-    return actions.publish(version_id=version.pk, effective_from=start or now, actor=admin, why=WHY, now=now)
+    return policing.publish(version_id=version.pk, effective_from=start or now, actor=admin, why=WHY, now=now)
 
 
 def drafted(version: PolicyRuleVersion, admin: Actor, wording: Wording = WORDING) -> PolicyRuleVersion:
@@ -193,14 +194,14 @@ class TestRetire:
     def test_ends_the_version_now(self, version: PolicyRuleVersion, admin: Actor) -> None:
         published(version, admin)
         now = timezone.now()
-        actions.retire(version_id=version.pk, actor=admin, why=WHY, now=now)
+        policing.retire(version_id=version.pk, actor=admin, why=WHY, now=now)
         assert rules_in_force(now) == ()
         assert len(rules_in_force(now - timedelta(microseconds=1))) == 1
 
     def test_keeps_a_version_that_waits_from_ever_taking_effect(self, version: PolicyRuleVersion, admin: Actor) -> None:
         start = timezone.now() + timedelta(days=7)
         published(version, admin, start)
-        actions.retire(version_id=version.pk, actor=admin, why=WHY, now=timezone.now())
+        policing.retire(version_id=version.pk, actor=admin, why=WHY, now=timezone.now())
         assert rules_in_force(start) == ()
         published(drafted(version, admin), admin)
         assert [rule.version for rule in rules_in_force(start)] == [2]
@@ -209,27 +210,27 @@ class TestRetire:
         published(version, admin)
         published(drafted(version, admin), admin, timezone.now() + timedelta(days=7))
         now = timezone.now()
-        actions.retire(version_id=version.pk, actor=admin, why=WHY, now=now)
+        policing.retire(version_id=version.pk, actor=admin, why=WHY, now=now)
         assert rules_in_force(now) == ()
         assert [event["action"] for event in events_of(version.pk)][-1] == "policy_rule_version.shortened"
 
     def test_leaves_room_for_another_version_before_the_end(self, version: PolicyRuleVersion, admin: Actor) -> None:
         published(version, admin)
         second = published(drafted(version, admin), admin, timezone.now() + timedelta(days=7))
-        actions.retire(version_id=second.pk, actor=admin, why=WHY, now=timezone.now())
+        policing.retire(version_id=second.pk, actor=admin, why=WHY, now=timezone.now())
         published(drafted(version, admin), admin)
         in_force = [rule.version for days in (0, 8) for rule in rules_in_force(timezone.now() + timedelta(days=days))]
         assert in_force == [3, 3]
 
     def test_refuses_to_end_what_has_ended(self, version: PolicyRuleVersion, admin: Actor) -> None:
         published(version, admin)
-        actions.retire(version_id=version.pk, actor=admin, why=WHY, now=timezone.now())
+        policing.retire(version_id=version.pk, actor=admin, why=WHY, now=timezone.now())
         with pytest.raises(IllegalMove):
-            actions.retire(version_id=version.pk, actor=admin, why=WHY, now=timezone.now())
+            policing.retire(version_id=version.pk, actor=admin, why=WHY, now=timezone.now())
 
     def test_refuses_what_is_not_published(self, version: PolicyRuleVersion, admin: Actor) -> None:
         with pytest.raises(IllegalMove):
-            actions.retire(version_id=version.pk, actor=admin, why=WHY, now=timezone.now())
+            policing.retire(version_id=version.pk, actor=admin, why=WHY, now=timezone.now())
 
 
 def _create(version: PolicyRuleVersion, by: Actor) -> Any:
@@ -241,7 +242,7 @@ def _redraft(version: PolicyRuleVersion, by: Actor) -> Any:
 
 
 def _retire(version: PolicyRuleVersion, by: Actor) -> Any:
-    return actions.retire(version_id=version.pk, actor=by, why=WHY, now=timezone.now())
+    return policing.retire(version_id=version.pk, actor=by, why=WHY, now=timezone.now())
 
 
 ACTS: list[Callable[[PolicyRuleVersion, Actor], Any]] = [drafted, _redraft, published, _retire]
@@ -274,7 +275,7 @@ class TestPermissions:
 
     def test_know_no_version_that_is_not_there(self, admin: Actor) -> None:
         with pytest.raises(NotFound):
-            actions.retire(version_id=UUID(int=1), actor=admin, why=WHY, now=timezone.now())
+            policing.retire(version_id=UUID(int=1), actor=admin, why=WHY, now=timezone.now())
 
     def test_allow_no_verb_that_is_not_listed(self, admin: Actor) -> None:
         assert permissions.can(admin, "publish")

@@ -21,10 +21,10 @@ from governance.grants.states import GrantState
 from governance.identities.models import Identity, Ownership
 from governance.identities.queries import owners_of
 from governance.lifecycle.actions import end_identity
-from governance.policy import actions as policy
 from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
 from governance.requests.rules import Draft
+from tests import policing
 from tests.builders import (
     BUILDER,
     Organisation,
@@ -209,7 +209,7 @@ class TestWhoChangedTheRoute:
         account(org.owner, org.system)
         step = step_ids(org.submit())[0]
         version = org.rule.versions.get()
-        policy.retire(version_id=version.pk, actor=actor(gwen, Role.ADMINISTRATOR), why="Easier", now=timezone.now())
+        policing.retire(version_id=version.pk, actor=actor(gwen, Role.ADMINISTRATOR), why="Easier", now=timezone.now())
         assert not can(actor(gwen), "approve", ApprovalStep.objects.get(pk=step), timezone.now())
         assert can(actor(gus), "approve", ApprovalStep.objects.get(pk=step), timezone.now())
 

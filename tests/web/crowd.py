@@ -12,9 +12,12 @@ from django.db import connection, models
 from django.utils import timezone
 
 from governance.access.models import Assignment
+from governance.analysis.actions import start
+from governance.analysis.models import Finding
 from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
 from governance.audit.moves import append
 from governance.catalog.models import Entitlement
+from governance.changes.models import ProposedChange
 from governance.core.events import Event
 from governance.core.ids import new_id
 from governance.core.locking import unit_of_work
@@ -22,11 +25,14 @@ from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
 from governance.lifecycle.models import FeedRun
 from governance.notifications.models import Notification
+from governance.policy.actions import keep_example
+from governance.policy.models import PolicyExample, PolicyRule
+from governance.policy.moves import Expected
 from governance.provisioning.models import ManualTask, ProvisioningTask
 from governance.purposes.models import Justification
 from governance.requests.models import AccessRequest, RequestItem
 from governance.users.moves import issue
-from tests import builders, handwork
+from tests import builders, changing, handwork
 from tests.builders import Organisation
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
@@ -50,9 +56,11 @@ class Crowd:
         self._machines()
         self._tasks()
         self._notifications()
+        self._rules()
         self._files()
         self._events()
         self._tokens()
+        self._changes()
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")  # as autovacuum would have by now: plans for empty tables take minutes on these
 
@@ -97,6 +105,27 @@ class Crowd:
         said = Notification.objects.filter(recipient=self.org.manager)[0]
         Notification.objects.bulk_create(self._copies(said, once="asked:"))
 
+    def _rules(self) -> None:
+        rules = list(self._copies(self.org.rule))
+        for number, twin in enumerate(rules):
+            twin.key = f"CROWD-{number:04}"
+        PolicyRule.objects.bulk_create(rules)
+        version, now = self.org.rule.versions.get(), timezone.now()
+        expected = Expected({}, applies=True)
+        by = administrator()
+        kept = keep_example(rule_id=self.org.rule.pk, title="One", expected=expected, actor=by, why="Kept", now=now)
+        PolicyExample.objects.bulk_create(self._copies(kept, title="Example "))
+        self.replay = start(version_id=version.pk, days=1, actor=administrator(), now=now)
+        decision = self.grant.policy_decision
+        Finding.objects.bulk_create(
+            Finding(
+                replay=self.replay, number=number, source="grant", subject_id=self.grant.pk, reference=f"G-{number}",
+                decision=decision, holder="H", entitlement="E", system="S", change="denied", changes=["denied"],
+                before={"allowed": True, "steps": [], "lease_seconds": 60}, after={"allowed": False},
+            )
+            for number in range(1, self.size + 1)
+        )  # fmt: skip
+
     def _files(self) -> None:
         by = administrator()
         people = [row(f"K{n}") for n in range(self.size)]
@@ -135,6 +164,14 @@ class Crowd:
         for ownership, twin in zip(owned, twins, strict=True):
             ownership.subject_id = twin.pk
         Ownership.objects.bulk_create(owned)
+
+    def _changes(self) -> None:
+        self.change = changing.edited(self.org.entitlement, self.org.requester)
+        twins = list(self._copies(self.change))
+        for twin, entitlement in zip(twins, self.entitlements, strict=True):
+            twin.form_token, twin.subject_id = uuid4(), entitlement.pk
+            twin.number = twin._meta.get_field("number").get_default()
+        ProposedChange.objects.bulk_create(twins)
 
     def _tokens(self) -> None:
         """Of one person, each made by the product: their prefixes differ."""

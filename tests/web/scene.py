@@ -7,6 +7,8 @@ from uuid import uuid4
 
 from django.utils import timezone
 
+from governance.analysis.actions import start
+from governance.analysis.models import Replay
 from governance.approvals.models import ApprovalStep, Question
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
@@ -16,12 +18,15 @@ from governance.identities.actions import make_token
 from governance.identities.models import Identity
 from governance.lifecycle.models import FeedRun, Source
 from governance.notifications.models import Notification
+from governance.policy.actions import keep_example
+from governance.policy.models import PolicyExample
+from governance.policy.moves import Expected
 from governance.policy.queries import Asking, decide
 from governance.requests import actions as requests
 from governance.requests.actions import Proposal
 from governance.requests.models import AccessRequest
 from governance.users.models import ApiToken
-from tests import builders, handwork
+from tests import builders, changing, handwork
 from tests.leases import ask_back
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
@@ -44,11 +49,18 @@ class Scene:
         builders.team("governance", builders.person("Gwen"), builders.person("Gus"))
         self.system = builders.system(self.people["owner"])
         builders.account(self.people["holder"], self.system)
-        builders.rule("manager")
+        self.rule = builders.rule("manager", key="POL-01")
+        builders.owned(self.rule, self.people["owner"])
+        self.version = self.rule.versions.get()
+        self.example, self.replay = self._rehearsed()
         self.waiting, self.returned = self._asked(), self._asked()
         self.grant: Grant = builders.live_grant(self._asked())
         self.step = self._step(self.waiting)
         self.question = self._question()
+        self.change = changing.edited(self.grant.entitlement, self.people["requester"])
+        self.asked_about = changing.edited(self.returned.items.get().entitlement, self.people["requester"])
+        ask_back(changing.steps_of(self.asked_about)[0], self.people["owner"], "Why now?")
+        self.doubt = Question.objects.get(step__route__subject_id=self.asked_about.pk)
         self.said = Notification.objects.get(recipient=self.people["approver"], subject_id=self.step.pk)
         self.deputy = builders.person("Deputy", manager=boss)
         vault = handwork.manual_system(self.people["owner"], self.deputy)
@@ -78,6 +90,14 @@ class Scene:
             builders.portal_role(person, role)
         return person
 
+    def _rehearsed(self) -> tuple[PolicyExample, Replay]:
+        """An example kept with the rule, and a replay of its version that runs."""
+        by, now = administrator(), timezone.now()
+        example = keep_example(
+            rule_id=self.rule.pk, title="Anybody", expected=Expected({}, applies=True), actor=by, why="Kept", now=now
+        )
+        return example, start(version_id=self.version.pk, days=1, actor=by, now=now)
+
     def _feed(self) -> tuple[Source, FeedRun]:
         by = administrator()
         source = a_source(by)
@@ -100,4 +120,4 @@ class Scene:
 
     def _question(self) -> Question:
         ask_back(self._step(self.returned).pk, self.people["approver"], "Which ones?")
-        return Question.objects.get()
+        return Question.objects.get(step__route=self._step(self.returned).route)

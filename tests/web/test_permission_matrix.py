@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
@@ -25,6 +26,8 @@ from tests.web.scene import RELATIONS, Scene
 ROLES = (None, Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 
 API = "api-"
+
+WORDING = {"condition": "true", "outcomes": {"deny": True}, "reason": "No."}
 
 TABLE = Path(__file__).with_name("permissions.txt")
 
@@ -95,8 +98,32 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "route-comment": [scene.step.route_id],
         **{f"feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         "source-detail": [scene.source.pk],
+        **where_policy(scene),
         "event-detail": [scene.event.pk],
         "token-revoke": [scene.token.pk],
+        **where_api(scene),
+        "event-proof": [scene.event.pk],
+        "account_reset_password_from_key": ["1", "set-password"],
+        "mfa_remove_webauthn": [1],
+        "openid_connect_login": ["sso"],
+        "openid_connect_callback": ["sso"],
+        **where_changes(scene),
+    }
+
+
+def where_changes(scene: Scene) -> dict[str, list[Any]]:
+    """The same of proposed changes and of what they are about."""
+    return {
+        **{f"change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
+        "change-answer": [scene.asked_about.pk],
+        **{f"api-change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
+        "api-change-answer": [scene.asked_about.pk],
+    }
+
+
+def where_api(scene: Scene) -> dict[str, list[Any]]:
+    """The same of the API."""
+    return {
         "api-identity-detail": [scene.people["holder"].pk],
         "api-system-detail": [scene.system.pk],
         "api-entitlement-detail": [scene.grant.entitlement_id],
@@ -114,11 +141,23 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         **{f"api-feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         **{f"api-token-{verb}": [scene.token.pk] for verb in ("detail", "revoke")},
         **{f"api-event-{verb}": [scene.event.pk] for verb in ("detail", "proof")},
-        "event-proof": [scene.event.pk],
-        "account_reset_password_from_key": ["1", "set-password"],
-        "mfa_remove_webauthn": [1],
-        "openid_connect_login": ["sso"],
-        "openid_connect_callback": ["sso"],
+    }
+
+
+def where_policy(scene: Scene) -> dict[str, list[Any]]:
+    """The same of rules, their versions and what is rehearsed with them."""
+    return {
+        **{f"rule-{verb}": [scene.rule.pk] for verb in ("detail", "draft")},
+        **{f"rule-version{verb}": [scene.rule.key, 1] for verb in ("", "-edit", "-replay", "-publish", "-retire")},
+        "rule-version-by-id": [scene.version.pk],
+        "rule-example-new": [scene.rule.pk],
+        "rule-example-drop": [scene.example.pk],
+        **{f"replay-{verb}": [scene.replay.pk] for verb in ("detail", "stop")},
+        "api-policy-example-list": [scene.rule.pk],
+        "api-policy-example-drop": [scene.example.pk],
+        **{f"api-replay-{verb}": [scene.replay.pk] for verb in ("detail", "stop", "finding-list", "finding-export")},
+        **{f"api-policy-{what}": [scene.rule.pk] for what in ("rule-detail", "version-list")},
+        **{f"api-policy-version-{verb}": [scene.version.pk] for verb in ("detail", "redraft")},
     }
 
 
@@ -128,12 +167,23 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
     reason = {**told, "acknowledged": "on"}
     return {
         "request-answer": {"question": scene.question.pk, "answer": "All of them."},
+        "change-answer": {"question": scene.doubt.pk, "answer": "It was asked."},
+        "api-change-answer": {"question": str(scene.doubt.pk), "answer": "It was asked."},
         **{f"approval-{verb}": reason for verb in ("approve", "reject", "return")},
         "grant-revoke": reason,
         "route-comment": {"text": "See the ticket."},
         "task-done": {"report": "It is done.", "evidence": handwork.a_file()},
         **{f"task-{verb}": {"judgement": "As the picture shows."} for verb in ("confirm", "send-back")},
         "feed-run-accept": reason,
+        "api-policy-version-list": {**WORDING, "why": "It is time."},
+        "api-policy-version-redraft": {**WORDING, "why": "It is time."},
+        "api-policy-rule-check": WORDING,
+        "rule-version-replay": {"days": 1},
+        "rule-version-retire": {**told, "token": str(uuid4())},
+        "rule-example-drop": told,
+        "api-policy-example-drop": told,
+        "api-policy-example-list": {"title": "One", "changed_facts": {}, "applies": True, "why": "It is time."},
+        "api-replay-list": {"version": str(scene.version.pk), "days": 1},
         "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
         "api-grant-revoke": told,

@@ -18,7 +18,7 @@ from django.urls import reverse
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
 from governance.identities.models import Identity
-from tests import builders
+from tests import builders, changing
 from tests.builders import Organisation
 from tests.web.conftest import Visit
 from tests.web.crowd import Crowd
@@ -40,6 +40,10 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "request-detail": (org.requester, reverse("request-detail", args=[crowd.waiting.pk])),
         "approval-list": (org.manager, reverse("approval-list")),
         "approval-detail": (org.manager, reverse("approval-detail", args=[crowd.step.pk])),
+        "change-list": (org.requester, reverse("change-list")),
+        "change-list of an owner": (org.owner, reverse("change-list")),
+        "change-detail": (org.requester, reverse("change-detail", args=[crowd.change.pk])),
+        "approval-detail of a change": (org.owner, reverse("approval-detail", args=changing.steps_of(crowd.change))),
         "grant-list": (org.requester, reverse("grant-list")),
         "grant-list of an owner": (org.owner, reverse("grant-list")),
         "grant-list of an auditor": (auditor, reverse("grant-list")),
@@ -50,6 +54,10 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "mfa_index": (org.manager, reverse("mfa_index")),
         "feed-run-list": (auditor, reverse("feed-run-list")),
         "feed-run-detail": (auditor, reverse("feed-run-detail", args=[crowd.run.pk])),
+        "rule-list": (auditor, reverse("rule-list")),
+        "rule-detail": (auditor, reverse("rule-detail", args=[org.rule.pk])),
+        "rule-version": (auditor, reverse("rule-version", args=[org.rule.key, 1])),
+        "replay-detail": (auditor, reverse("replay-detail", args=[crowd.replay.pk])),
         "event-list": (auditor, reverse("event-list")),
         "event-detail": (auditor, reverse("event-detail", args=[event.pk])),
         "token-list": (org.requester, reverse("token-list")),
@@ -71,12 +79,15 @@ def resources(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]
         "api-entitlement-detail": (org.requester, reverse("api-entitlement-detail", args=[org.entitlement.pk])),
         "api-purpose-list": (org.requester, reverse("api-purpose-list")),
         "api-purpose-detail": (org.requester, reverse("api-purpose-detail", args=[org.purpose.pk])),
+        **rules(crowd, auditor),
         "api-request-list": (org.requester, reverse("api-request-list")),
         "api-request-list of an auditor": (auditor, reverse("api-request-list")),
         "api-request-detail": (org.requester, reverse("api-request-detail", args=[crowd.waiting.pk])),
         "api-approval-step-list": (org.manager, reverse("api-approval-step-list")),
         "api-approval-step-inbox": (org.manager, reverse("api-approval-step-inbox")),
         "api-approval-step-detail": (org.manager, reverse("api-approval-step-detail", args=[crowd.step.pk])),
+        "api-change-list": (org.requester, reverse("api-change-list")),
+        "api-change-detail": (org.requester, reverse("api-change-detail", args=[crowd.change.pk])),
         "api-grant-list": (org.requester, reverse("api-grant-list")),
         "api-grant-list of an owner": (org.owner, reverse("api-grant-list")),
         "api-grant-detail": (org.requester, reverse("api-grant-detail", args=[crowd.grant.pk])),
@@ -91,6 +102,24 @@ def resources(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]
         "api-feed-run-detail": (auditor, reverse("api-feed-run-detail", args=[crowd.run.pk])),
         "api-token-list": (org.requester, reverse("api-token-list")),
         "api-grant-chain": (org.requester, reverse("api-grant-chain", args=[crowd.grant.pk])),
+    }
+
+
+def rules(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
+    """Those of policy."""
+    org = crowd.org
+    return {
+        "api-replay-list": (auditor, reverse("api-replay-list")),
+        "api-replay-detail": (auditor, reverse("api-replay-detail", args=[crowd.replay.pk])),
+        "api-replay-finding-list": (auditor, reverse("api-replay-finding-list", args=[crowd.replay.pk])),
+        "api-policy-example-list": (auditor, reverse("api-policy-example-list", args=[org.rule.pk])),
+        "api-policy-rule-list": (auditor, reverse("api-policy-rule-list")),
+        "api-policy-rule-detail": (auditor, reverse("api-policy-rule-detail", args=[org.rule.pk])),
+        "api-policy-version-list": (auditor, reverse("api-policy-version-list", args=[org.rule.pk])),
+        "api-policy-version-detail": (
+            auditor,
+            reverse("api-policy-version-detail", args=[org.rule.versions.get().pk]),
+        ),
     }
 
 

@@ -100,7 +100,7 @@ class GrantPage(bases.DetailPage):
         return {
             "grant": present.detail(found, chain, self.now),
             "banner": present.banner(found, self.now),
-            "chain": chains.links(chain, self.actor),
+            "chain": chains.links(chain, self.actor, self.now),
             "records": len(chain.entries),
             "trust": chains.trust(chain),
             "next_points": present.next_points(found, self.now),

@@ -152,7 +152,7 @@ class Detail:
     policies: Sequence[Policy]
 
 
-def detail(request: AccessRequest, question: Question | None, actor: Actor) -> Detail:
+def detail(request: AccessRequest, question: Question | None, actor: Actor, now: datetime) -> Detail:
     """One request, with its route and what became of its items."""
     items = list(request.items.all())
     routes = routes_of([item.pk for item in items])
@@ -173,7 +173,7 @@ def detail(request: AccessRequest, question: Question | None, actor: Actor) -> D
         justification=request.justification,
         asked_at=request.submitted_at,
         ends_at=request.wanted_until,
-        policies=_policies(items),
+        policies=_policies(items, actor, now),
     )
 
 
@@ -211,14 +211,15 @@ def _route(item: RequestItem, steps: Sequence[ApprovalStep], actor: Actor, *, ma
     return Route(
         item.entitlement.name if many else "",
         [present.step(step, actor) for step in steps],
-        present.talk(steps, item.request, actor),
+        present.talk(steps, [item.request.requester_id, item.request.beneficiary_id], actor),
     )
 
 
-def _policies(items: Sequence[RequestItem]) -> list[Policy]:
+def _policies(items: Sequence[RequestItem], actor: Actor, now: datetime) -> list[Policy]:
     """What policy said, item by item."""
     several = len(items) > 1
-    return [present.policy(item.policy_decision, item.entitlement.name if several else "") for item in items]
+    readable = present.readable_rules([item.policy_decision for item in items], actor, now)
+    return [present.policy(item.policy_decision, item.entitlement.name if several else "", readable) for item in items]
 
 
 def withdrawal(request: AccessRequest, form: Form) -> Act:

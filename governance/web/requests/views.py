@@ -143,10 +143,10 @@ class _Shown(bases.Page):
         may_withdraw = permissions.can(self.actor, "withdraw", request)
         form = answer_form or AnswerForm(initial={"question": question.pk if question else None})
         return {
-            "access_request": present.detail(request, question, self.actor),
+            "access_request": present.detail(request, question, self.actor, self.now),
             "answer_form": form if may_answer else None,
             "acts": [present.withdrawal(request, WithdrawForm(auto_id="withdraw_%s"))] if may_withdraw else [],
-            "chain": chains.links(chain_of_request(request), self.actor),
+            "chain": chains.links(chain_of_request(request), self.actor, self.now),
         }
 
 

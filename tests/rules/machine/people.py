@@ -21,6 +21,7 @@ from governance.lifecycle.planning import Mover
 from governance.policy import actions as policy
 from governance.policy.moves import Wording
 from governance.requests import actions as requests
+from tests import policing
 from tests.leases import HR, MINUTE
 from tests.rules.machine.scene import Scene
 from tests.rules.machine.seen import Lease, Step
@@ -251,5 +252,5 @@ class People(Scene):
         by: dict[str, Any] = {"actor": administrator, "why": "Changed", "now": self.now}
         wording = Wording(condition="true", outcomes=STANCES[stance], reason="Because.")
         version = policy.draft(rule_id=self.world.stance.pk, wording=wording, **by)
-        policy.publish(version_id=version.pk, effective_from=self.now, **by)
+        policing.publish(version_id=version.pk, effective_from=self.now, **by)
         self.stance = stance

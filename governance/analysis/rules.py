@@ -1,0 +1,66 @@
+"""How what was decided differs from what would be. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from governance.analysis.states import Change
+from governance.policy.consequences import written_step
+from governance.policy.states import StepKind
+from governance.policy.verdicts import Verdict
+from governance.policy.words import length
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A verdict as far as a replay compares it: its steps in their JSON form, and the longest lease from its moment."""
+
+    allowed: bool
+    steps: Sequence[Mapping[str, Any]]
+    lease: timedelta
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> "Outcome":
+        """Of a verdict that has just been summed up."""
+        steps = [written_step(step) for step in verdict.steps]
+        return cls(verdict.allowed, steps, verdict.latest_end - verdict.facts.now)
+
+    def told(self) -> dict[str, Any]:
+        """What a finding keeps of it."""
+        return {"allowed": self.allowed, "steps": self.steps, "lease_seconds": int(self.lease.total_seconds())}
+
+
+def changes(before: Outcome, after: Outcome) -> tuple[Change, ...]:
+    """How `after` differs from `before`, the heaviest first; empty where both say the same.
+
+    What is denied has neither steps nor a lease, so there is nothing more to compare.
+    """
+    if before.allowed != after.allowed:
+        return (Change.ALLOWED if after.allowed else Change.DENIED,)
+    if not after.allowed:
+        return ()
+    old, new = _asked(before), _asked(after)
+    found = {
+        Change.STEPS_ADDED: any(asked > old.get(step, (0, False)) for step, asked in new.items()),
+        Change.STEPS_REMOVED: any(asked > new.get(step, (0, False)) for step, asked in old.items()),
+        Change.SHORTER: after.lease < before.lease,
+        Change.LONGER: after.lease > before.lease,
+    }
+    return tuple(change for change, there in found.items() if there)
+
+
+def _asked(outcome: Outcome) -> Mapping[tuple[str, str], tuple[int, bool]]:
+    """How many are asked for by each kind and team."""
+    return {
+        (step["kind"], step.get("team", "")): (step["required"], step.get("everyone", False)) for step in outcome.steps
+    }
+
+
+def summed(said: Mapping[str, Any]) -> str:
+    """What a finding keeps of an outcome, in words."""
+    if not said["allowed"]:
+        return "Denied"
+    steps = [str(StepKind(step["kind"]).label).lower() for step in said["steps"]]
+    deciding = f"decided by {', '.join(steps)}" if steps else "nobody decides"
+    return f"Allowed, {deciding}, at most {length(timedelta(seconds=said['lease_seconds']))}"
