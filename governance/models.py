@@ -4,6 +4,7 @@ from governance.access.models import Account, Assignment, PresencePeriod, Verifi
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
 from governance.catalog.models import Entitlement, System
+from governance.changes.models import ProposedChange
 from governance.connectors.models import ConnectorConfiguration
 from governance.grants.models import Grant
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
@@ -46,6 +47,7 @@ __all__ = [
     "PolicyRule",
     "PolicyRuleVersion",
     "PresencePeriod",
+    "ProposedChange",
     "ProvisioningTask",
     "Purpose",
     "Question",

@@ -5,6 +5,10 @@ from collections.abc import Callable, Mapping
 from django.utils import timezone
 
 from governance.audit import moves as audit
+from governance.changes import kinds
+from governance.changes.entitlements import EntitlementEdit
+from governance.changes.models import ProposedChange
+from governance.changes.moves import ChangeSubject
 from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment
 from governance.identities.queries import governance_is_staffed, unowned
@@ -18,6 +22,8 @@ def connect() -> None:
     events.connect(audit.append)
     subjects.connect_provable(GrantsOfAssignment())
     subjects.connect_decidable(RequestItem.NOUN, ItemSubject())
+    subjects.connect_decidable(ProposedChange.NOUN, ChangeSubject())
+    kinds.connect(EntitlementEdit())
 
 
 def readiness_warnings() -> Mapping[str, Callable[[], str | None]]:

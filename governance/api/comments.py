@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,10 +15,11 @@ from governance.api.query import NoFilter
 from governance.api.shapes import Named
 from governance.approvals import actions
 from governance.approvals.models import ApprovalRoute, Comment
+from governance.changes import permissions as changes
 from governance.core.errors import Invalid, NotFound
 from governance.core.ids import new_id
 from governance.core.paging import Keyset
-from governance.requests import permissions
+from governance.requests import permissions as requests
 from governance.users.states import Scope
 
 
@@ -50,7 +51,10 @@ class CommentList(bases.ListEndpoint):
 
     def visible(self) -> "QuerySet[Comment]":
         """Those of the route, if the actor may see what it is about. Raises NotFound."""
-        routes: QuerySet[ApprovalRoute] = permissions.visible_routes(self.actor, self.now)
+        seen = [
+            visible(self.actor, self.now).values("pk") for visible in (requests.visible_routes, changes.visible_routes)
+        ]
+        routes = ApprovalRoute.objects.filter(Q(pk__in=seen[0]) | Q(pk__in=seen[1]))
         route = routes.filter(pk=self.kwargs["pk"]).first()
         if route is None:
             raise NotFound

@@ -174,7 +174,8 @@ def _type_of(one: Any) -> dict[str, Any]:
     """The schema of what a filter takes."""
     match one:
         case django_filters.ChoiceFilter():
-            return {"type": "string", "enum": [value for value, _ in one.extra["choices"]]}
+            choices = one.extra["choices"]
+            return {"type": "string", "enum": [value for value, _ in (choices() if callable(choices) else choices)]}
         case django_filters.UUIDFilter():
             return {"type": "string", "format": "uuid"}
         case django_filters.IsoDateTimeFilter() | django_filters.DateTimeFilter():

@@ -21,6 +21,8 @@ from governance.policy.states import CONSENTS, StepKind
 class ApprovalRoute(Governed):
     """The ordered steps that must answer for one subject, frozen with the policy decision that asked for them.
 
+    Where nobody gets access there is neither a beneficiary nor a decision of access policy: what is changed says who
+    answers for it.
     `subject_label` is what the subject is called, so that the log says what a route and its steps are about.
     """
 
@@ -30,8 +32,8 @@ class ApprovalRoute(Governed):
     subject_kind = models.CharField(max_length=32)
     subject_id = models.UUIDField()
     subject_label = models.CharField(max_length=300)
-    beneficiary = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
-    policy_decision = models.ForeignKey(PolicyDecision, on_delete=models.PROTECT, related_name="+")
+    beneficiary = models.ForeignKey(Identity, null=True, on_delete=models.PROTECT, related_name="+")
+    policy_decision = models.ForeignKey(PolicyDecision, null=True, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=16, choices=RouteState.choices, default=RouteState.OPEN)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -39,6 +41,11 @@ class ApprovalRoute(Governed):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(state__in=RouteState.values), name="route_state_is_known"),
+            models.CheckConstraint(
+                condition=Q(beneficiary__isnull=True, policy_decision__isnull=True)
+                | Q(beneficiary__isnull=False, policy_decision__isnull=False),
+                name="access_is_decided_by_policy_first",
+            ),
             models.UniqueConstraint(
                 fields=["subject_kind", "subject_id"],
                 condition=Q(state=RouteState.OPEN),
@@ -54,7 +61,7 @@ class ApprovalRoute(Governed):
         return {
             "subject_kind": self.subject_kind,
             "subject_id": str(self.subject_id),
-            "policy_decision_id": str(self.policy_decision_id),
+            "policy_decision_id": str(self.policy_decision_id) if self.policy_decision_id else None,
         }
 
 

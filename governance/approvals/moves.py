@@ -44,23 +44,23 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a route is about, and what that is called: "R-1014, Read payments"."""
+    """What a route is about, and what that is called: "R-1014, Read payments"; and whose access it would be, if any."""
 
     kind: str
     id: UUID
     label: str
-    beneficiary: Identity
+    beneficiary: Identity | None = None
 
 
 def open_route(
     subject: Subject,
-    decision: PolicyDecision,
+    decision: PolicyDecision | None,
     plans: Sequence[StepPlan],
     *,
     actor: Actor,
     now: datetime,
 ) -> ApprovalRoute:
-    """Make the route that a policy decision asks for, and open its first stage.
+    """Make the route that a policy decision asks for, or those who answer for what is changed; open its first stage.
 
     Raises ValueError for a route on which nobody is to approve: a consent alone is no approval (rule 2).
     """
@@ -74,12 +74,12 @@ def open_route(
         policy_decision=decision,
         opened_at=now,
     )
-    create(route, actor=actor, why="Policy requires approval", now=now)
+    why = "Policy requires approval" if decision else "A change needs approval"
+    create(route, actor=actor, why=why, now=now)
     for position, plan in enumerate(plans, start=1):
-        step = create(_step(route, position, plan), actor=actor, why="Policy requires approval", now=now)
+        step = create(_step(route, position, plan), actor=actor, why=why, now=now)
         if plan.skip:
-            why = plan.skip
-            move(step, StepState.SKIPPED, actor=ROUTING, why=why, now=now, closed_at=now, state_reason=why)
+            move(step, StepState.SKIPPED, actor=ROUTING, why=plan.skip, now=now, closed_at=now, state_reason=plan.skip)
     _advance(route, actor=actor, now=now)
     return route
 
@@ -202,7 +202,7 @@ def _event(decision: Decision, label: str, actor: Actor) -> Event:
             "provenance": decision.provenance,
             "decider_id": str(decision.decider_id) if decision.decider_id else None,
             "assurance": decision.assurance,
-            "policy_decision_id": str(decision.policy_decision_id),
+            "policy_decision_id": str(decision.policy_decision_id) if decision.policy_decision_id else None,
         },
     )
 

@@ -73,7 +73,9 @@ def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> 
 def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     """Who has changed, since the route opened, whom it asks or the policy it rests on (rule 2); read from the log."""
     steps = route.steps.all()
-    targets = [*steps.values_list("target_kind", "target_id"), (Identity.NOUN, route.beneficiary_id)]
+    targets = list(steps.values_list("target_kind", "target_id"))
+    if route.beneficiary_id:
+        targets.append((Identity.NOUN, route.beneficiary_id))
     owned = Ownership.objects.filter(subject_id__in={pk for _, pk in targets})
     named = [pk for kind, pk in targets if kind == Team.NOUN]
     teams = Q(team__in=owned.values("team")) | Q(team__in=named) | Q(team__key__in=[GOVERNANCE_TEAM, SECURITY_TEAM])

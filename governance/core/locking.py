@@ -36,6 +36,7 @@ LOCK_ORDER = (
     "grant",
     "accessrequest",
     "requestitem",
+    "proposedchange",
     "approvalroute",
     "approvalstep",
     "question",

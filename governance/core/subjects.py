@@ -11,11 +11,13 @@ from governance.core.actor import Actor
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """How a subject reads in a list: a sentence and where it leads."""
+    """How a subject reads in a list: a sentence, its reference, and the page and the id that it leads to."""
 
     title: str
     detail: str
+    reference: str
     url_name: str
+    url_id: UUID
 
 
 class Decidable(Protocol):

@@ -74,9 +74,9 @@ def chain_of_request(request: AccessRequest) -> Chain:
     return _chain(_of_request(request.items.all(), request.pk))
 
 
-def routes_of(item_ids: Collection[UUID]) -> Mapping[UUID, list[ApprovalStep]]:
-    """The steps of each request item in their order, with whom they ask and who decided; four queries."""
-    steps = ApprovalStep.objects.filter(route__subject_kind=RequestItem.NOUN, route__subject_id__in=item_ids)
+def routes_of(subject_ids: Collection[UUID], kind: str = RequestItem.NOUN) -> Mapping[UUID, list[ApprovalStep]]:
+    """The steps about each subject in their order, with whom they ask and who decided; four queries."""
+    steps = ApprovalStep.objects.filter(route__subject_kind=kind, route__subject_id__in=subject_ids)
     found: dict[UUID, list[ApprovalStep]] = defaultdict(list)
     rows = steps.select_related("route").prefetch_related("approvers__identity", "decisions__decider")
     for step in rows.order_by("route__opened_at", "position"):

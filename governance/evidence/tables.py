@@ -6,6 +6,8 @@ from typing import Any
 
 from governance.approvals.models import ApprovalStep
 from governance.audit.models import AuditEvent
+from governance.changes.kinds import kind_of
+from governance.changes.models import ProposedChange
 from governance.evidence.entries import Entry
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED
@@ -232,6 +234,28 @@ PURPOSES = _table(
     ("emergency", "Emergency", "emergency"),
     ("ends_at", "Ends", "ends_at"),
     ("review_at", "Review", "review_at"),
+    ("id", "Id", "pk"),
+)
+
+
+def _differences(change: ProposedChange) -> list[str]:
+    found = kind_of(change.kind).differences(change.before, change.payload)
+    return [f"{one.label}: {one.before} → {one.after}" if one.before else f"{one.label}: {one.after}" for one in found]
+
+
+CHANGES = _table(
+    "changes",
+    ("reference", "Change", str),
+    ("kind", "What", "kind"),
+    ("subject", "Of", "subject_label"),
+    ("subject_id", "Of id", "subject_id"),
+    ("proposer", "Proposed by", "proposer.name"),
+    ("reason", "Why", "reason"),
+    ("differences", "Changes", _differences),
+    ("proposed_at", "Proposed", "proposed_at"),
+    ("closed_at", "Closed", "closed_at"),
+    ("state", "State", "state"),
+    ("state_reason", "Reason", "state_reason"),
     ("id", "Id", "pk"),
 )
 

@@ -10,6 +10,7 @@ from governance.access.models import Assignment
 from governance.approvals import moves as approvals
 from governance.approvals.models import ApprovalRoute, ApprovalStep
 from governance.approvals.states import ENDED_STEPS, RouteState, StepState
+from governance.changes.models import ProposedChange
 from governance.core.actor import Actor
 from governance.core.locking import locked_all
 from governance.core.moves import amend, move
@@ -84,9 +85,12 @@ def _lock_waiting(identity: Identity) -> list[ApprovalStep]:
     asked = ApprovalStep.objects.asking([identity.pk]).filter(state=StepState.OPEN)
     theirs = RequestItem.objects.filter(_by_or_for(identity, "request__"), request__state__in=OPEN_REQUESTS)
     items = RequestItem.objects.filter(Q(pk__in=asked.values("route__subject_id")) | Q(pk__in=theirs.values("pk")))
-    routes = ApprovalRoute.objects.filter(state=RouteState.OPEN, subject_id__in=items.values("pk"))
+    changes = ProposedChange.objects.filter(pk__in=asked.values("route__subject_id"))
+    about = Q(subject_id__in=items.values("pk")) | Q(subject_id__in=changes.values("pk"))
+    routes = ApprovalRoute.objects.filter(about, state=RouteState.OPEN)
     locked_all(AccessRequest.objects.filter(items__in=items))
     locked_all(items)
+    locked_all(changes)
     locked_all(routes)
     return locked_all(ApprovalStep.objects.filter(route__in=routes).exclude(state__in=ENDED_STEPS))
 

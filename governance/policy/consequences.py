@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from governance.policy.states import OutcomeKind, StepKind
+from governance.policy.states import OF_RULES, OutcomeKind, StepKind
 
 LONGEST_CAP: Final = timedelta(days=3660)
 MOST_APPROVERS: Final = 9
@@ -162,8 +162,8 @@ def _step(step: object) -> StepSpec:
     if not isinstance(step, Mapping) or set(step) - {"kind", "required", "everyone", "stage", "team"}:
         raise ConsequenceError('A step reads like {"kind": "manager", "required": 1}.')
     kind, required, stage = step.get("kind"), step.get("required", 1), step.get("stage", 0)
-    if kind not in StepKind.values:
-        raise ConsequenceError(f"There is no step called {kind}; there are {', '.join(StepKind.values)}.")
+    if kind not in OF_RULES:
+        raise ConsequenceError(f"There is no step called {kind}; there are {', '.join(OF_RULES)}.")
     if type(required) is not int or not 0 < required <= MOST_APPROVERS:
         raise ConsequenceError(f"A step needs between 1 and {MOST_APPROVERS} approvers.")
     if type(stage) is not int or not 0 <= stage <= LAST_STAGE:

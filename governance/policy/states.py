@@ -44,6 +44,8 @@ class OutcomeKind(TextChoices):
 class StepKind(TextChoices):
     """Whose decision a step asks for, in the order in which steps follow one another.
 
+    A rule asks for any but the owner: that step is for whatever else has an owner and is to change, such as a rule.
+
     The manager is that of the person who gets the access; of a machine identity, its owner's. The identity owner is
     asked to consent, which is no approval: of a machine identity its owner, of an external one its sponsor, of a
     person they themselves (rule 2).
@@ -56,7 +58,11 @@ class StepKind(TextChoices):
     SYSTEM_OWNER = "system_owner", "System owner"
     SECURITY = "security", "Security"
     TEAM = "team", "Team"
+    OWNER = "owner", "Owner"
 
 
 CONSENTS = frozenset({StepKind.IDENTITY_OWNER})
 """Steps without which nothing goes on, and which never count as an approval (rule 2)."""
+
+OF_RULES = tuple(kind for kind in StepKind if kind != StepKind.OWNER)
+"""Steps that a rule of access policy can ask for."""

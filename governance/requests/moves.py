@@ -162,4 +162,10 @@ def _description(item: RequestItem) -> Description:
     title = f"{request.beneficiary} asks for {item.entitlement}"
     if request.requester_id != request.beneficiary_id:
         title = f"{request.requester} asks for {item.entitlement}, for {request.beneficiary}"
-    return Description(title=title, detail=f"{request} for {request.purpose}", url_name="request-detail")
+    return Description(
+        title=title,
+        detail=f"{request} for {request.purpose}",
+        reference=str(request),
+        url_name="request-detail",
+        url_id=request.pk,
+    )

@@ -91,7 +91,18 @@ FEED = {
     "discarded": Mark("cross", "Discarded"),
 }
 
+CHANGE = {
+    "proposed": Mark("clock", "Waits for approval", "note"),
+    "approved": Mark("check", "Approved", "ok"),
+    "applied": Mark("check", "Applied", "ok"),
+    "rejected": Mark("cross", "Rejected", "bad"),
+    "withdrawn": Mark("back", "Withdrawn"),
+    "expired": Mark("lapse", "Expired"),
+    "failed": Mark("alert", "Not applied", "bad"),
+}
+
 STATES = {
+    "change": CHANGE,
     "feed": FEED,
     "grant": GRANT,
     "request": REQUEST,

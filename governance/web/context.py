@@ -101,6 +101,7 @@ class Portal:
             self._item("Approvals", "approval-list", inbox(self._actor).count()),
             *self._tasks(self._actor),
             self._item("Grants", "grant-list"),
+            self._item("Changes", "change-list"),
         ]
         if sees_feeds(self._actor):
             items.append(self._item("People", "feed-run-list"))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -17,7 +18,6 @@ from governance.identities.states import Kind
 from governance.policy.models import PolicyDecision
 from governance.policy.states import OutcomeKind, StepKind
 from governance.purposes.models import Purpose
-from governance.requests.models import AccessRequest
 from governance.templatetags.leasehold import duration
 from governance.web.shapes import Comment, Named, Policy, Reason, Step, Talk, Who
 
@@ -132,11 +132,10 @@ def step(row: ApprovalStep, actor: Actor) -> Step:
     return Step(row.state, role, _asked(row, actor), _when(row), _note(row))
 
 
-def talk(steps: Sequence[ApprovalStep], request: AccessRequest, actor: Actor) -> Talk:
-    """What was said about a route; needs `approvers` prefetched."""
+def talk(steps: Sequence[ApprovalStep], parties: Iterable[UUID], actor: Actor) -> Talk:
+    """What was said about a route, whose subject's parties may say something too; needs `approvers` prefetched."""
     route = steps[0].route
-    concerned = {one.identity_id for step in steps for one in step.approvers.all()}
-    concerned |= {request.requester_id, request.beneficiary_id}
+    concerned = {*parties, *(one.identity_id for step in steps for one in step.approvers.all())}
     may = route.state == RouteState.OPEN and concerned & actor.identity_ids
     said = route.comments.select_related("author").order_by("at", "pk")
     comments = [Comment(called(one.author, actor), one.text, one.at) for one in said]

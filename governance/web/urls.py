@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("governance.web.home.urls")),
     path("requests/", include("governance.web.requests.urls")),
+    path("changes/", include("governance.web.changes.urls")),
     path("approvals/", include("governance.web.approvals.urls")),
     path("tasks/", include("governance.web.tasks.urls")),
     path("grants/", include("governance.web.grants.urls")),

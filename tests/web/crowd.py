@@ -15,6 +15,7 @@ from governance.access.models import Assignment
 from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
 from governance.audit.moves import append
 from governance.catalog.models import Entitlement
+from governance.changes.models import ProposedChange
 from governance.core.events import Event
 from governance.core.ids import new_id
 from governance.core.locking import unit_of_work
@@ -26,7 +27,7 @@ from governance.provisioning.models import ManualTask, ProvisioningTask
 from governance.purposes.models import Justification
 from governance.requests.models import AccessRequest, RequestItem
 from governance.users.moves import issue
-from tests import builders, handwork
+from tests import builders, changing, handwork
 from tests.builders import Organisation
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
@@ -53,6 +54,7 @@ class Crowd:
         self._files()
         self._events()
         self._tokens()
+        self._changes()
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")  # as autovacuum would have by now: plans for empty tables take minutes on these
 
@@ -135,6 +137,14 @@ class Crowd:
         for ownership, twin in zip(owned, twins, strict=True):
             ownership.subject_id = twin.pk
         Ownership.objects.bulk_create(owned)
+
+    def _changes(self) -> None:
+        self.change = changing.edited(self.org.entitlement, self.org.requester)
+        twins = list(self._copies(self.change))
+        for twin, entitlement in zip(twins, self.entitlements, strict=True):
+            twin.form_token, twin.subject_id = uuid4(), entitlement.pk
+            twin.number = twin._meta.get_field("number").get_default()
+        ProposedChange.objects.bulk_create(twins)
 
     def _tokens(self) -> None:
         """Of one person, each made by the product: their prefixes differ."""

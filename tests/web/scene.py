@@ -21,7 +21,7 @@ from governance.requests import actions as requests
 from governance.requests.actions import Proposal
 from governance.requests.models import AccessRequest
 from governance.users.models import ApiToken
-from tests import builders, handwork
+from tests import builders, changing, handwork
 from tests.leases import ask_back
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
@@ -49,6 +49,10 @@ class Scene:
         self.grant: Grant = builders.live_grant(self._asked())
         self.step = self._step(self.waiting)
         self.question = self._question()
+        self.change = changing.edited(self.grant.entitlement, self.people["requester"])
+        self.asked_about = changing.edited(self.returned.items.get().entitlement, self.people["requester"])
+        ask_back(changing.steps_of(self.asked_about)[0], self.people["owner"], "Why now?")
+        self.doubt = Question.objects.get(step__route__subject_id=self.asked_about.pk)
         self.said = Notification.objects.get(recipient=self.people["approver"], subject_id=self.step.pk)
         self.deputy = builders.person("Deputy", manager=boss)
         vault = handwork.manual_system(self.people["owner"], self.deputy)
@@ -100,4 +104,4 @@ class Scene:
 
     def _question(self) -> Question:
         ask_back(self._step(self.returned).pk, self.people["approver"], "Which ones?")
-        return Question.objects.get()
+        return Question.objects.get(step__route=self._step(self.returned).route)

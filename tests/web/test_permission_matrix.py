@@ -119,6 +119,17 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "mfa_remove_webauthn": [1],
         "openid_connect_login": ["sso"],
         "openid_connect_callback": ["sso"],
+        **where_changes(scene),
+    }
+
+
+def where_changes(scene: Scene) -> dict[str, list[Any]]:
+    """The same of proposed changes and of what they are about."""
+    return {
+        **{f"change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
+        "change-answer": [scene.asked_about.pk],
+        **{f"api-change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
+        "api-change-answer": [scene.asked_about.pk],
     }
 
 
@@ -128,6 +139,8 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
     reason = {**told, "acknowledged": "on"}
     return {
         "request-answer": {"question": scene.question.pk, "answer": "All of them."},
+        "change-answer": {"question": scene.doubt.pk, "answer": "It was asked."},
+        "api-change-answer": {"question": str(scene.doubt.pk), "answer": "It was asked."},
         **{f"approval-{verb}": reason for verb in ("approve", "reject", "return")},
         "grant-revoke": reason,
         "route-comment": {"text": "See the ticket."},

@@ -18,7 +18,7 @@ from django.urls import reverse
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
 from governance.identities.models import Identity
-from tests import builders
+from tests import builders, changing
 from tests.builders import Organisation
 from tests.web.conftest import Visit
 from tests.web.crowd import Crowd
@@ -40,6 +40,10 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "request-detail": (org.requester, reverse("request-detail", args=[crowd.waiting.pk])),
         "approval-list": (org.manager, reverse("approval-list")),
         "approval-detail": (org.manager, reverse("approval-detail", args=[crowd.step.pk])),
+        "change-list": (org.requester, reverse("change-list")),
+        "change-list of an owner": (org.owner, reverse("change-list")),
+        "change-detail": (org.requester, reverse("change-detail", args=[crowd.change.pk])),
+        "approval-detail of a change": (org.owner, reverse("approval-detail", args=changing.steps_of(crowd.change))),
         "grant-list": (org.requester, reverse("grant-list")),
         "grant-list of an owner": (org.owner, reverse("grant-list")),
         "grant-list of an auditor": (auditor, reverse("grant-list")),
@@ -77,6 +81,8 @@ def resources(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]
         "api-approval-step-list": (org.manager, reverse("api-approval-step-list")),
         "api-approval-step-inbox": (org.manager, reverse("api-approval-step-inbox")),
         "api-approval-step-detail": (org.manager, reverse("api-approval-step-detail", args=[crowd.step.pk])),
+        "api-change-list": (org.requester, reverse("api-change-list")),
+        "api-change-detail": (org.requester, reverse("api-change-detail", args=[crowd.change.pk])),
         "api-grant-list": (org.requester, reverse("api-grant-list")),
         "api-grant-list of an owner": (org.owner, reverse("api-grant-list")),
         "api-grant-detail": (org.requester, reverse("api-grant-detail", args=[crowd.grant.pk])),

@@ -1,8 +1,9 @@
 """Approval steps as the inbox and the open request show them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, Subquery
@@ -50,7 +51,9 @@ def part(item: RequestItem) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of the inbox."""
+    """A line of the inbox about access."""
+
+    template: ClassVar[str] = "approvals/_row.html"
 
     url: str
     holder: Who
@@ -71,21 +74,28 @@ class Group:
     """Lines that are due at about the same time."""
 
     label: str
-    rows: Sequence[Row]
+    rows: Sequence[Any]
 
 
-def groups(steps: Sequence[ApprovalStep], items: Items, now: datetime, current: UUID | None) -> list[Group]:
-    """The inbox by when each decision is due, soonest first."""
-    found: dict[str, list[Row]] = {}
-    answered = _answered(steps)
+def groups(steps: Sequence[ApprovalStep], lines: Mapping[UUID, Any], now: datetime) -> list[Group]:
+    """The inbox by when each decision is due, soonest first; `lines` are the steps' by their ids."""
+    found: dict[str, list[Any]] = {}
     for step in steps:
-        found.setdefault(_due(step, now), []).append(
-            _row(step, items[step.route.subject_id], answered=step.pk in answered, current=step.pk == current)
-        )
+        found.setdefault(_due(step, now), []).append(lines[step.pk])
     return [Group(label, rows) for label, rows in found.items()]
 
 
-def _answered(steps: Sequence[ApprovalStep]) -> set[UUID]:
+def rows(steps: Sequence[ApprovalStep], done: Collection[UUID], current: UUID | None) -> dict[UUID, Row]:
+    """The lines of steps about access, by the step; `done` are those whose question was answered."""
+    items = items_of(steps)
+    return {
+        step.pk: _row(step, items[step.route.subject_id], answered=step.pk in done, current=step.pk == current)
+        for step in steps
+        if step.route.subject_id in items
+    }
+
+
+def answered(steps: Sequence[ApprovalStep]) -> set[UUID]:
     """The steps whose last question was answered; one query."""
     asked = Question.objects.filter(step__in=[step.pk for step in steps]).order_by("asked_at")
     last = dict(asked.values_list("step", "answered_at"))
@@ -144,6 +154,9 @@ REASON_HINT = "Kept with the grant; required {}."
 class Detail:
     """One request as its approver weighs it."""
 
+    template: ClassVar[str] = "approvals/_detail.html"
+    tick: ClassVar[str] = "I have read the reason and the scope, and I answer for this access until it ends."
+
     pk: UUID
     ref: str
     request_url: str
@@ -197,7 +210,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         others=list(_others(item)),
         asked_at=request.submitted_at,
         due_at=step.due_at if step.state == StepState.OPEN else None,
-        due_tone=_due_tone(step.due_at, now),
+        due_tone=due_tone(step.due_at, now),
         asker=request.requester.name,
         asker_holds=request.requester_id == request.beneficiary_id,
         holder=present.who(request.beneficiary),
@@ -207,37 +220,38 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         cap=item.policy_decision.latest_end - item.policy_decision.at,
         purpose=present.purpose(request.purpose),
         justification=request.justification,
-        questions=list(_questions(item, actor)),
+        questions=list(exchanges(RequestItem.NOUN, item.pk, actor)),
         policy=present.policy(item.policy_decision),
         assurance=f"{request.requester.name} at assurance level {request.assurance}",
         steps=[present.step(row, actor) for row in route],
-        talk=present.talk(route, request, actor),
+        talk=present.talk(route, [request.requester_id, request.beneficiary_id], actor),
         consents=step.consents,
         points=_points(item, held),
         holdings=[f"{grant.entitlement}, to {present.on_day(grant.ends_at)}" for grant in held if grant.ends_at > now],
         decidable=decidable,
-        closed="" if decidable else _closed(step, actor),
+        closed="" if decidable else closed(step, actor),
         high_risk=high,
         reason_hint=REASON_HINT.format("at high risk" if high else "to reject or ask"),
-        signed_in=_signed_in(actor, now, confirms=high),
+        signed_in=signed_in(actor, now, confirms=high),
     )
 
 
-def _signed_in(actor: Actor, now: datetime, *, confirms: bool) -> str:
+def signed_in(actor: Actor, now: datetime, *, confirms: bool) -> str:
+    """How strongly the visitor is signed in, and whether a yes asks for more."""
     words = f"Signed in at assurance level {actor.assurance}"
     return words if not confirms or stands(actor, now) else f"{words}. Approving asks for your second factor"
 
 
-def _due_tone(due_at: datetime | None, now: datetime) -> str:
+def due_tone(due_at: datetime | None, now: datetime) -> str:
     """A warning in the last day alone."""
     if due_at is None or due_at - now >= timedelta(days=1):
         return "note"
     return "bad" if due_at < now else "warn"
 
 
-def _questions(item: RequestItem, actor: Actor) -> Iterable[Exchange]:
-    """What was asked of the item and answered, oldest first."""
-    asked = Question.objects.filter(step__route__subject_kind=RequestItem.NOUN, step__route__subject_id=item.pk)
+def exchanges(kind: str, subject_id: UUID, actor: Actor) -> Iterable[Exchange]:
+    """What was asked about the subject and answered, oldest first."""
+    asked = Question.objects.filter(step__route__subject_kind=kind, step__route__subject_id=subject_id)
     for row in asked.select_related("asked_by", "answered_by").order_by("asked_at"):
         yield Exchange(
             asker=present.called(row.asked_by, actor),
@@ -249,7 +263,8 @@ def _questions(item: RequestItem, actor: Actor) -> Iterable[Exchange]:
         )
 
 
-def _closed(step: ApprovalStep, actor: Actor) -> str:
+def closed(step: ApprovalStep, actor: Actor) -> str:
+    """Why the visitor can't decide the step."""
     if step.state == StepState.OPEN:
         return "You see this step, and others are asked to decide it."
     return permissions.already(step, actor)

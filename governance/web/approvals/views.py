@@ -1,11 +1,12 @@
 """Approvals: what waits for the actor, one of them in full, and the three decisions."""
 
+from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -14,11 +15,14 @@ from django.utils.cache import patch_vary_headers
 from governance.approvals import actions, permissions
 from governance.approvals.models import ApprovalRoute, ApprovalStep
 from governance.approvals.states import Verdict
+from governance.changes.models import ProposedChange
+from governance.changes.queries import matching as matching_changes
+from governance.core.actor import Actor
 from governance.core.errors import Conflict
+from governance.core.subjects import Description, decidable
 from governance.requests.filters import matching_items
-from governance.requests.models import AccessRequest, RequestItem
 from governance.web import bases, step_up
-from governance.web.approvals import forms, present
+from governance.web.approvals import forms, present, proposals
 from governance.web.paging import Keyset
 from governance.web.present import counted, number
 from governance.web.search import said
@@ -34,8 +38,12 @@ class _Inbox(bases.Page):
         """The inbox with a step opened in it."""
         words = said(self.request.GET)
         part = self.keyset.slice(self._waiting(words), self.request.GET)
-        items = present.items_of(part.rows)
-        groups = present.groups(part.rows, items, self.now, step.pk if step else None)
+        answered, current = present.answered(part.rows), step.pk if step else None
+        lines = {
+            **present.rows(part.rows, answered, current),
+            **proposals.rows(part.rows, answered, current),
+        }
+        groups = present.groups(part.rows, lines, self.now)
         return {
             "q": words or "",
             "summary": self._summary(),
@@ -48,26 +56,29 @@ class _Inbox(bases.Page):
         }
 
     def _waiting(self, words: str | None) -> "QuerySet[ApprovalStep]":
-        waiting = permissions.inbox(self.actor).filter(route__subject_kind=RequestItem.NOUN).select_related("route")
+        waiting = permissions.inbox(self.actor).select_related("route")
         if words is None:
             return waiting.none()
-        return waiting.filter(route__subject_id__in=matching_items(words).values("pk")) if words else waiting
+        if not words:
+            return waiting
+        items, changes = matching_items(words).values("pk"), matching_changes(words).values("pk")
+        return waiting.filter(Q(route__subject_id__in=items) | Q(route__subject_id__in=changes))
 
     def _summary(self) -> str:
         waiting = permissions.inbox(self.actor).count()
         if not waiting:
             return "Nothing waits for you."
         verb = "waits" if waiting == 1 else "wait"
-        noun = counted(waiting, "request").partition(" ")[2]
+        noun = counted(waiting, "decision").partition(" ")[2]
         return f"{number(waiting)} {noun} {verb} for you. The soonest is first."
 
     def opened(self, step: ApprovalStep, form: forms.DecisionForm | None) -> dict[str, Any]:
         """One step in full, with the form to decide it."""
-        items = present.items_of([step])
+        detail = _detail(step, self.actor, self.now)
         if form is None:
-            form = forms.DecisionForm(high_risk=present.is_high(step, items))
+            form = forms.DecisionForm(high_risk=detail.high_risk)
             form.initial = step_up.typed(self.request)
-        return {"detail": present.detail(step, items, self.actor, self.now), "form": form, "opened": True}
+        return {"detail": detail, "form": form, "opened": True}
 
     def step(self, pk: UUID) -> ApprovalStep:
         """A step that the actor may see. Raises NotFound."""
@@ -94,8 +105,8 @@ class ApprovalPage(_Inbox):
         """The whole page or the part, which caches must tell apart."""
         step = self.step(pk)
         if self.request.htmx:  # type: ignore[attr-defined]  # set by django-htmx
-            context = {"now": self.now, **self.opened(step, None)}
-            response = render(request, "approvals/_detail.html", context)
+            context: dict[str, Any] = {"now": self.now, **self.opened(step, None)}
+            response = render(request, context["detail"].template, context)
         else:
             response = self.draw(self.panes(step))
         patch_vary_headers(response, ["HX-Request"])
@@ -111,7 +122,7 @@ class _Decide(_Inbox, bases.ActionPage):
     @cached_property
     def _high_risk(self) -> bool:
         step = self.step(self.kwargs["pk"])
-        return present.is_high(step, present.items_of([step]))
+        return decidable(step.route.subject_kind).is_sensitive(step.route.subject_id)
 
     def form(self, data: Any = None) -> forms.DecisionForm:
         """As strict as the risk of what is asked for."""
@@ -179,21 +190,23 @@ class CommentPage(bases.FormPage):
         text = form.cleaned_data["text"]
         said = actions.comment(route_id=self.kwargs["pk"], text=text, actor=self.actor, now=self.now)
         messages.success(self.request, "Your comment is on record.")
-        return redirect("request-detail", pk=request_of(said.route).pk)
+        about = _about(said.route)
+        return redirect(about.url_name, pk=about.url_id)
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The form, for those who may send it."""
         route = permissions.commentable(self.actor, self.kwargs["pk"], self.now)
-        about = request_of(route)
-        context = {
-            "form": form,
-            "about": str(route),
-            "back": reverse("request-detail", args=[about.pk]),
-            "ref": str(about),
-        }
-        return self.draw(context, status=status)
+        about = _about(route)
+        back = reverse(about.url_name, args=[about.url_id])
+        return self.draw({"form": form, "back": back, "ref": about.reference}, status=status)
 
 
-def request_of(route: ApprovalRoute) -> AccessRequest:
-    """The request whose item the route decides."""
-    return AccessRequest.objects.get(items=route.subject_id)
+def _about(route: ApprovalRoute) -> Description:
+    """What the route decides."""
+    return decidable(route.subject_kind).describe([route.subject_id])[route.subject_id]
+
+
+def _detail(step: ApprovalStep, actor: Actor, now: datetime) -> present.Detail | proposals.Detail:
+    if step.route.subject_kind == ProposedChange.NOUN:
+        return proposals.detail(step, actor, now)
+    return present.detail(step, present.items_of([step]), actor, now)

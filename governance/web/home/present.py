@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from governance.approvals.models import ApprovalStep, Question
 from governance.approvals.permissions import inbox
+from governance.changes.queries import questions_for as changes_asked
 from governance.core.actor import Actor
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
@@ -25,6 +26,7 @@ from governance.requests.rules import UNEXPLAINED
 from governance.requests.states import OPEN_REQUESTS
 from governance.web import present
 from governance.web.approvals.present import Items, items_of
+from governance.web.approvals.proposals import Changes, changes_of
 from governance.web.grants.present import causes_of_end
 from governance.web.grants.present import row as grant_row
 from governance.web.requests.present import note, shown_state, title
@@ -120,11 +122,12 @@ def _headline(due: Sequence[Task], now: datetime) -> str:
 
 
 def _due(actor: Actor, owned: Sequence[Identity], now: datetime) -> Iterator[Task]:
-    steps = list(
-        inbox(actor).filter(route__subject_kind=RequestItem.NOUN).select_related("route").order_by("due_at")[:MOST]
-    )
-    items = items_of(steps)
-    yield from (_decide(step, items) for step in steps)
+    steps = list(inbox(actor).select_related("route").order_by("due_at")[:MOST])
+    items, changes = items_of(steps), changes_of(steps)
+    for step in steps:
+        yield _decide(step, items) if step.route.subject_id in items else _judge(step, changes)
+    for question in changes_asked(actor.identity_ids)[:MOST]:
+        yield _explain(question)
     questions = questions_for(actor.identity_ids).select_related("asked_by").order_by("asked_at")[:MOST]
     asked = RequestItem.objects.filter(pk__in=[question.step.route.subject_id for question in questions])
     about = {item.pk: item for item in asked.select_related("request", "entitlement__system")}
@@ -138,6 +141,23 @@ def _decide(step: ApprovalStep, items: Items) -> Task:
     text = f"Approval. {entitlement.get_risk_display()} risk, for {request.purpose.name}."
     where = reverse("approval-detail", args=[step.pk])
     return Task(step.due_at or request.submitted_at, f"{entitlement}, for {request.beneficiary}", text, where, "Decide")
+
+
+def _judge(step: ApprovalStep, changes: Changes) -> Task:
+    """A change that waits for the visitor's decision."""
+    change = changes[step.route.subject_id]
+    text = f"Approval. {change.proposer} proposes it: {change.reason}"
+    where = reverse("approval-detail", args=[step.pk])
+    return Task(step.due_at or change.proposed_at, f"Change of {change.subject_label}", text, where, "Decide")
+
+
+def _explain(question: Question) -> Task:
+    """A question about a change that the visitor proposed."""
+    route = question.step.route
+    where = reverse("change-detail", args=[route.subject_id])
+    return Task(
+        question.asked_at, f"{question.asked_by} asks about {route.subject_label}", question.question, where, "Answer"
+    )
 
 
 def _answer(question: Question, item: RequestItem) -> Task:

@@ -23,6 +23,7 @@ PAGES = {
     "approval_step": "approval-detail",
     "grant": "grant-detail",
     "manual_task": "task-detail",
+    "proposed_change": "change-detail",
 }
 """Where what a message is about has its page."""
 

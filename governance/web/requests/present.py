@@ -211,7 +211,7 @@ def _route(item: RequestItem, steps: Sequence[ApprovalStep], actor: Actor, *, ma
     return Route(
         item.entitlement.name if many else "",
         [present.step(step, actor) for step in steps],
-        present.talk(steps, item.request, actor),
+        present.talk(steps, [item.request.requester_id, item.request.beneficiary_id], actor),
     )
 
 
