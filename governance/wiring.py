@@ -9,9 +9,11 @@ from governance.changes import kinds
 from governance.changes.entitlements import EntitlementEdit
 from governance.changes.models import ProposedChange
 from governance.changes.moves import ChangeSubject
+from governance.changes.purposes import PurposeEdit, PurposeNew
 from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment
 from governance.identities.queries import governance_is_staffed, unowned
+from governance.lifecycle.retirement import PurposeRetire
 from governance.notifications.queries import undelivered
 from governance.requests.models import RequestItem
 from governance.requests.moves import ItemSubject
@@ -23,7 +25,7 @@ def connect() -> None:
     subjects.connect_provable(GrantsOfAssignment())
     subjects.connect_decidable(RequestItem.NOUN, ItemSubject())
     subjects.connect_decidable(ProposedChange.NOUN, ChangeSubject())
-    kinds.connect(EntitlementEdit())
+    kinds.connect(EntitlementEdit(), PurposeNew(), PurposeEdit(), PurposeRetire())
 
 
 def readiness_warnings() -> Mapping[str, Callable[[], str | None]]:

@@ -24,6 +24,7 @@ LOCK_ORDER = (
     "feedrun",
     "system",
     "purpose",
+    "justification",
     "entitlement",
     "team",
     "identity",
