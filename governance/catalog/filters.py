@@ -1,11 +1,15 @@
 """The filters of the catalog, shared by page, API and export."""
 
 import django_filters
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.forms import Select
 
 from governance.catalog.models import Entitlement, System
 from governance.catalog.querysets import EntitlementQuerySet
 from governance.catalog.states import CatalogState, Risk
 from governance.core.filters import Words
+from governance.identities.models import Ownership
 from governance.identities.states import Environment, Kind
 
 
@@ -22,12 +26,24 @@ class SystemFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ()
 
 
+def _systems() -> list[tuple[str, str]]:
+    """Active systems, for whoever chooses one from a list."""
+    active = System.objects.filter(state=CatalogState.ACTIVE).order_by("name")
+    return [("", "Any system"), *((str(pk), name) for pk, name in active.values_list("pk", "name"))]
+
+
 class EntitlementFilter(django_filters.FilterSet):
-    """By words, system, risk, kind of holder and state."""
+    """By words, system, risk, privilege, owner, kind of holder and state."""
 
     q = django_filters.CharFilter(method="filter_words", label="Name, key, description or system contains")
-    system = django_filters.UUIDFilter(field_name="system_id", label="System")
+    system = django_filters.UUIDFilter(
+        field_name="system_id", label="System", widget=Select(choices=_systems, attrs={"aria-label": "System"})
+    )
     risk = django_filters.ChoiceFilter(choices=Risk.choices, label="Risk")
+    privileged = django_filters.ChoiceFilter(
+        method="filter_privileged", choices=[("yes", "Privileged"), ("no", "Not privileged")], label="Privileged"
+    )
+    owner = django_filters.CharFilter(method="filter_owner", label="Owner's name contains")
     kind = django_filters.ChoiceFilter(method="filter_kind", choices=Kind.choices, label="May be held by")
     state = django_filters.ChoiceFilter(choices=CatalogState.choices, label="State")
 
@@ -46,3 +62,18 @@ class EntitlementFilter(django_filters.FilterSet):
     ) -> "EntitlementQuerySet[Entitlement]":
         """Those that the kind may hold."""
         return entitlements.holdable_by(kind)
+
+    def filter_privileged(
+        self, entitlements: "EntitlementQuerySet[Entitlement]", _name: str, said: str
+    ) -> "EntitlementQuerySet[Entitlement]":
+        """Those that give privileged access, or the others."""
+        return entitlements.filter(privileged=said == "yes")
+
+    def filter_owner(
+        self, entitlements: "EntitlementQuerySet[Entitlement]", _name: str, words: str
+    ) -> "EntitlementQuerySet[Entitlement]":
+        """Those that somebody of the name, or a team of it, answers for now."""
+        named = Q(identity__name__icontains=words) | Q(team__name__icontains=words)
+        current = Q(ends_at__isnull=True) | Q(ends_at__gt=Now())
+        owned = Ownership.objects.filter(named, current, subject_kind=Entitlement.NOUN, starts_at__lte=Now())
+        return entitlements.filter(pk__in=owned.values("subject_id"))

@@ -9,6 +9,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("approvals/", include("governance.web.approvals.urls")),
     path("tasks/", include("governance.web.tasks.urls")),
     path("grants/", include("governance.web.grants.urls")),
+    path("purposes/", include("governance.web.purposes.urls")),
+    path("catalog/", include("governance.web.catalog.urls")),
     path("notifications/", include("governance.web.notifications.urls")),
     path("people/", include("governance.web.people.urls")),
     path("events/", include("governance.web.audit.urls")),

@@ -42,7 +42,7 @@ from tests.builders import (
 )
 from tests.changing import approved, asked, propose, steps_of
 from tests.core.log import events_of
-from tests.harness.races import at_once, seeds
+from tests.harness.races import at_once, rounds, seeds
 from tests.leases import active, approve, begin, fresh, granted, newcomer, reject, started
 from tests.provisioning.things import Scripted
 

@@ -130,6 +130,9 @@ def where_changes(scene: Scene) -> dict[str, list[Any]]:
         "change-answer": [scene.asked_about.pk],
         **{f"api-change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
         "api-change-answer": [scene.asked_about.pk],
+        **{f"purpose-{verb}": [scene.grant.purpose_id] for verb in ("detail", "edit", "retire")},
+        **{f"entitlement-{verb}": [scene.grant.entitlement_id] for verb in ("detail", "edit")},
+        "system-detail": [scene.system.pk],
     }
 
 
