@@ -34,11 +34,11 @@ class SystemShape(Shape):
 
 
 class PermissionShape(Shape):
-    """What it permits in its system: actions on resources of a type, by patterns of their ids."""
+    """What it permits in its system: actions on resources of a type, by a pattern of their ids."""
 
-    resource_type = serializers.CharField()
-    ids = serializers.ListField(child=serializers.CharField())
-    actions = serializers.ListField(child=serializers.CharField())
+    type = serializers.CharField()
+    pattern = serializers.CharField()
+    actions = serializers.ListField(child=serializers.CharField(), required=False, help_text="Left out: not known.")
 
 
 class EntitlementShape(Shape):

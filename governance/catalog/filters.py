@@ -17,9 +17,9 @@ class SystemFilter(django_filters.FilterSet):
     """By words, environment, risk and state."""
 
     q = Words("name", "key", "description", label="Name, key or description contains")
-    environment = django_filters.ChoiceFilter(choices=Environment.choices, label="Environment")
-    risk = django_filters.ChoiceFilter(choices=Risk.choices, label="Risk tier")
-    state = django_filters.ChoiceFilter(choices=CatalogState.choices, label="State")
+    environment = django_filters.ChoiceFilter(choices=Environment.choices, label="Environment", empty_label="Any")
+    risk = django_filters.ChoiceFilter(choices=Risk.choices, label="Risk tier", empty_label="Any")
+    state = django_filters.ChoiceFilter(choices=CatalogState.choices, label="State", empty_label="Any")
 
     class Meta:
         model = System
@@ -39,13 +39,15 @@ class EntitlementFilter(django_filters.FilterSet):
     system = django_filters.UUIDFilter(
         field_name="system_id", label="System", widget=Select(choices=_systems, attrs={"aria-label": "System"})
     )
-    risk = django_filters.ChoiceFilter(choices=Risk.choices, label="Risk")
+    risk = django_filters.ChoiceFilter(choices=Risk.choices, label="Risk", empty_label="Any")
     privileged = django_filters.ChoiceFilter(
-        method="filter_privileged", choices=[("yes", "Privileged"), ("no", "Not privileged")], label="Privileged"
+        method="filter_privileged", choices=[("yes", "Yes"), ("no", "No")], label="Privileged", empty_label="Either"
     )
     owner = django_filters.CharFilter(method="filter_owner", label="Owner's name contains")
-    kind = django_filters.ChoiceFilter(method="filter_kind", choices=Kind.choices, label="May be held by")
-    state = django_filters.ChoiceFilter(choices=CatalogState.choices, label="State")
+    kind = django_filters.ChoiceFilter(
+        method="filter_kind", choices=Kind.choices, label="May be held by", empty_label="Any kind"
+    )
+    state = django_filters.ChoiceFilter(choices=CatalogState.choices, label="State", empty_label="Any")
 
     class Meta:
         model = Entitlement

@@ -30,7 +30,7 @@ def _kinds(value: Any) -> str:
 
 
 def _permits(value: Any) -> str:
-    lines = (f"{', '.join(one['actions'])} on {one['resource_type']} {', '.join(one['ids'])}" for one in value)
+    lines = (f"{', '.join(one.get('actions', ())) or 'anything'} on {one['type']} {one['pattern']}" for one in value)
     return "; ".join(lines) or "–"
 
 

@@ -20,7 +20,7 @@ def form(**given: Any) -> dict[str, Any]:
         "longest_lease_seconds": "8 hours",
         "review_cadence_seconds": "90 days",
         "allowed_kinds": ["person"],
-        "permits": '[{"resource_type": "journal", "ids": ["*"], "actions": ["post"]}]',
+        "permits": '[{"type": "journal", "pattern": "*", "actions": ["post"]}]',
         "reason": "The auditors have asked for it.",
         "token": uuid4(),
         **given,

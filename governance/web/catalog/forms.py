@@ -28,7 +28,7 @@ class EntitlementForm(ProposalForm):
         label="Permits",
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
-        help_text='A JSON list, such as [{"resource_type": "invoice", "ids": ["*"], "actions": ["read"]}].',
+        help_text='A JSON list, such as [{"type": "invoice", "pattern": "*", "actions": ["read"]}].',
     )
     field_order = [
         "name", "description", "risk", "privileged", "longest_lease_seconds", "review_cadence_seconds",

@@ -20,7 +20,7 @@ from governance.lifecycle.retirement import resting
 from governance.purposes.models import Purpose
 from governance.purposes.states import PurposeState
 from governance.web import owners
-from governance.web.present import counted
+from governance.web.present import counted, number
 
 MOST = 50
 """Lines of each part of a page; it says how many more there are."""
@@ -96,7 +96,7 @@ def rests(purpose: Purpose, actor: Actor, now: datetime) -> Resting:
         supported=counted(found.supported.count(), "lease"),
         waiting=counted(found.waiting.count(), "lease"),
         in_review=counted(found.in_review.count(), "item"),
-        identities=", ".join(one.name for one in found.dedicated[:MOST]),
+        identities=number(found.dedicated.count()) if found.dedicated.exists() else "",
         leases=lines,
         more=total - len(lines),
     )
