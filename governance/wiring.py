@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from governance.audit import moves as audit
 from governance.changes import kinds
+from governance.changes.bundles import BundleEdit, BundleNew, BundleRetire
 from governance.changes.entitlements import EntitlementEdit
 from governance.changes.models import ProposedChange
 from governance.changes.moves import ChangeSubject
@@ -25,7 +26,9 @@ def connect() -> None:
     subjects.connect_provable(GrantsOfAssignment())
     subjects.connect_decidable(RequestItem.NOUN, ItemSubject())
     subjects.connect_decidable(ProposedChange.NOUN, ChangeSubject())
-    kinds.connect(EntitlementEdit(), PurposeNew(), PurposeEdit(), PurposeRetire())
+    kinds.connect(
+        EntitlementEdit(), PurposeNew(), PurposeEdit(), PurposeRetire(), BundleNew(), BundleEdit(), BundleRetire()
+    )
 
 
 def readiness_warnings() -> Mapping[str, Callable[[], str | None]]:

@@ -29,25 +29,28 @@ from governance.purposes.rules import moment
 from governance.purposes.states import PurposeState
 
 
-def _minute(value: Any) -> str:
+def minute_of(value: Any) -> str:
+    """A plain moment in words."""
     at = moment(value)
     return minute(at) if at else "–"
 
 
-def _owner(value: Any) -> str:
+def owner_name(value: Any) -> str:
+    """Whose id it is."""
     return Identity.objects.filter(pk=value).values_list("name", flat=True).first() or str(value)
 
 
-def _lines(value: Any) -> str:
+def lines(value: Any) -> str:
+    """A line each."""
     return "\n".join(value) or "–"
 
 
 EDITABLE: Mapping[str, Field] = {
     "name": Field("Name"),
     "description": Field("Description"),
-    "ends_at": Field("Ends", _minute),
-    "review_at": Field("Review", _minute),
-    "entitlements": Field("May justify", _lines),
+    "ends_at": Field("Ends", minute_of),
+    "review_at": Field("Review", minute_of),
+    "entitlements": Field("May justify", lines),
 }
 
 
@@ -56,11 +59,11 @@ def owner_step(purpose: Purpose) -> StepPlan:
     return StepPlan(StepKind.PURPOSE_OWNER, Purpose.NOUN, purpose.pk, str(purpose)[:300])
 
 
-def governance_step(purpose: Purpose) -> StepPlan:
+def governance_step(thing: Governed) -> StepPlan:
     """A second person's decision: of the governance team."""
     team = Team.objects.filter(key=GOVERNANCE_TEAM).first()
     if team is None:
-        return StepPlan(StepKind.OWNER, Purpose.NOUN, purpose.pk, str(purpose)[:300], stage=2)
+        return StepPlan(StepKind.OWNER, thing.NOUN, thing.pk, str(thing)[:300], stage=2)
     return StepPlan(StepKind.TEAM, team.NOUN, team.pk, str(team)[:300], stage=2)
 
 
@@ -83,7 +86,7 @@ class PurposeNew(_PurposeKind):
 
     name = "purpose.new"
     title = "A new purpose"
-    fields = {"name": EDITABLE["name"], "owner": Field("Owner", _owner), **dict(list(EDITABLE.items())[1:])}
+    fields = {"name": EDITABLE["name"], "owner": Field("Owner", owner_name), **dict(list(EDITABLE.items())[1:])}
 
     def subject(self, actor: Actor, subject_id: UUID, now: datetime) -> Purpose:
         """None: what is new is not there yet."""
@@ -92,7 +95,7 @@ class PurposeNew(_PurposeKind):
     def create(self, payload: Mapping[str, Any], by: Proposing) -> Purpose:
         """The purpose as proposed, owned by whoever is to answer for it."""
         given = {name: value for name, value in payload.items() if name != "owner"}
-        return moves.propose(given, _chosen(payload, by), actor=by.actor, why=by.reason, now=by.now)
+        return moves.propose(given, chosen_owner(payload, by), actor=by.actor, why=by.reason, now=by.now)
 
     def current(self, subject_id: UUID) -> dict[str, Any]:
         """Nothing: it was not there before."""
@@ -123,7 +126,7 @@ class PurposeNew(_PurposeKind):
         moves.reject(purpose, actor=actor, why=why, now=now)
 
 
-def _chosen(payload: Mapping[str, Any], by: Proposing) -> Identity:
+def chosen_owner(payload: Mapping[str, Any], by: Proposing) -> Identity:
     """Who is to answer for it: an active person, the proposer unless somebody else is named."""
     wanted = payload.get("owner") or str(by.proposer.pk)
     try:
@@ -131,7 +134,7 @@ def _chosen(payload: Mapping[str, Any], by: Proposing) -> Identity:
     except ValueError:
         owner = None
     if owner is None:
-        raise Invalid({"owner": "A purpose is owned by an active person."})
+        raise Invalid({"owner": "It is owned by an active person."})
     return owner
 
 

@@ -26,6 +26,7 @@ LOCK_ORDER = (
     "purpose",
     "justification",
     "entitlement",
+    "bundle",
     "team",
     "identity",
     "human",

@@ -121,7 +121,7 @@ def _end_leases(purpose: Purpose, *, actor: Actor, why: str, now: datetime) -> N
     for grant in Grant.objects.filter(purpose=purpose, state__in=WAITING).order_by("pk"):
         grants.cancel(grant, actor=actor, why=why, now=now)
     standing = list(Grant.objects.filter(purpose=purpose, state__in=STANDING).order_by("pk"))
-    behind = {grant.assignment_id for grant in standing}
+    behind = {grant.assignment_id for grant in standing if grant.assignment_id}
     assignments = list(Assignment.objects.with_names().filter(pk__in=behind).order_by("pk"))
     grants.end(standing, assignments, actor=actor, why=why, now=now)
 

@@ -102,7 +102,7 @@ def reject(purpose: Purpose, *, actor: Actor, why: str, now: datetime) -> Purpos
 def edit(purpose: Purpose, wanted: Mapping[str, Any], *, actor: Actor, why: str, now: datetime) -> Purpose:
     """Give a purpose, held with its scope, other values. Callers shorten what would outlast it. Raises Invalid."""
     kept = checked(values(purpose), wanted, now)
-    fields = {name: moment(value) if name.endswith("_at") else value for name, value in kept.items()}
+    fields: dict[str, Any] = {name: moment(value) if name.endswith("_at") else value for name, value in kept.items()}
     scope = fields.pop("entitlements", None)
     if fields:
         amend(purpose, "edited", actor=actor, why=why, now=now, **fields)

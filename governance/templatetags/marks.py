@@ -115,7 +115,15 @@ CATALOG = {
     "retired": Mark("end", "Retired"),
 }
 
+BUNDLE = {
+    "proposed": Mark("clock", "Proposed", "note"),
+    "active": Mark("check", "Active", "ok"),
+    "retired": Mark("end", "Retired"),
+    "rejected": Mark("cross", "Rejected", "bad"),
+}
+
 STATES = {
+    "bundle": BUNDLE,
     "purpose": PURPOSE,
     "catalog": CATALOG,
     "change": CHANGE,

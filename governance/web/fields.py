@@ -35,11 +35,12 @@ class Length(forms.CharField):
     def to_python(self, value: Any) -> Any:
         """Its whole seconds. Raises ValidationError."""
         words = super().to_python(value)
-        if words in self.empty_values:
+        if not words:
             return None
         if not SHAPE.fullmatch(words):
             raise forms.ValidationError("Write a length such as 30 days, 8 hours or 90 minutes.")
-        return sum(int(number) * SECONDS[unit] for number, unit in PART.findall(words))
+        parts: list[tuple[str, str]] = PART.findall(words)
+        return sum(int(number) * SECONDS[unit] for number, unit in parts)
 
     def prepare_value(self, value: Any) -> Any:
         """As it is written."""

@@ -10,6 +10,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tasks/", include("governance.web.tasks.urls")),
     path("grants/", include("governance.web.grants.urls")),
     path("purposes/", include("governance.web.purposes.urls")),
+    path("bundles/", include("governance.web.bundles.urls")),
     path("catalog/", include("governance.web.catalog.urls")),
     path("notifications/", include("governance.web.notifications.urls")),
     path("people/", include("governance.web.people.urls")),

@@ -16,7 +16,7 @@ SECURITY = (
     "/accounts/security/app/add/",
     "/accounts/security/passkeys/add/",
 )
-CATALOG = ("/catalog/", "/catalog/systems/", "/purposes/", "/purposes/new/", "/changes/")
+CATALOG = ("/catalog/", "/catalog/systems/", "/bundles/new/", "/purposes/", "/purposes/new/", "/changes/")
 PAGES = {
     "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/", "/tokens/", *CATALOG, *SECURITY],
     "tomas": ["/approvals/"],

@@ -14,7 +14,7 @@ from django.utils import timezone
 from governance.access.models import Assignment
 from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
 from governance.audit.moves import append
-from governance.catalog.models import Entitlement
+from governance.catalog.models import Bundle, BundleVersion, Entitlement
 from governance.changes.models import ProposedChange
 from governance.core.events import Event
 from governance.core.ids import new_id
@@ -145,6 +145,12 @@ class Crowd:
             twin.form_token, twin.subject_id = uuid4(), entitlement.pk
             twin.number = twin._meta.get_field("number").get_default()
         ProposedChange.objects.bulk_create(twins)
+        self.bundle = changing.bundle(self.org.entitlement, self.org.owner, self.org.requester)
+        bundles = Bundle.objects.bulk_create(self._copies(self.bundle, key="b-"))
+        versions = list(self._copies(self.bundle.versions.get()))
+        for version, bundle in zip(versions, bundles, strict=True):
+            version.bundle = bundle
+        BundleVersion.objects.bulk_create(versions)
         step = ApprovalStep.objects.get(pk=changing.steps_of(self.change)[0])
         self._route_copies(step, twins)
 

@@ -133,6 +133,7 @@ def where_changes(scene: Scene) -> dict[str, list[Any]]:
         **{f"purpose-{verb}": [scene.grant.purpose_id] for verb in ("detail", "edit", "retire")},
         **{f"entitlement-{verb}": [scene.grant.entitlement_id] for verb in ("detail", "edit")},
         "system-detail": [scene.system.pk],
+        **{f"{of}bundle-{verb}": [scene.bundle.pk] for of in ("", "api-") for verb in ("detail", "edit", "retire")},
     }
 
 

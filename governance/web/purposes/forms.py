@@ -18,8 +18,9 @@ class Day(forms.DateField):
         super().__init__(required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"), **options)
 
 
-def _midnight(day: date | None) -> str | None:
-    return plain(datetime.combine(day, time(), UTC)) if day else None  # type: ignore[no-any-return]  # plain JSON
+def midnight(day: date | None) -> str | None:
+    """The day's first moment, as plain JSON."""
+    return plain(datetime.combine(day, time(), UTC)) if day else None
 
 
 class PurposeForm(ProposalForm):
@@ -45,14 +46,14 @@ class PurposeForm(ProposalForm):
         return {
             "name": given["name"],
             "description": given["description"],
-            "ends_at": _midnight(given["ends_at"]),
-            "review_at": _midnight(given["review_at"]),
+            "ends_at": midnight(given["ends_at"]),
+            "review_at": midnight(given["review_at"]),
             "entitlements": sorted({line.strip() for line in given["entitlements"].splitlines() if line.strip()}),
         }
 
 
-class NewPurposeForm(PurposeForm):
-    """The same, and who is to answer for it."""
+class OwnedForm(forms.Form):
+    """Who is to answer for something new."""
 
     owner = forms.EmailField(
         label="Owner",
@@ -70,10 +71,18 @@ class NewPurposeForm(PurposeForm):
             raise forms.ValidationError("Nobody is known by exactly this address.")
         return str(found[0])
 
+    def owned(self) -> dict[str, str]:
+        """The owner as plain values name them; nothing where it is whoever proposes."""
+        owner = self.cleaned_data["owner"]
+        return {"owner": owner} if owner else {}
+
+
+class NewPurposeForm(OwnedForm, PurposeForm):
+    """What a purpose says of itself, and who is to answer for it."""
+
     def payload(self) -> dict[str, Any]:
         """The plain values of a valid form."""
-        owner = self.cleaned_data["owner"]
-        return {**super().payload(), **({"owner": owner} if owner else {})}
+        return {**super().payload(), **self.owned()}
 
 
 def initial(values: dict[str, Any]) -> dict[str, Any]:
