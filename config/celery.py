@@ -42,6 +42,7 @@ TIMETABLE = [
     Beat("approvals.expire_due", timedelta(minutes=1), "rule 15: a timeout never means yes"),
     Beat("approvals.ask_again_due", timedelta(minutes=5), "rule 16: owners change by the clock as well"),
     Beat("lifecycle.end_due", timedelta(minutes=1), "rule 8: an identity's end ends its access within a minute"),
+    Beat("lifecycle.retire_due", timedelta(minutes=1), "a purpose that has ended, and one whose removals are proven"),
     Beat("lifecycle.apply_runs_due", timedelta(minutes=1), "accepted runs of a feed that no worker has finished"),
     Beat("analysis.continue_replays", timedelta(minutes=1), "replays whose worker died, or whose wake-up got lost"),
     Beat("audit.seal", timedelta(seconds=5), "an event can be changed unseen only until it is sealed"),

@@ -4,7 +4,7 @@ from governance.access.models import Account, Assignment, PresencePeriod, Verifi
 from governance.analysis.models import Finding, Replay, ReplayProgress
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
-from governance.catalog.models import Entitlement, System
+from governance.catalog.models import Bundle, BundlePart, BundleVersion, Entitlement, System
 from governance.changes.models import ProposedChange
 from governance.connectors.models import ConnectorConfiguration
 from governance.grants.models import Grant
@@ -27,6 +27,9 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEvent",
     "AuditLeaf",
+    "Bundle",
+    "BundlePart",
+    "BundleVersion",
     "Comment",
     "ConnectorConfiguration",
     "Decision",

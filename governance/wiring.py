@@ -6,14 +6,17 @@ from django.utils import timezone
 
 from governance.audit import moves as audit
 from governance.changes import kinds
+from governance.changes.bundles import BundleEdit, BundleNew, BundleRetire
 from governance.changes.entitlements import EntitlementEdit
 from governance.changes.models import ProposedChange
 from governance.changes.moves import ChangeSubject
 from governance.changes.policy_rules import RulePublish, RuleRetire
+from governance.changes.purposes import PurposeEdit, PurposeNew
 from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment
 from governance.grants.queries import Leases
 from governance.identities.queries import governance_is_staffed, unowned
+from governance.lifecycle.retirement import PurposeRetire
 from governance.notifications.queries import undelivered
 from governance.requests.models import RequestItem
 from governance.requests.moves import ItemSubject
@@ -27,6 +30,7 @@ def connect() -> None:
     subjects.connect_decidable(RequestItem.NOUN, ItemSubject())
     subjects.connect_decidable(ProposedChange.NOUN, ChangeSubject())
     kinds.connect(EntitlementEdit(), RulePublish(), RuleRetire())
+    kinds.connect(PurposeNew(), PurposeEdit(), PurposeRetire(), BundleNew(), BundleEdit(), BundleRetire())
 
 
 def readiness_warnings() -> Mapping[str, Callable[[], str | None]]:

@@ -1,15 +1,17 @@
 """The way of a proposed change, a stage at a time, through the actions that people use."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.utils import timezone
 
 from governance.approvals.models import ApprovalStep, StepApprover
-from governance.catalog.models import Entitlement
+from governance.catalog.models import Bundle, Entitlement
 from governance.changes import actions
 from governance.changes.models import ProposedChange
 from governance.core.models import Recorded
+from governance.core.moves import plain
 from governance.identities.models import Identity
 from tests.builders import actor
 from tests.leases import approve
@@ -53,3 +55,16 @@ def approved(change: ProposedChange, *approvers: Identity) -> ProposedChange:
         approve(step_id, approver)
     change.refresh_from_db()
     return change
+
+
+def bundle(holds: Entitlement, owner: Identity, by: Identity, key: str = "books", **given: Any) -> Bundle:
+    """An active bundle that holds the entitlement, proposed by somebody and approved by its owner."""
+    values = {
+        "key": key,
+        "name": key.title(),
+        "review_at": plain(timezone.now() + timedelta(days=90)),
+        "entitlements": [f"{holds.system.key}/{holds.key}"],
+        "owner": str(owner.pk),
+    }
+    change = approved(propose("bundle.new", None, by, **{**values, **given}), owner)
+    return Bundle.objects.get(pk=change.subject_id)

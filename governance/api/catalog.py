@@ -33,6 +33,14 @@ class SystemShape(Shape):
     state = serializers.ChoiceField(CatalogState.choices)
 
 
+class PermissionShape(Shape):
+    """What it permits in its system: actions on resources of a type, by a pattern of their ids."""
+
+    type = serializers.CharField()
+    pattern = serializers.CharField()
+    actions = serializers.ListField(child=serializers.CharField(), required=False, help_text="Left out: not known.")
+
+
 class EntitlementShape(Shape):
     """One thing that can be granted in a system, and under what terms."""
 
@@ -46,6 +54,7 @@ class EntitlementShape(Shape):
     longest_lease_seconds = Seconds(source="longest_lease")
     review_cadence_seconds = Seconds(source="review_cadence")
     allowed_kinds = serializers.ListField(child=serializers.ChoiceField(Kind.choices))
+    permits = PermissionShape(many=True)
     state = serializers.ChoiceField(CatalogState.choices)
 
 

@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path, re_path
 from governance.api import (
     approvals,
     audit,
+    bundles,
     catalog,
     changes,
     comments,
@@ -32,6 +33,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/entitlements", catalog.EntitlementList.as_view(), name="api-entitlement-list"),
     path("v1/entitlements/export", catalog.EntitlementExport.as_view(), name="api-entitlement-export"),
     path("v1/entitlements/<uuid:pk>", catalog.EntitlementDetail.as_view(), name="api-entitlement-detail"),
+    path("v1/bundles", bundles.BundleList.as_view(), name="api-bundle-list"),
+    path("v1/bundles/export", bundles.BundleExport.as_view(), name="api-bundle-export"),
+    path("v1/bundles/<uuid:pk>", bundles.BundleDetail.as_view(), name="api-bundle-detail"),
     path("v1/purposes", purposes.PurposeList.as_view(), name="api-purpose-list"),
     path("v1/purposes/export", purposes.PurposeExport.as_view(), name="api-purpose-export"),
     path("v1/purposes/<uuid:pk>", purposes.PurposeDetail.as_view(), name="api-purpose-detail"),

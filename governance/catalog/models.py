@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from governance.catalog import querysets
-from governance.catalog.states import MOVES, CatalogState, Risk
+from governance.catalog.states import BUNDLE_MOVES, MOVES, BundleState, CatalogState, Risk
 from governance.core.models import Governed
 from governance.identities.states import Environment, Kind
 
@@ -71,3 +71,88 @@ class Entitlement(Governed):
     def facts(self) -> dict[str, Any]:
         """What it is in its system, and how risky."""
         return {"system_id": str(self.system_id), "key": self.key, "risk": self.risk, "privileged": self.privileged}
+
+
+class Bundle(Governed):
+    """A pre-approved set of entitlements for a job. What it holds and who matches it is in its versions."""
+
+    NOUN = "bundle"
+    MOVES = BUNDLE_MOVES
+
+    key = models.SlugField(max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    state = models.CharField(max_length=16, choices=BundleState.choices, default=BundleState.PROPOSED)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=BundleState.values), name="bundle_state_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class BundleVersion(Governed):
+    """What a bundle says from one moment to the next; the last one says it now. It never changes."""
+
+    NOUN = "bundle_version"
+
+    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    birthright = models.BooleanField()
+    criteria = models.TextField(blank=True)
+    review_at = models.DateTimeField()
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["bundle", "number"], name="one_bundle_version_per_number"),
+            models.CheckConstraint(
+                condition=Q(birthright=False) | ~Q(criteria=""), name="birthright_is_given_by_a_rule"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bundle.name} version {self.number}"
+
+    def facts(self) -> dict[str, Any]:
+        """What it says besides its parts."""
+        return {
+            "bundle_id": str(self.bundle_id),
+            "number": self.number,
+            "birthright": self.birthright,
+            "criteria": self.criteria,
+        }
+
+
+class BundlePart(Governed):
+    """One thing that a version holds: an entitlement, or another bundle with all that it holds then."""
+
+    NOUN = "bundle_part"
+
+    version = models.ForeignKey(BundleVersion, on_delete=models.PROTECT, related_name="parts")
+    entitlement = models.ForeignKey(Entitlement, null=True, on_delete=models.PROTECT, related_name="+")
+    bundle = models.ForeignKey(Bundle, null=True, on_delete=models.PROTECT, related_name="included_by")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(entitlement__isnull=True, bundle__isnull=False)
+                | Q(entitlement__isnull=False, bundle__isnull=True),
+                name="a_part_is_an_entitlement_or_a_bundle",
+            ),
+            models.UniqueConstraint(fields=["version", "entitlement"], name="each_entitlement_once_in_a_bundle"),
+            models.UniqueConstraint(fields=["version", "bundle"], name="each_bundle_once_in_a_bundle"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version}: {self.entitlement or self.bundle}"
+
+    def facts(self) -> dict[str, Any]:
+        """The pair it joins."""
+        return {
+            "version_id": str(self.version_id),
+            "entitlement_id": str(self.entitlement_id) if self.entitlement_id else None,
+            "bundle_id": str(self.bundle_id) if self.bundle_id else None,
+        }

@@ -28,9 +28,14 @@ def entitlement_values(entitlement: Entitlement) -> dict[str, Any]:
 
 
 def checked_entitlement(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """The wanted values in their kept form. Raises Invalid with what is wrong at each field of the whole they make."""
-    if found := entitlement_problems({**current, **wanted}):
-        raise Invalid(found)
+    """The wanted values in their kept form. Raises Invalid with what is wrong at each field of the whole they make.
+
+    What was wrong before and stays as it is does not stand in the way.
+    """
+    before = entitlement_problems(current)
+    found = entitlement_problems({**current, **wanted})
+    if wrong := {name: text for name, text in found.items() if name in wanted or name not in before}:
+        raise Invalid(wrong)
     kept = dict(wanted)
     if "allowed_kinds" in kept:
         kept["allowed_kinds"] = sorted(set(kept["allowed_kinds"]))

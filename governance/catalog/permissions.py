@@ -4,9 +4,9 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from governance.catalog.models import Entitlement, System
+from governance.catalog.models import Bundle, Entitlement, System
 from governance.catalog.querysets import EntitlementQuerySet
-from governance.catalog.states import CatalogState
+from governance.catalog.states import BundleState, CatalogState
 from governance.core.actor import Actor, Role
 from governance.identities.queries import owned_ids
 
@@ -32,3 +32,11 @@ def visible_entitlements(actor: Actor, now: datetime) -> "EntitlementQuerySet[En
         | Q(pk__in=owned_ids(Entitlement.NOUN, mine, now))
         | Q(system__in=owned_ids(System.NOUN, mine, now))
     )
+
+
+def visible_bundles(actor: Actor, now: datetime) -> "QuerySet[Bundle]":
+    """Active bundles, and any that the actor owns; all for those who oversee."""
+    if actor.has(*SEES_ALL):
+        return Bundle.objects.all()
+    owned = owned_ids(Bundle.NOUN, actor.identity_ids, now)
+    return Bundle.objects.filter(Q(state=BundleState.ACTIVE) | Q(pk__in=owned))

@@ -60,19 +60,19 @@ def _kind_problems(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _permits_problems(values: Mapping[str, Any]) -> dict[str, str]:
-    """What it permits: objects with a resource type, patterns of ids, and actions."""
+    """What it permits: objects with a resource type, a pattern of ids, and actions where they are known."""
     permits = values["permits"]
     if isinstance(permits, list) and all(_is_permission(one) for one in permits):
         return {}
-    return {"permits": 'Write a list such as [{"resource_type": "invoice", "ids": ["*"], "actions": ["read"]}].'}
+    return {"permits": 'Write a list such as [{"type": "invoice", "pattern": "*", "actions": ["read"]}].'}
 
 
 def _is_permission(one: object) -> bool:
-    if not isinstance(one, Mapping) or set(one) != {"resource_type", "ids", "actions"}:
+    if not isinstance(one, Mapping) or not {"type", "pattern"} <= set(one) <= {"type", "pattern", "actions"}:
         return False
-    named = isinstance(one["resource_type"], str) and bool(one["resource_type"])
-    lists = (one["ids"], one["actions"])
-    return named and all(isinstance(part, list) and part and all(isinstance(x, str) for x in part) for part in lists)
+    actions = one.get("actions", [])
+    named = all(isinstance(one[name], str) and one[name] for name in ("type", "pattern"))
+    return named and isinstance(actions, list) and all(isinstance(action, str) for action in actions)
 
 
 def _length_problem(seconds: object) -> str | None:

@@ -24,3 +24,18 @@ class CatalogState(TextChoices):
 
 
 MOVES: Mapping[str, frozenset[str]] = {CatalogState.ACTIVE: frozenset({CatalogState.RETIRED})}
+
+
+class BundleState(TextChoices):
+    """A bundle's life."""
+
+    PROPOSED = "proposed", "Proposed"
+    ACTIVE = "active", "Active"
+    RETIRED = "retired", "Retired"
+    REJECTED = "rejected", "Rejected"
+
+
+BUNDLE_MOVES: Mapping[str, frozenset[str]] = {
+    BundleState.PROPOSED: frozenset({BundleState.ACTIVE, BundleState.REJECTED}),
+    BundleState.ACTIVE: frozenset({BundleState.RETIRED}),
+}

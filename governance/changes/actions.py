@@ -13,6 +13,7 @@ from governance.changes.models import ProposedChange
 from governance.core.actor import Actor
 from governance.core.errors import Denied, Invalid, NotFound
 from governance.core.locking import locked_all, unit_of_work
+from governance.core.models import Governed
 from governance.core.seen import AsSeen, unsaid
 from governance.identities.models import Identity
 
@@ -114,3 +115,8 @@ def _locked_question(change: ProposedChange, question_id: UUID) -> Question:
     if question is None:
         raise NotFound
     return approvals.lock_question(question)
+
+
+def proposable(*, kind: str, subject_id: UUID, actor: Actor, now: datetime) -> Governed:
+    """The thing that the actor may propose such a change of now. Raises NotFound, Denied, Conflict."""
+    return kind_of(kind).subject(actor, subject_id, now)

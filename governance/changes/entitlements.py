@@ -10,7 +10,7 @@ from governance.catalog import moves, permissions
 from governance.catalog.models import Entitlement
 from governance.catalog.rules import needs_second_person
 from governance.catalog.states import HIGH_RISKS, CatalogState, Risk
-from governance.changes.kinds import ChangeKind, Field, changed
+from governance.changes.kinds import ChangeKind, Field, Proposing, changed
 from governance.changes.models import ProposedChange
 from governance.core.actor import Actor
 from governance.core.errors import Conflict, NotFound
@@ -30,7 +30,7 @@ def _kinds(value: Any) -> str:
 
 
 def _permits(value: Any) -> str:
-    lines = (f"{', '.join(one['actions'])} on {one['resource_type']} {', '.join(one['ids'])}" for one in value)
+    lines = (f"{', '.join(one.get('actions', ())) or 'anything'} on {one['type']} {one['pattern']}" for one in value)
     return "; ".join(lines) or "–"
 
 
@@ -76,7 +76,7 @@ class EntitlementEdit(ChangeKind):
         current = self.current(subject_id)
         return changed(current, moves.checked_entitlement(current, payload))
 
-    def route(self, subject: Governed, payload: Mapping[str, Any], now: datetime) -> Sequence[StepPlan]:
+    def route(self, subject: Governed, payload: Mapping[str, Any], by: Proposing) -> Sequence[StepPlan]:
         """The entitlement's owner, and a second person where it is risky before or after."""
         entitlement = Entitlement.objects.select_related("system").get(pk=subject.pk)
         current = moves.entitlement_values(entitlement)

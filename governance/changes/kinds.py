@@ -11,6 +11,7 @@ from governance.approvals.moves import StepPlan
 from governance.changes.models import ProposedChange
 from governance.core.actor import Actor
 from governance.core.errors import Invalid
+from governance.core.locking import locked_all
 from governance.core.models import Governed
 from governance.identities.models import Identity
 
@@ -83,7 +84,7 @@ class ChangeKind(ABC):
         """The payload as it is kept, plain JSON. Raises Invalid with what is wrong at each field."""
 
     @abstractmethod
-    def route(self, subject: Governed, payload: Mapping[str, Any], now: datetime) -> Sequence[StepPlan]:
+    def route(self, subject: Governed, payload: Mapping[str, Any], by: Proposing) -> Sequence[StepPlan]:
         """Who must approve. The proposer, and every identity of theirs, is never asked."""
 
     @abstractmethod
@@ -93,6 +94,10 @@ class ChangeKind(ABC):
     def create(self, payload: Mapping[str, Any], by: Proposing) -> Governed:
         """Make the thing that is proposed, where a kind proposes new ones. Raises Invalid."""
         raise Invalid({"subject_id": "Say what is to be changed."})
+
+    def lock_rest(self, change: ProposedChange) -> None:
+        """Hold what carrying it out touches that ranks after identities, and the change among it."""
+        locked_all(ProposedChange.objects.filter(pk=change.pk))
 
     def refused(  # noqa: B027 - most kinds propose to change what stands: there is nothing to do
         self, change: ProposedChange, *, actor: Actor, why: str, now: datetime

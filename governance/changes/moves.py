@@ -59,7 +59,7 @@ def propose(
     )
     create(change, actor=by.actor, why=by.reason, now=by.now)
     about = approvals.Subject(ProposedChange.NOUN, change.pk, _called(change))
-    plans = kind.route(subject, payload, by.now)
+    plans = kind.route(subject, payload, by)
     if any(plan.everyone for plan in plans):
         raise ValueError("a leaver can't be waited for here: no step of a change asks everyone")
     approvals.open_route(about, None, plans, actor=by.actor, now=by.now)
@@ -126,7 +126,10 @@ class ChangeSubject:
         change = ProposedChange.objects.get(pk=subject_id)
         kind_of(change.kind).lock(change.subject_id)
         locked_all(Identity.objects.filter(pk__in={change.proposer_id, *identity_ids}))
-        locked_all(ProposedChange.objects.filter(pk=subject_id))
+        if identity_ids:
+            kind_of(change.kind).lock_rest(change)
+        else:  # nobody decides, and since no step asks everyone, nothing is carried out
+            locked_all(ProposedChange.objects.filter(pk=subject_id))
 
     def parties(self, subject_id: UUID, now: datetime) -> frozenset[UUID]:
         """The proposer, whoever answers for it if it is a machine, and whom the kind names: all their identities."""

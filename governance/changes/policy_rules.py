@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from governance.approvals.moves import StepPlan
-from governance.changes.kinds import ChangeKind, Field
+from governance.changes.kinds import ChangeKind, Field, Proposing
 from governance.changes.models import ProposedChange
 from governance.core.actor import Actor
 from governance.core.errors import Conflict, Invalid, NotFound
@@ -61,7 +61,7 @@ class _OfVersion(ChangeKind):
         for rule in locked_all(rules):
             locked_all(rule.versions.all())
 
-    def route(self, subject: Governed, payload: Mapping[str, Any], now: datetime) -> Sequence[StepPlan]:
+    def route(self, subject: Governed, payload: Mapping[str, Any], by: Proposing) -> Sequence[StepPlan]:
         """Whoever answers for the rule."""
         rule = PolicyRule.objects.get(versions=subject.pk)
         return [StepPlan(StepKind.OWNER, rule.NOUN, rule.pk, f"{rule.key} {rule.title}"[:300])]

@@ -7,6 +7,7 @@ from typing import Any
 from governance.analysis.rules import summed
 from governance.approvals.models import ApprovalStep
 from governance.audit.models import AuditEvent
+from governance.catalog.models import Bundle, BundleVersion
 from governance.changes.kinds import kind_of
 from governance.changes.models import ProposedChange
 from governance.evidence.entries import Entry
@@ -200,6 +201,12 @@ IDENTITIES = _table(
     ("id", "Id", "pk"),
 )
 
+
+def _said_by(bundle: Bundle) -> BundleVersion:
+    """Its last version, of those prefetched."""
+    return max(bundle.versions.all(), key=lambda version: version.number)
+
+
 SYSTEMS = _table(
     "systems",
     ("key", "Key", "key"),
@@ -222,6 +229,19 @@ ENTITLEMENTS = _table(
     ("longest_lease_seconds", "Longest lease", "longest_lease"),
     ("review_cadence_seconds", "Review", "review_cadence"),
     ("allowed_kinds", "Held by", "allowed_kinds"),
+    ("state", "State", "state"),
+    ("id", "Id", "pk"),
+)
+
+BUNDLES = _table(
+    "bundles",
+    ("key", "Key", "key"),
+    ("name", "Bundle", "name"),
+    ("description", "Description", "description"),
+    ("version", "Version", lambda bundle: _said_by(bundle).number),
+    ("birthright", "Birthright", lambda bundle: _said_by(bundle).birthright),
+    ("criteria", "Who matches", lambda bundle: _said_by(bundle).criteria),
+    ("review_at", "Review", lambda bundle: _said_by(bundle).review_at),
     ("state", "State", "state"),
     ("id", "Id", "pk"),
 )

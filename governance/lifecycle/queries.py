@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower
 
 from governance.grants.models import Grant
@@ -18,6 +18,7 @@ from governance.lifecycle.planning import Known, Terms
 from governance.lifecycle.reading import Reading
 from governance.lifecycle.states import WAITING, Absence, RunState
 from governance.purposes.models import Purpose
+from governance.purposes.states import PurposeState
 
 KNOWN = (
     "id", "source", "external_key", "name", "email", "kind", "state", "title", "department", "manager_id", "human_id",
@@ -94,3 +95,11 @@ def undecided(source: Source) -> FeedRun | None:
 
 def _with_a_yes(source_id: UUID) -> "QuerySet[FeedRun]":
     return FeedRun.objects.filter(source=source_id, state__in=[RunState.ACCEPTED, RunState.APPLIED])
+
+
+def purposes_to_retire(now: datetime) -> "QuerySet[Purpose, UUID]":
+    """Active purposes whose end has come, and retiring ones that nothing rests on or waits to be proven gone of."""
+    left = Grant.objects.filter(purpose=OuterRef("pk")).exclude(state__in=OVER)
+    ended = Q(state=PurposeState.ACTIVE, ends_at__lte=now)
+    found = Purpose.objects.filter(ended | Q(~Exists(left), state=PurposeState.RETIRING))
+    return found.order_by("pk").values_list("pk", flat=True)

@@ -41,3 +41,16 @@ def apply_runs_due() -> None:
     """Wake a worker for each accepted run that none has finished: a message was lost, or a worker died at it."""
     for pk in queries.accepted_ids():
         apply_run.delay(str(pk))
+
+
+@shared_task(name="lifecycle.retire")
+def retire(purpose_id: str) -> None:
+    """Retire one purpose whose end has come, or whose last removal is proven."""
+    actions.retire_if_due(purpose_id=UUID(purpose_id), actor=LIFECYCLE, now=timezone.now())
+
+
+@shared_task(name="lifecycle.retire_due")
+def retire_due() -> None:
+    """Find the purposes whose end has come, and those that have nothing left to be proven gone."""
+    for pk in queries.purposes_to_retire(timezone.now())[:BATCH]:
+        retire.delay(str(pk))

@@ -22,6 +22,11 @@ def visible(actor: Actor, now: datetime) -> "QuerySet[PolicyRule]":
     return PolicyRule.objects.filter(pk__in=owned_ids(PolicyRule.NOUN, actor.identity_ids, now))
 
 
+def visible_versions(actor: Actor, now: datetime) -> "QuerySet[PolicyRuleVersion]":
+    """All versions of the rules that the actor may see."""
+    return PolicyRuleVersion.objects.filter(rule__in=visible(actor, now).values("pk"))
+
+
 def can(actor: Actor, verb: str) -> bool:
     """Whether the actor may do this to the rules that they can see."""
     return verb in VERBS and actor.has(Role.ADMINISTRATOR)

@@ -1,6 +1,7 @@
 """The filters of purposes, shared by page, API and export."""
 
 import django_filters
+from django.forms import HiddenInput
 
 from governance.core.filters import Words
 from governance.purposes.models import Purpose
@@ -12,8 +13,10 @@ class PurposeFilter(django_filters.FilterSet):
     """By words, state, and what it may justify."""
 
     q = Words("reference", "name", "description", label="Reference, name or description contains")
-    state = django_filters.ChoiceFilter(choices=PurposeState.choices, label="State")
-    justifies = django_filters.UUIDFilter(method="filter_justifies", label="May justify the entitlement")
+    state = django_filters.ChoiceFilter(choices=PurposeState.choices, label="State", empty_label="Any")
+    justifies = django_filters.UUIDFilter(
+        method="filter_justifies", label="May justify the entitlement", widget=HiddenInput
+    )
 
     class Meta:
         model = Purpose

@@ -114,7 +114,31 @@ CHANGE = {
     "failed": Mark("alert", "Not applied", "bad"),
 }
 
+PURPOSE = {
+    "proposed": Mark("clock", "Proposed", "note"),
+    "approved": Mark("check", "Approved"),
+    "active": Mark("check", "Active", "ok"),
+    "retiring": Mark("leave", "Retiring, removals not proven yet", "warn"),
+    "retired": Mark("end", "Retired"),
+    "rejected": Mark("cross", "Rejected", "bad"),
+}
+
+CATALOG = {
+    "active": Mark("check", "Active", "ok"),
+    "retired": Mark("end", "Retired"),
+}
+
+BUNDLE = {
+    "proposed": Mark("clock", "Proposed", "note"),
+    "active": Mark("check", "Active", "ok"),
+    "retired": Mark("end", "Retired"),
+    "rejected": Mark("cross", "Rejected", "bad"),
+}
+
 STATES = {
+    "bundle": BUNDLE,
+    "purpose": PURPOSE,
+    "catalog": CATALOG,
     "change": CHANGE,
     "feed": FEED,
     "grant": GRANT,

@@ -102,6 +102,8 @@ class Portal:
             self._item("Approvals", "approval-list", inbox(self._actor).count()),
             *self._tasks(self._actor),
             self._item("Grants", "grant-list"),
+            self._item("Catalog", "entitlement-list"),
+            self._item("Purposes", "purpose-list"),
             self._item("Changes", "change-list"),
         ]
         if self._sees_rules(self._actor):

@@ -1,8 +1,16 @@
 """Fields that the forms of several areas have."""
 
-from typing import Any
+import re
+from datetime import timedelta
+from typing import Any, Final
 
 from django import forms
+
+from governance.policy.words import length
+
+SECONDS: Final = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+PART: Final = re.compile(r"(\d{1,9}) *(day|hour|minute|second)s?")
+SHAPE: Final = re.compile(rf" *({PART.pattern} *)+")
 
 
 class OwnWords(forms.CharField):
@@ -19,3 +27,21 @@ class OwnWords(forms.CharField):
             error_messages={"required": needed} if needed else None,
             **options,
         )
+
+
+class Length(forms.CharField):
+    """A length of time as people write it: "30 days", "8 hours", "36 hours 30 minutes"."""
+
+    def to_python(self, value: Any) -> Any:
+        """Its whole seconds. Raises ValidationError."""
+        words = super().to_python(value)
+        if not words:
+            return None
+        if not SHAPE.fullmatch(words):
+            raise forms.ValidationError("Write a length such as 30 days, 8 hours or 90 minutes.")
+        parts: list[tuple[str, str]] = PART.findall(words)
+        return sum(int(number) * SECONDS[unit] for number, unit in parts)
+
+    def prepare_value(self, value: Any) -> Any:
+        """As it is written."""
+        return length(timedelta(seconds=value)) if isinstance(value, int) else value

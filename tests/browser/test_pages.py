@@ -16,15 +16,16 @@ SECURITY = (
     "/accounts/security/app/add/",
     "/accounts/security/passkeys/add/",
 )
+CATALOG = ("/catalog/", "/catalog/systems/", "/bundles/new/", "/purposes/", "/purposes/new/", "/changes/")
 PAGES = {
-    "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/", "/tokens/", *SECURITY],
+    "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/", "/tokens/", *CATALOG, *SECURITY],
     "tomas": ["/approvals/"],
     "naomi": ["/tasks/", "/people/", "/people/sources/new", "/policy/", "/policy/new"],
     "oliver": ["/events/", "/grants/", "/requests/"],
 }
 """Where each visitor goes. From a list they open its first row as well."""
 
-ROW = re.compile(r"^/(requests|grants|approvals|events)/[0-9a-f-]+/$")
+ROW = re.compile(r"^/(requests|grants|approvals|events|catalog|purposes|changes)/[0-9a-f-]+/$")
 
 
 def opened(page: Page) -> str | None:

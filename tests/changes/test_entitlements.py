@@ -91,7 +91,7 @@ class TestPropose:
             ({"review_cadence_seconds": 400 * 86400}, "review_cadence_seconds"),
             ({"allowed_kinds": []}, "allowed_kinds"),
             ({"allowed_kinds": ["robot"]}, "allowed_kinds"),
-            ({"permits": [{"resource_type": "invoice"}]}, "permits"),
+            ({"permits": [{"type": "invoice"}]}, "permits"),
             ({"colour": "red"}, "colour"),
             ({"description": "Reads things."}, "payload"),
         ],

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.policy.consequences import Consequence, ConsequenceError, StepSpec, read, union, written
-from governance.policy.states import StepKind
+from governance.policy.states import OF_RULES, StepKind
 
-KINDS = [kind for kind in StepKind if kind != StepKind.TEAM]
+KINDS = [kind for kind in OF_RULES if kind != StepKind.TEAM]
 HOW = (st.integers(1, 9), st.booleans(), st.integers(0, 20))
 STEP = st.builds(StepSpec, st.sampled_from(KINDS), *HOW) | st.builds(
     StepSpec, st.just(StepKind.TEAM), *HOW, st.sampled_from(["ledger", "risk"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TypeVar
 from uuid import uuid4
@@ -16,7 +16,7 @@ from governance.analysis.actions import start
 from governance.analysis.models import Finding
 from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
 from governance.audit.moves import append
-from governance.catalog.models import Entitlement
+from governance.catalog.models import Bundle, BundleVersion, Entitlement
 from governance.changes.models import ProposedChange
 from governance.core.events import Event
 from governance.core.ids import new_id
@@ -145,13 +145,13 @@ class Crowd:
         for item, request in zip(items, requests, strict=True):
             item.request = request
         RequestItem.objects.bulk_create(items)
-        self._routes(items)
+        self._route_copies(self.step, items)
 
-    def _routes(self, items: list[RequestItem]) -> None:
-        routes = list(self._copies(self.step.route))
-        steps = list(self._copies(self.step))
-        asked = list(self._copies(self.step.approvers.get()))
-        for item, route, step, approver in zip(items, routes, steps, asked, strict=True):
+    def _route_copies(self, of: ApprovalStep, subjects: Sequence[RequestItem | ProposedChange]) -> None:
+        routes = list(self._copies(of.route))
+        steps = list(self._copies(of))
+        asked = list(self._copies(of.approvers.get()))
+        for item, route, step, approver in zip(subjects, routes, steps, asked, strict=True):
             route.subject_id, step.route, approver.step = item.pk, route, step
         ApprovalRoute.objects.bulk_create(routes)
         ApprovalStep.objects.bulk_create(steps)
@@ -172,6 +172,14 @@ class Crowd:
             twin.form_token, twin.subject_id = uuid4(), entitlement.pk
             twin.number = twin._meta.get_field("number").get_default()
         ProposedChange.objects.bulk_create(twins)
+        self.bundle = changing.bundle(self.org.entitlement, self.org.owner, self.org.requester)
+        bundles = Bundle.objects.bulk_create(self._copies(self.bundle, key="b-"))
+        versions = list(self._copies(self.bundle.versions.get()))
+        for version, bundle in zip(versions, bundles, strict=True):
+            version.bundle = bundle
+        BundleVersion.objects.bulk_create(versions)
+        step = ApprovalStep.objects.get(pk=changing.steps_of(self.change)[0])
+        self._route_copies(step, twins)
 
     def _tokens(self) -> None:
         """Of one person, each made by the product: their prefixes differ."""

@@ -61,6 +61,7 @@ class Scene:
         self.asked_about = changing.edited(self.returned.items.get().entitlement, self.people["requester"])
         ask_back(changing.steps_of(self.asked_about)[0], self.people["owner"], "Why now?")
         self.doubt = Question.objects.get(step__route__subject_id=self.asked_about.pk)
+        self.bundle = changing.bundle(self.grant.entitlement, self.people["owner"], self.people["requester"])
         self.said = Notification.objects.get(recipient=self.people["approver"], subject_id=self.step.pk)
         self.deputy = builders.person("Deputy", manager=boss)
         vault = handwork.manual_system(self.people["owner"], self.deputy)

@@ -112,12 +112,17 @@ def where(scene: Scene) -> dict[str, list[Any]]:
 
 
 def where_changes(scene: Scene) -> dict[str, list[Any]]:
-    """The same of proposed changes and of what they are about."""
+    """The same of approval steps, of proposed changes and of what they are about."""
     return {
         **{f"change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
         "change-answer": [scene.asked_about.pk],
+        **{f"api-approval-step-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
         **{f"api-change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
         "api-change-answer": [scene.asked_about.pk],
+        **{f"purpose-{verb}": [scene.grant.purpose_id] for verb in ("detail", "edit", "retire")},
+        **{f"entitlement-{verb}": [scene.grant.entitlement_id] for verb in ("detail", "edit")},
+        "system-detail": [scene.system.pk],
+        **{f"{of}bundle-{verb}": [scene.bundle.pk] for of in ("", "api-") for verb in ("detail", "edit", "retire")},
     }
 
 
@@ -130,7 +135,6 @@ def where_api(scene: Scene) -> dict[str, list[Any]]:
         "api-purpose-detail": [scene.grant.purpose_id],
         **{f"api-request-{verb}": [scene.waiting.pk] for verb in ("detail", "withdraw")},
         "api-request-answer": [scene.returned.pk],
-        **{f"api-approval-step-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
         **{f"api-grant-{verb}": [scene.grant.pk] for verb in ("detail", "chain", "hand-back", "revoke")},
         "api-comment-list": [scene.step.route_id],
         **{f"api-manual-task-{verb}": [scene.task.pk] for verb in ("detail", "done")},

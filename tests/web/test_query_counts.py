@@ -61,7 +61,29 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "event-list": (auditor, reverse("event-list")),
         "event-detail": (auditor, reverse("event-detail", args=[event.pk])),
         "token-list": (org.requester, reverse("token-list")),
+        **catalog(crowd, auditor),
         **resources(crowd, auditor),
+    }
+
+
+def catalog(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
+    """The same of the catalog, of purposes, and of what is proposed to change in them."""
+    org = crowd.org
+    return {
+        "bundle-list": (org.requester, reverse("bundle-list")),
+        "bundle-detail": (org.requester, reverse("bundle-detail", args=[crowd.bundle.pk])),
+        "api-bundle-list": (org.requester, reverse("api-bundle-list")),
+        "api-bundle-detail": (org.requester, reverse("api-bundle-detail", args=[crowd.bundle.pk])),
+        "purpose-list": (auditor, reverse("purpose-list")),
+        "purpose-detail": (org.owner, reverse("purpose-detail", args=[org.purpose.pk])),
+        "entitlement-list": (auditor, reverse("entitlement-list")),
+        "entitlement-detail": (org.requester, reverse("entitlement-detail", args=[org.entitlement.pk])),
+        "system-list": (org.requester, reverse("system-list")),
+        "system-detail": (org.requester, reverse("system-detail", args=[org.system.pk])),
+        "change-list": (org.requester, reverse("change-list")),
+        "change-list of an owner": (org.owner, reverse("change-list")),
+        "change-detail": (org.requester, reverse("change-detail", args=[crowd.change.pk])),
+        "approval-detail of a change": (org.owner, reverse("approval-detail", args=changing.steps_of(crowd.change))),
     }
 
 

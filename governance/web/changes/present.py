@@ -1,26 +1,41 @@
 """Proposed changes as their pages show them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.forms import Form
 from django.urls import reverse
 
 from governance.approvals.models import ApprovalStep, Question
 from governance.approvals.states import StepState
+from governance.catalog.models import Bundle, Entitlement
+from governance.catalog.permissions import visible_bundles, visible_entitlements
 from governance.changes.kinds import Difference, kind_of
 from governance.changes.models import ProposedChange
 from governance.changes.states import ChangeState
 from governance.core.actor import Actor
 from governance.evidence.queries import routes_of
+from governance.policy.models import PolicyRuleVersion
+from governance.policy.permissions import visible_versions
+from governance.purposes.models import Purpose
+from governance.purposes.permissions import visible as visible_purposes
 from governance.web import present
 from governance.web.approvals.present import exchanges
 from governance.web.shapes import Act, Exchange, Route, Who
 
-SUBJECT_PAGES: dict[str, str] = {"policy_rule_version": "rule-version-by-id"}
-"""Where what a change is about has its page, by the kind of the subject."""
+Seen = Callable[[Actor, datetime], "QuerySet[Any]"]
+
+SUBJECTS: Mapping[str, tuple[str, Seen]] = {
+    Entitlement.NOUN: ("entitlement-detail", visible_entitlements),
+    Purpose.NOUN: ("purpose-detail", visible_purposes),
+    Bundle.NOUN: ("bundle-detail", visible_bundles),
+    PolicyRuleVersion.NOUN: ("rule-version-by-id", visible_versions),
+}
+"""Where what a change is about has its page, and who sees it, by the kind of the subject."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +116,16 @@ class Detail:
     questions: Sequence[Exchange]
 
 
-def detail(change: ProposedChange, question: Question | None, actor: Actor) -> Detail:
+def detail(change: ProposedChange, question: Question | None, actor: Actor, now: datetime) -> Detail:
     """One change, with its route and what was said about it."""
     kind = kind_of(change.kind)
     steps = routes_of([change.pk], ProposedChange.NOUN)[change.pk]
-    page = SUBJECT_PAGES.get(change.subject_kind)
     return Detail(
         pk=change.pk,
         ref=str(change),
         title=kind.title,
         subject=change.subject_label,
-        subject_url=reverse(page, args=[change.subject_id]) if page else "",
+        subject_url=_subject_url(change, actor, now),
         proposer=present.who(change.proposer),
         reason=change.reason,
         proposed_at=change.proposed_at,
@@ -127,6 +141,13 @@ def detail(change: ProposedChange, question: Question | None, actor: Actor) -> D
         question=Asked(question.pk, question.asked_by.name, question.question) if question else None,
         questions=list(exchanges(ProposedChange.NOUN, change.pk, actor)),
     )
+
+
+def _subject_url(change: ProposedChange, actor: Actor, now: datetime) -> str:
+    """The page of what the change is about, for whoever sees it."""
+    page, visible = SUBJECTS.get(change.subject_kind, ("", None))
+    seen = visible is not None and visible(actor, now).filter(pk=change.subject_id).exists()
+    return reverse(page, args=[change.subject_id]) if seen else ""
 
 
 def withdrawal(change: ProposedChange, form: Form) -> Act:

@@ -55,7 +55,7 @@ class _Shown(bases.Page):
         may_withdraw = permissions.can(self.actor, "withdraw", change)
         form = answer_form or AnswerForm(initial={"question": question.pk if question else None})
         return {
-            "change": present.detail(change, question, self.actor),
+            "change": present.detail(change, question, self.actor, self.now),
             "answer_form": form if may_answer else None,
             "acts": [present.withdrawal(change, WithdrawForm(auto_id="withdraw_%s"))] if may_withdraw else [],
         }

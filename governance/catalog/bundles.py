@@ -1,0 +1,149 @@
+"""What bundles hold, and what changes them. Callers hold the bundle and decide who may do it.
+
+A bundle may include bundles. That no bundle includes itself, at however many removes, is looked at under one lock for
+all: two changes that close a circle together must not both pass.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from governance.catalog.models import Bundle, BundlePart, BundleVersion, Entitlement
+from governance.catalog.states import BundleState, CatalogState
+from governance.core.actor import Actor
+from governance.core.moves import amend, create, move, plain
+from governance.identities.models import Identity, Ownership
+from governance.identities.states import OwnerRole
+
+CIRCLES: Final = 0x42554E44
+"""The key of the advisory lock under which inclusions are changed: "BUND"."""
+
+BLANK: Mapping[str, Any] = {
+    "name": "",
+    "description": "",
+    "birthright": False,
+    "criteria": "",
+    "review_at": None,
+    "entitlements": [],
+    "bundles": [],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a version is to hold, loaded."""
+
+    entitlements: Sequence[Entitlement]
+    bundles: Sequence[Bundle]
+
+
+def current_version(bundle: Bundle) -> BundleVersion:
+    """What the bundle says now."""
+    return bundle.versions.order_by("-number")[0]
+
+
+def values(bundle: Bundle) -> dict[str, Any]:
+    """What of a bundle can be changed, as plain values; entitlements as system/entitlement keys, bundles as keys."""
+    version = current_version(bundle)
+    parts = version.parts.select_related("entitlement__system", "bundle")
+    held = [part.entitlement for part in parts if part.entitlement]
+    return {
+        "name": bundle.name,
+        "description": bundle.description,
+        "birthright": version.birthright,
+        "criteria": version.criteria,
+        "review_at": plain(version.review_at),
+        "entitlements": sorted(f"{one.system.key}/{one.key}" for one in held),
+        "bundles": sorted(part.bundle.key for part in parts if part.bundle),
+    }
+
+
+def by_key(keys: Collection[str]) -> Mapping[str, Bundle]:
+    """Active bundles by their keys; those that are not there are left out."""
+    return {one.key: one for one in Bundle.objects.filter(key__in=keys, state=BundleState.ACTIVE)}
+
+
+def held_by(bundles: Iterable[Bundle]) -> frozenset[UUID]:
+    """Ids of all active entitlements that the bundles hold, themselves and by the active bundles that they include."""
+    inside = _closed({bundle.pk for bundle in bundles})
+    parts = BundlePart.objects.filter(version__in=_latest(inside), entitlement__state=CatalogState.ACTIVE)
+    return frozenset(parts.filter(entitlement__isnull=False).values_list("entitlement", flat=True))
+
+
+def _latest(bundle_ids: Collection[UUID]) -> list[UUID]:
+    rows = BundleVersion.objects.filter(bundle__in=bundle_ids).order_by("bundle", "-number").distinct("bundle")
+    return list(rows.values_list("pk", flat=True))
+
+
+def _included(bundle_ids: Collection[UUID]) -> set[UUID]:
+    parts = BundlePart.objects.filter(version__in=_latest(bundle_ids), bundle__state=BundleState.ACTIVE)
+    return set(parts.values_list("bundle", flat=True))
+
+
+def _closed(bundle_ids: set[UUID]) -> set[UUID]:
+    """The bundles with all that they include, at however many removes."""
+    found, fresh = set(bundle_ids), set(bundle_ids)
+    while fresh:
+        fresh = _included(fresh) - found
+        found |= fresh
+    return found
+
+
+def circle(bundle_id: UUID, included: Iterable[Bundle]) -> Bundle | None:
+    """The first of the bundles that includes the given one already, itself or by others; None where none does.
+
+    From here on nobody else changes what bundles include, until the transaction ends.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CIRCLES])
+    return next((one for one in included if bundle_id in _closed({one.pk})), None)
+
+
+def propose(
+    key: str, given: Mapping[str, Any], parts: Parts, owner: Identity, *, actor: Actor, why: str, now: datetime
+) -> Bundle:
+    """Make a proposed bundle with its owner and its first version. `given` are checked values."""
+    bundle = Bundle(key=key, name=given["name"], description=given["description"])
+    create(bundle, actor=actor, why=why, now=now)
+    period = Ownership(
+        subject_kind=Bundle.NOUN, subject_id=bundle.pk, role=OwnerRole.OWNER, identity=owner, starts_at=now
+    )
+    create(period, actor=actor, why=why, now=now)
+    _add_version(bundle, 1, given, parts, actor=actor, why=why, now=now)
+    return bundle
+
+
+def activate(bundle: Bundle, *, actor: Actor, why: str, now: datetime) -> Bundle:
+    """Say yes to a held bundle that was proposed."""
+    return move(bundle, BundleState.ACTIVE, actor=actor, why=why, now=now)
+
+
+def edit(bundle: Bundle, given: Mapping[str, Any], parts: Parts, *, actor: Actor, why: str, now: datetime) -> Bundle:
+    """Give a held bundle its next version, and other words where they differ. `given` are all checked values."""
+    words = {name: given[name] for name in ("name", "description") if getattr(bundle, name) != given[name]}
+    if words:
+        amend(bundle, "edited", actor=actor, why=why, now=now, **words)
+    _add_version(bundle, current_version(bundle).number + 1, given, parts, actor=actor, why=why, now=now)
+    return bundle
+
+
+def _add_version(
+    bundle: Bundle, number: int, given: Mapping[str, Any], parts: Parts, *, actor: Actor, why: str, now: datetime
+) -> None:
+    version = BundleVersion(
+        bundle=bundle,
+        number=number,
+        birthright=given["birthright"],
+        criteria=given["criteria"],
+        review_at=datetime.fromisoformat(given["review_at"]),
+        made_at=now,
+    )
+    create(version, actor=actor, why=why, now=now)
+    for entitlement in parts.entitlements:
+        create(BundlePart(version=version, entitlement=entitlement), actor=actor, why=why, now=now)
+    for included in parts.bundles:
+        create(BundlePart(version=version, bundle=included), actor=actor, why=why, now=now)

@@ -1,0 +1,120 @@
+"""Bundles: the list, one of them with what it holds, and proposing, editing and retiring one."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.urls import reverse
+
+from governance.catalog import bundles, permissions
+from governance.catalog.filters import BundleFilter
+from governance.catalog.models import Bundle
+from governance.changes import actions
+from governance.evidence import tables
+from governance.web import bases
+from governance.web.bundles import forms, present
+from governance.web.changes.forms import ProposalForm
+from governance.web.changes.propose import ProposePage
+from governance.web.paging import Keyset
+
+
+class BundleList(bases.ListPage):
+    """Bundles that stand, and those that the actor owns; all for those who oversee."""
+
+    template_name = "bundles/list.html"
+    title, things, order = "Bundles", "bundles", "by key"
+    lede = "Sets of entitlements for a job, agreed on beforehand. Being in this list gives nobody anything."
+    filters = BundleFilter
+    table = tables.BUNDLES
+    keyset = Keyset(("key",), descending=False)
+    empty = "There is no bundle yet. Propose the first one."
+
+    def visible(self) -> "QuerySet[Bundle]":
+        """From the permissions of the catalog."""
+        return permissions.visible_bundles(self.actor, self.now).prefetch_related("versions")
+
+    def rows(self, found: Sequence[Bundle]) -> list[present.Row]:
+        """As lines."""
+        return present.rows(found, self.now)
+
+
+class BundlePage(bases.DetailPage):
+    """One bundle: what it holds, and who matches."""
+
+    template_name = "bundles/detail.html"
+
+    def visible(self) -> "QuerySet[Bundle]":
+        """From the permissions of the catalog."""
+        return permissions.visible_bundles(self.actor, self.now)
+
+    def context(self, found: Bundle) -> dict[str, Any]:
+        """All that the page shows."""
+        return {"bundle": present.detail(found, self.actor, self.now)}
+
+
+class BundleNew(ProposePage):
+    """Proposing a bundle."""
+
+    kind = "bundle.new"
+    form_class = forms.NewBundleForm
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The empty form."""
+        context = {
+            "form": form,
+            "title": "Propose a bundle",
+            "lede": "Its owner decides, and the governance team as well where it holds what is risky.",
+            "verb": "Propose it",
+            "back": reverse("bundle-list"),
+            "over": "Bundles",
+        }
+        return self.draw(context, status=status)
+
+
+class _OfBundle(ProposePage):
+    """A form about one bundle that stands."""
+
+    def bundle(self) -> Any:
+        """The bundle, if the actor sees it and it is active. Raises NotFound, Conflict."""
+        pk: UUID = self.kwargs["pk"]
+        return actions.proposable(kind=self.kind, subject_id=pk, actor=self.actor, now=self.now)
+
+    def drawn(self, form: Any, status: int, **words: str) -> HttpResponse:
+        """The page of such a form."""
+        bundle = self.bundle()
+        back = reverse("bundle-detail", args=[bundle.pk])
+        return self.draw({"form": form, "back": back, "over": str(bundle), **words}, status=status)
+
+
+class BundleEdit(_OfBundle):
+    """Proposing the next version."""
+
+    kind = "bundle.edit"
+    form_class = forms.BundleForm
+
+    def form(self, data: Any = None) -> forms.BundleForm:
+        """The form, as the bundle is."""
+        return forms.BundleForm(data, initial=forms.initial(bundles.values(self.bundle())))
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form."""
+        lede = "Its owner decides, and the governance team as well where it holds or would hold what is risky."
+        return self.drawn(form, status, title=f"Change {self.bundle()}", lede=lede, verb="Propose the change")
+
+
+class BundleRetire(_OfBundle):
+    """Proposing the end of a bundle."""
+
+    kind = "bundle.retire"
+    form_class = ProposalForm
+
+    def payload(self, _form: Any, /) -> dict[str, Any]:
+        """There is nothing to choose."""
+        return {"state": "retired"}
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form."""
+        lede = "Bundles that include it hold its entitlements no more. Leases that run are not touched."
+        return self.drawn(form, status, title=f"Retire {self.bundle()}", lede=lede, verb="Propose to retire it")

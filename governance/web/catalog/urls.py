@@ -1,0 +1,11 @@
+from django.urls import path
+
+from governance.web.catalog import views
+
+urlpatterns = [
+    path("", views.EntitlementList.as_view(), name="entitlement-list"),
+    path("<uuid:pk>/", views.EntitlementPage.as_view(), name="entitlement-detail"),
+    path("<uuid:pk>/edit", views.EntitlementEdit.as_view(), name="entitlement-edit"),
+    path("systems/", views.SystemList.as_view(), name="system-list"),
+    path("systems/<uuid:pk>/", views.SystemPage.as_view(), name="system-detail"),
+]

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.urls import reverse
+
+from governance.changes.models import ProposedChange
+from tests import builders
+from tests.builders import Organisation
+from tests.web.conftest import Visit
+
+
+def form(**given: Any) -> dict[str, Any]:
+    return {
+        "name": "Post journals",
+        "description": "Posts journals.",
+        "risk": "moderate",
+        "longest_lease_seconds": "8 hours",
+        "review_cadence_seconds": "90 days",
+        "allowed_kinds": ["person"],
+        "permits": '[{"type": "journal", "pattern": "*", "actions": ["post"]}]',
+        "reason": "The auditors have asked for it.",
+        "token": uuid4(),
+        **given,
+    }
+
+
+class TestEntitlementList:
+    @pytest.mark.parametrize(
+        ("query", "found"),
+        [
+            ("", True),
+            ("q=Role", True),
+            ("q=nothing", False),
+            ("risk=moderate", True),
+            ("risk=high", False),
+            ("privileged=no", True),
+            ("privileged=yes", False),
+            ("owner=Own", True),
+            ("owner=Boss", False),
+            ("kind=agent", True),
+            ("system={system}", True),
+            (f"system={uuid4()}", False),
+        ],
+    )
+    def test_is_narrowed(self, org: Organisation, visit: Visit, query: str, found: bool) -> None:
+        page = visit(org.requester).get(f"/catalog/?{query.format(system=org.system.pk)}").content.decode()
+        assert (reverse("entitlement-detail", args=[org.entitlement.pk]) in page) == found
+
+    def test_counts_holders(self, org: Organisation, visit: Visit) -> None:
+        builders.live_grant(org.submit())
+        page = visit(org.requester).get("/catalog/").content.decode()
+        assert '<td data-label="Holders" class="num">1</td>' in page
+
+
+class TestEntitlementPage:
+    def test_shows_terms_and_purposes(self, org: Organisation, visit: Visit) -> None:
+        page = visit(org.requester).get(reverse("entitlement-detail", args=[org.entitlement.pk])).content.decode()
+        for said in (org.purpose.reference, "Propose a change", "30 days", "AI agent", "Owner"):
+            assert said in page
+
+
+class TestEntitlementEdit:
+    def test_proposes_what_differs(self, org: Organisation, visit: Visit) -> None:
+        client, where = visit(org.requester), reverse("entitlement-edit", args=[org.entitlement.pk])
+        page = client.get(where).content.decode()
+        assert 'value="30 days"' in page
+        assert client.post(where, form()).status_code == 302
+        change = ProposedChange.objects.get()
+        assert change.payload["longest_lease_seconds"] == 8 * 3600
+        assert "privileged" not in change.payload
+        shown = client.get(reverse("change-detail", args=[change.pk])).content.decode()
+        for said in ("30 days", "8 hours", "post on journal *"):
+            assert said in shown
+
+    @pytest.mark.parametrize(
+        ("wrong", "said"),
+        [
+            ({"longest_lease_seconds": "200 days"}, "At moderate risk a lease lasts 183 days at most."),
+            ({"longest_lease_seconds": "for ever"}, "Write a length such as 30 days"),
+            ({"permits": "{}"}, "Write a list such as"),
+            ({"allowed_kinds": []}, "Fill this in."),
+        ],
+    )
+    def test_says_what_is_wrong_at_the_field(
+        self, org: Organisation, visit: Visit, wrong: dict[str, Any], said: str
+    ) -> None:
+        answer = visit(org.requester).post(reverse("entitlement-edit", args=[org.entitlement.pk]), form(**wrong))
+        assert answer.status_code == 422
+        assert said in answer.content.decode()
+
+
+class TestSystems:
+    def test_lead_to_what_can_be_granted_in_them(self, org: Organisation, visit: Visit) -> None:
+        client = visit(org.requester)
+        assert org.system.name in client.get(reverse("system-list")).content.decode()
+        page = client.get(reverse("system-detail", args=[org.system.pk])).content.decode()
+        assert f"/catalog/?system={org.system.pk}" in page
