@@ -23,7 +23,6 @@ from governance.identities.queries import owners_of
 from governance.lifecycle.actions import retire_if_due
 from governance.lifecycle.queries import purposes_to_retire
 from governance.lifecycle.retirement import resting
-from governance.policy import actions as policy
 from governance.purposes.models import Justification, Purpose
 from governance.purposes.states import PurposeState
 from governance.requests.models import RequestItem
@@ -297,5 +296,5 @@ class TestAGrantMadeMeanwhile:
 
     def _ask_nobody(self, org: Organisation) -> None:
         admin, now = actor(org.boss, Role.ADMINISTRATOR), timezone.now()
-        policy.retire(version_id=org.rule.versions.get().pk, actor=admin, why="Too much", now=now)
+        policing.retire(version_id=org.rule.versions.get().pk, actor=admin, why="Too much", now=now)
         rule(allow_without_human=True)
