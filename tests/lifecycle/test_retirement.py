@@ -27,6 +27,7 @@ from governance.purposes.models import Justification, Purpose
 from governance.purposes.states import PurposeState
 from governance.requests.models import RequestItem
 from governance.requests.states import ItemState, RequestState
+from tests import policing
 from tests.builders import (
     BUILDER,
     Organisation,
