@@ -21,6 +21,7 @@ PACKAGES_WITH_TASKS = [
     "governance.lifecycle",
     "governance.notifications",
     "governance.provisioning",
+    "governance.separation",
 ]
 
 
@@ -42,6 +43,9 @@ TIMETABLE = [
     Beat("approvals.ask_again_due", timedelta(minutes=5), "rule 16: owners change by the clock as well"),
     Beat("lifecycle.end_due", timedelta(minutes=1), "rule 8: an identity's end ends its access within a minute"),
     Beat("lifecycle.apply_runs_due", timedelta(minutes=1), "accepted runs of a feed that no worker has finished"),
+    Beat(
+        "separation.scan", timedelta(minutes=1), "rule 7: whatever breaks a rule, and each end of a mitigation, is told"
+    ),
     Beat("audit.seal", timedelta(seconds=5), "an event can be changed unseen only until it is sealed"),
     Beat("audit.check", timedelta(minutes=1), "the colophon says whether the log is what was sealed"),
     Beat("audit.ensure_partitions", timedelta(hours=12), "each month's events have a partition before it begins"),

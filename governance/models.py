@@ -1,6 +1,6 @@
 """The switchboard of models: Django finds them by this module, wherever their package lies."""
 
-from governance.access.models import Account, Assignment, PresencePeriod, Verification
+from governance.access.models import Account, Assignment, Inclusion, PresencePeriod, Verification
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
 from governance.catalog.models import Entitlement, System
@@ -13,6 +13,13 @@ from governance.policy.models import PolicyDecision, PolicyRule, PolicyRuleVersi
 from governance.provisioning.models import ManualEvidence, ManualTask, ProvisioningTask, TaskAttempt
 from governance.purposes.models import Dedication, Justification, Purpose
 from governance.requests.models import AccessRequest, RequestItem
+from governance.separation.models import (
+    Mitigation,
+    SeparationMember,
+    SeparationRule,
+    SeparationRuleVersion,
+    SeparationViolation,
+)
 
 __all__ = [
     "AccessRequest",
@@ -35,11 +42,13 @@ __all__ = [
     "Grant",
     "Human",
     "Identity",
+    "Inclusion",
     "Justification",
     "Mail",
     "MailPreference",
     "ManualEvidence",
     "ManualTask",
+    "Mitigation",
     "Notification",
     "Ownership",
     "PolicyDecision",
@@ -50,6 +59,10 @@ __all__ = [
     "Purpose",
     "Question",
     "RequestItem",
+    "SeparationMember",
+    "SeparationRule",
+    "SeparationRuleVersion",
+    "SeparationViolation",
     "Source",
     "StepApprover",
     "System",

@@ -24,6 +24,7 @@ class Sensitive(StrEnum):
     REVOKE_GRANT = "end somebody's access early"
     PUBLISH_RULE = "put a policy rule in force"
     RETIRE_RULE = "retire a policy rule"
+    APPROVE_MITIGATION = "let somebody hold what a rule keeps apart"
     REDACT_EVENT = "redact an audit event"
     END_IDENTITY = "end an identity"
     MAKE_CREDENTIAL = "make an API token"
