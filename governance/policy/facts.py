@@ -43,6 +43,7 @@ class EntitlementFacts:
     privileged: Annotated[bool, "Whether it gives privileged access"]
     longest_lease: Annotated[timedelta, "The longest lease the catalog permits"]
     allowed_kinds: Annotated[tuple[str, ...], "The kinds of identity that may hold it"]
+    confers: Annotated[tuple[str, ...], "What it confers, directly or through others, as `system/entitlement` keys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,20 @@ class AccessFacts:
     entitlements: Annotated[
         tuple[str, ...], "What it holds now, as `system/entitlement` keys: wanted for it, or seen in the system"
     ]
+    effective: Annotated[
+        tuple[str, ...], "The same with all that it confers, for all identities of the same human, as keys"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SeparationFacts:
+    """What it would break of the separation of duties. Rules are named as `key/version`, and told in the same order."""
+
+    breaks: Annotated[tuple[str, ...], "The rules that it would break, which no live mitigation covers"]
+    reasons: Annotated[tuple[str, ...], "How it would break each of them"]
+    mitigated: Annotated[tuple[str, ...], "The rules that it would break, and that a live mitigation covers"]
+    mitigations: Annotated[tuple[str, ...], "How each of them is mitigated"]
+    mitigated_until: Annotated[datetime | None, "When the first of those mitigations ends"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,7 @@ class Facts:
     purpose: PurposeFacts
     request: RequestFacts
     access: AccessFacts
+    separation: SeparationFacts
     assurance: Annotated[int, "The requester's session: authenticator assurance level 1 to 3, or 0 for none"]
     now: Annotated[datetime, "The moment of the decision"]
 
@@ -169,6 +185,7 @@ EXAMPLE = Facts(
         privileged=False,
         longest_lease=timedelta(days=60),
         allowed_kinds=("person", "agent"),
+        confers=("ledger/invoice-read",),
     ),
     system=SystemFacts(
         id=UUID("0192f0c1-7a00-7000-8000-000000000003"),
@@ -195,7 +212,8 @@ EXAMPLE = Facts(
         for_self=False,
         term=timedelta(days=30),
     ),
-    access=AccessFacts(entitlements=("ledger/invoice-read",)),
+    access=AccessFacts(entitlements=("ledger/invoice-read",), effective=("ledger/invoice-read",)),
+    separation=SeparationFacts(breaks=(), reasons=(), mitigated=(), mitigations=(), mitigated_until=None),
     assurance=2,
     now=datetime(2026, 11, 12, 9, 30, tzinfo=UTC),
 )

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
-from governance.access.models import Assignment, PresencePeriod
+from governance.access.models import Assignment
 from governance.catalog.models import Entitlement, System
 from governance.identities.models import Identity, Ownership
 from governance.identities.queries import owners_of
@@ -20,6 +20,7 @@ from governance.policy.facts import (
     IdentityFacts,
     PurposeFacts,
     RequestFacts,
+    SeparationFacts,
     SystemFacts,
 )
 from governance.policy.models import PolicyRuleVersion
@@ -27,6 +28,7 @@ from governance.policy.rules import RuleData, evaluate
 from governance.policy.states import VersionState
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Justification, Purpose
+from governance.separation.queries import Conflicting, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +101,21 @@ def gather_facts(asking: Asking, entitlement: Entitlement) -> Facts:
 def gather_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mapping[UUID, Facts]:
     """The facts on each entitlement by its id, in a number of queries that does not grow with them."""
     identity, request = _identity(asking.identity, asking.now), _request(asking)
-    access = AccessFacts(entitlements=_held(asking.identity))
+    judged = judge(asking.identity, [entitlement.pk for entitlement in entitlements], asking.now)
+    keys = _keys({*judged.held, *(pk for conferred in judged.conferred.values() for pk in conferred)})
+    access = AccessFacts(entitlements=_held(asking.identity), effective=_named(judged.held, keys))
     justified = _justified(asking.purpose, entitlements)
     return {
         entitlement.pk: Facts(
             identity=identity,
-            entitlement=_entitlement(entitlement),
+            entitlement=_entitlement(
+                entitlement, _named(judged.conferred[entitlement.pk].keys() - {entitlement.pk}, keys)
+            ),
             system=_system(entitlement.system),
             purpose=_purpose(asking.purpose, justifies=entitlement.pk in justified),
             request=request,
             access=access,
+            separation=_separation(judged.conflicts[entitlement.pk]),
             assurance=asking.assurance,
             now=asking.now,
         )
@@ -122,10 +129,31 @@ def _with_systems(entitlements: Iterable[Entitlement]) -> "QuerySet[Entitlement]
 
 def _held(identity: Identity) -> tuple[str, ...]:
     """What stands for the identity's accounts: wanted, or seen at the last look."""
-    seen = PresencePeriod.objects.filter(assignment=OuterRef("pk"), ends_at__isnull=True)
-    assignments = Assignment.objects.filter(Q(wanted=True) | Exists(seen), account__identity=identity)
+    assignments = Assignment.objects.standing().filter(account__identity=identity)
     keys = assignments.values_list("entitlement__system__key", "entitlement__key")
     return tuple(sorted({f"{system}/{key}" for system, key in keys}))
+
+
+def _keys(entitlement_ids: Collection[UUID]) -> Mapping[UUID, str]:
+    rows = Entitlement.objects.filter(pk__in=entitlement_ids).values_list("pk", "system__key", "key")
+    return {pk: f"{system}/{key}" for pk, system, key in rows}
+
+
+def _named(entitlement_ids: Iterable[UUID], keys: Mapping[UUID, str]) -> tuple[str, ...]:
+    return tuple(sorted(keys[pk] for pk in entitlement_ids))
+
+
+def _separation(conflicts: Iterable[Conflicting]) -> SeparationFacts:
+    """What would break a rule, apart from what a live mitigation covers."""
+    bare = [one for one in conflicts if one.mitigation is None]
+    covered = [(one, one.mitigation) for one in conflicts if one.mitigation is not None]
+    return SeparationFacts(
+        breaks=tuple(one.rule for one in bare),
+        reasons=tuple(one.text for one in bare),
+        mitigated=tuple(one.rule for one, _ in covered),
+        mitigations=tuple(f"{one.text} {mitigation} covers it: {mitigation.control}" for one, mitigation in covered),
+        mitigated_until=min((mitigation.ends_at for _, mitigation in covered), default=None),
+    )
 
 
 def _justified(purpose: Purpose, entitlements: Iterable[Entitlement]) -> frozenset[UUID]:
@@ -159,7 +187,7 @@ def _ownership(identity: Identity, now: datetime) -> tuple[bool, datetime | None
     return bool(owners_of(Identity.NOUN, identity.pk, now)), until
 
 
-def _entitlement(entitlement: Entitlement) -> EntitlementFacts:
+def _entitlement(entitlement: Entitlement, confers: tuple[str, ...]) -> EntitlementFacts:
     return EntitlementFacts(
         id=entitlement.pk,
         key=entitlement.key,
@@ -169,6 +197,7 @@ def _entitlement(entitlement: Entitlement) -> EntitlementFacts:
         privileged=entitlement.privileged,
         longest_lease=entitlement.longest_lease,
         allowed_kinds=tuple(sorted(entitlement.allowed_kinds)),
+        confers=confers,
     )
 
 

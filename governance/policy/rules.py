@@ -44,7 +44,7 @@ def evaluate(rules: Sequence[RuleData], facts: Facts) -> Verdict:
     Raises EvaluationFailed when a fact is not of its declared type, which is a defect of the caller.
     """
     applied = _applied(rules, facts)  # first: it also finds facts that are not what they should be
-    reasons = [*builtin.reasons(facts), *applied]
+    reasons = [*builtin.reasons(facts), *builtin.separated(facts), *applied]
     if not any(reason.consequence.covers for reason in applied):
         reasons.append(builtin.UNCOVERED)
     if not any(reason.consequence.steps for reason in applied) and (human := builtin.human_for_machine(facts)):
