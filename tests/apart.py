@@ -66,7 +66,9 @@ def confers(entitlement: Entitlement, conferred: Entitlement, *, now: datetime |
     )
 
 
-def proposed(rule: SeparationRule, who: Identity, by: Identity, *, now: datetime | None = None, **fields: Any) -> Mitigation:
+def proposed(
+    rule: SeparationRule, who: Identity, by: Identity, *, now: datetime | None = None, **fields: Any
+) -> Mitigation:
     """A mitigation that somebody has asked for."""
     now = now or timezone.now()
     said: dict[str, Any] = {

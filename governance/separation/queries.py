@@ -49,6 +49,10 @@ class Judgement:
     conferred: Mapping[UUID, Mapping[UUID, Path]]
     conflicts: Mapping[UUID, tuple[Conflicting, ...]]
 
+    def bare(self, entitlement_id: UUID) -> list[Conflicting]:
+        """What the entitlement would break and no live mitigation covers."""
+        return [one for one in self.conflicts[entitlement_id] if one.mitigation is None]
+
 
 def judge(identity: Identity, entitlement_ids: Collection[UUID], now: datetime) -> Judgement:
     """What each entitlement would break if the identity held it, beside all it holds and the others of them.
