@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from governance.audit.models import AuditEvent
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.purposes.models import Justification
