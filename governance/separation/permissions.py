@@ -151,7 +151,9 @@ def lock_mitigation(actor: Actor, verb: str, pk: UUID, now: datetime) -> Mitigat
         raise NotFound
     locked_all(SeparationRule.objects.filter(pk=seen.rule_id), share=True)
     locked_all(Identity.objects.filter(pk__in=same_human([seen.identity_id])))
-    mitigation = locked(Mitigation.objects.with_names(), pk)
+    beside = Mitigation.objects.filter(rule=seen.rule_id, holder=seen.holder)  # an approval ends the one before it
+    locked_all(beside.filter(Q(pk=pk) | Q(state=MitigationState.APPROVED)))
+    mitigation = Mitigation.objects.with_names().get(pk=pk)
     if mitigation.state != _FROM.get(verb, MitigationState.PROPOSED):
         raise Conflict(f"{mitigation} is {mitigation.get_state_display().lower()} already.", code="already_decided")
     if reason := refusal(actor, verb, mitigation, now):
