@@ -16,7 +16,7 @@ from governance.catalog.states import Risk
 from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Denied, Invalid, NotFound
-from governance.core.locking import locked, locked_all, take_turns, try_turn, unit_of_work
+from governance.core.locking import locked_all, take_turns, try_turn, unit_of_work
 from governance.core.moves import create, move
 from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
@@ -133,13 +133,8 @@ def _circle(back: tuple[UUID, ...]) -> str:
 @unit_of_work()
 def end_inclusion(*, inclusion_id: UUID, actor: Actor, why: str, now: datetime, as_seen: AsSeen = unsaid) -> Inclusion:
     """Say that an inclusion stands no more. Raises Denied, NotFound, Invalid without a reason."""
-    permissions.require_change(actor)
     take_turns(MAP)
-    rows = Inclusion.objects.filter(ended_at__isnull=True).select_related("entitlement__system", "conferred__system")
-    try:
-        inclusion = locked(rows, inclusion_id)
-    except Inclusion.DoesNotExist:
-        raise NotFound from None
+    inclusion = permissions.lock_inclusion(actor, inclusion_id)
     if not why.strip():
         raise Invalid({"reason": "Say why it no longer stands."})
     as_seen()

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
+from governance.access.models import Inclusion
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked, locked_all
@@ -54,15 +55,20 @@ def visible_mitigations(actor: Actor, now: datetime) -> "MitigationQuerySet[Miti
     return Mitigation.objects.filter(_theirs(actor, now) | Q(requester__in=actor.identity_ids))
 
 
+def visible_inclusions(actor: Actor) -> "QuerySet[Inclusion]":
+    """All for those who oversee, none for others: what an access gives besides is told with it."""
+    return Inclusion.objects.all() if actor.has(*SEES_ALL) else Inclusion.objects.none()
+
+
 def can_change(actor: Actor) -> bool:
-    """Whether the actor makes and changes rules."""
+    """Whether the actor changes rules, and says by hand what confers what."""
     return actor.has(Role.ADMINISTRATOR)
 
 
 def require_change(actor: Actor) -> None:
-    """Raise Denied unless the actor makes and changes rules."""
+    """Raise Denied unless the actor changes rules and inclusions."""
     if not can_change(actor):
-        raise Denied("Only an administrator changes rules of separation.")
+        raise Denied("Only an administrator changes what is kept apart, and what confers what.")
 
 
 def lock_rule(actor: Actor, pk: UUID, now: datetime) -> SeparationRule:
@@ -83,6 +89,17 @@ def lock_version(actor: Actor, pk: UUID, now: datetime) -> SeparationRuleVersion
         raise NotFound
     rule = lock_rule(actor, rule_id, now)
     return rule.versions.select_related("rule").get(pk=pk)
+
+
+def lock_inclusion(actor: Actor, pk: UUID) -> Inclusion:
+    """Take an inclusion that stands. Raises NotFound for strangers, Denied for those who may only see it."""
+    standing = visible_inclusions(actor).filter(ended_at__isnull=True)
+    try:
+        inclusion = locked(standing.select_related("entitlement__system", "conferred__system"), pk)
+    except Inclusion.DoesNotExist:
+        raise NotFound from None
+    require_change(actor)
+    return inclusion
 
 
 # Mitigations ----------------------------------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ import pytest
 from django.utils import timezone
 
 from governance.audit.models import AuditEvent
+from governance.catalog.models import Entitlement
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.purposes.models import Justification
 from governance.separation.actions import scan
 from governance.separation.models import SeparationRuleVersion, SeparationViolation
 from tests.apart import confers, kept_apart
-from tests.builders import Organisation, account, entitlement, keep, person
+from tests.builders import Organisation, account, entitlement, keep, person, purpose, system
 from tests.harness.races import at_once, rounds, seeds, split
 from tests.leases import begin, fresh, granted, newcomer
 
@@ -23,17 +24,28 @@ PAIR = {GrantState.PROVISIONING, GrantState.CANCELLED}
 
 
 class Pair(Organisation):
-    """Two entitlements that are kept apart, on a system where the requester has an account."""
+    """Two halves that share nothing but whoever is to hold them: other systems, other purposes, other owners."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.pay, self.lead = (entitlement(self.system, self.owner, name=name) for name in ("Pay", "Lead"))
-        for one in (self.pay, self.lead):
-            keep(Justification(purpose=self.purpose, entitlement=one))
+        self.bank = system(self.owner)
+        self.why = purpose(self.backup)
+        self.pay, self.lead = self.also(), self.also()
 
-    def halves(self, other: Any) -> tuple[Grant, Grant]:
+    def also(self) -> Entitlement:
+        """Another entitlement for the other purpose, on the other system."""
+        made = entitlement(self.bank, self.owner)
+        keep(Justification(purpose=self.why, entitlement=made))
+        return made
+
+    def half(self, other: Entitlement) -> Grant:
+        """The requester's other half, approved and not begun."""
+        account(self.requester, self.bank)
+        return granted(self, why=self.why, entitlement_ids=(other.pk,))
+
+    def halves(self, other: Entitlement) -> tuple[Grant, Grant]:
         """Both approved, neither begun."""
-        return granted(self), granted(self, entitlement_ids=(other.pk,))
+        return granted(self), self.half(other)
 
 
 def outcome(*grants: Grant) -> list[str]:
@@ -79,8 +91,7 @@ class TestTwoHalvesAtOnce:
             human = newcomer(org).human
             one = granted(org)
             org.requester = person("Again", manager=org.manager, human=human)
-            account(org.requester, org.system)
-            two = granted(org, entitlement_ids=(org.pay.pk,))
+            two = org.half(org.pay)
             at_once(partial(begin, one), partial(begin, two), seed=seed)
             assert outcome(one, two) == sorted(PAIR)
         assert unmitigated() == 0
@@ -93,8 +104,7 @@ class TestAHalfAndAChangeAtOnce:
     def test_of_a_rule(self, rounds: int) -> None:
         org = Pair()
         for seed in seeds(rounds):
-            other = entitlement(org.system, org.owner)
-            keep(Justification(purpose=org.purpose, entitlement=other))
+            other = org.also()
             newcomer(org)
             one, two = org.halves(other)
             begin(one)
@@ -110,8 +120,7 @@ class TestAHalfAndAChangeAtOnce:
         org = Pair()
         kept_apart(org.entitlement, org.pay)
         for seed in seeds(rounds):
-            lead = entitlement(org.system, org.owner)
-            keep(Justification(purpose=org.purpose, entitlement=lead))
+            lead = org.also()
             newcomer(org)
             one, two = org.halves(lead)
             begin(one)

@@ -23,6 +23,9 @@ PAGES = {
     "approval_step": "approval-detail",
     "grant": "grant-detail",
     "manual_task": "task-detail",
+    "mitigation": "mitigation-detail",
+    "separation_rule": "separation-rule-detail",
+    "separation_violation": "violation-detail",
 }
 """Where what a message is about has its page."""
 
