@@ -119,8 +119,8 @@ def record_inclusion(
     """
     locked(Entitlement.objects.all(), entitlement.pk)
     for known in locked_all(_inclusions().filter(entitlement=entitlement, conferred=conferred)):
-        again = {"seen_at": max(seen_at, known.seen_at), "source": source}
-        return amend(known, "seen", actor=actor, why=why, now=now, **again)
+        last = max(seen_at, known.seen_at)
+        return amend(known, "seen", actor=actor, why=why, now=now, seen_at=last, source=source)
     made = Inclusion(entitlement=entitlement, conferred=conferred, source=source, seen_at=seen_at)
     return create(made, actor=actor, why=why, now=now)
 

@@ -53,7 +53,8 @@ def inclusions_beyond(entitlement_ids: Collection[UUID]) -> list[tuple[UUID, UUI
     """Every inclusion that the entitlements lead to: what confers, and what is conferred; one query."""
     with connection.cursor() as cursor:
         cursor.execute(_INCLUSIONS_BEYOND, [list(entitlement_ids)])
-        return cursor.fetchall()
+        found: list[tuple[UUID, UUID]] = cursor.fetchall()
+    return found
 
 
 def conferred_by(entitlement_ids: Collection[UUID]) -> Mapping[UUID, Mapping[UUID, Path]]:

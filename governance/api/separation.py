@@ -268,7 +268,7 @@ class VersionDraft(_Rules, bases.ActEndpoint):
     def act(self, pk: UUID, given: Mapping[str, Any], _as_seen: AsSeen) -> SeparationRuleVersion:
         """Draft it."""
         said = {"wording": _wording(given), "why": given["why"]}
-        return actions.draft(rule_id=pk, **said, actor=self.actor, now=self.now)  # type: ignore[arg-type]
+        return actions.draft(rule_id=pk, **said, actor=self.actor, now=self.now)
 
 
 def _on_version(verb: str, summary: str) -> dict[str, Operation]:

@@ -119,8 +119,8 @@ def enter_inclusion(*, entitlement_id: UUID, conferred_id: UUID, actor: Actor, w
         raise Invalid({"conferred": _circle(back)})
     after_commit(SCAN)
     source = f"By hand: {actor.label}"[:200]
-    told = {"source": source, "seen_at": now, "actor": actor, "why": why, "now": now}
-    return access.record_inclusion(known[entitlement_id], known[conferred_id], **told)  # type: ignore[arg-type]
+    pair = known[entitlement_id], known[conferred_id]
+    return access.record_inclusion(*pair, source=source, seen_at=now, actor=actor, why=why, now=now)
 
 
 def _circle(back: tuple[UUID, ...]) -> str:
@@ -241,8 +241,8 @@ def reject_mitigation(
     mitigation = permissions.lock_mitigation(actor, "reject", mitigation_id, now)
     _explained(reason)
     as_seen()
-    by_whom = {"decider": _as(actor), "decided_at": now, "state_reason": reason.strip()}
-    move(mitigation, MitigationState.REJECTED, actor=actor, why=reason.strip(), now=now, **by_whom)
+    why, to = reason.strip(), MitigationState.REJECTED
+    move(mitigation, to, actor=actor, why=why, now=now, decider=_as(actor), decided_at=now, state_reason=why)
     notices.tell_decided(mitigation, now=now)
     return mitigation
 

@@ -6,6 +6,7 @@ A version says for ever what it said: decisions name it. So another wording is a
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -121,8 +122,8 @@ def approve(mitigation: Mitigation, by: Identity, *, actor: Actor, why: str, now
     live = Mitigation.objects.filter(rule=mitigation.rule, holder=mitigation.holder, state=MitigationState.APPROVED)
     for old in locked_all(live.with_names()):
         move(old, MitigationState.ENDED, actor=actor, why=f"Followed by {mitigation}", now=now)
-    by_whom = {"decider": by, "decided_at": now, "state_reason": why}
-    move(mitigation, MitigationState.APPROVED, actor=actor, why=why, now=now, **by_whom)
+    to = MitigationState.APPROVED
+    move(mitigation, to, actor=actor, why=why, now=now, decider=by, decided_at=now, state_reason=why)
     for violation in _standing(mitigation, ViolationState.OPEN):
         told = f"Mitigated by {mitigation}"
         move(violation, ViolationState.MITIGATED, actor=actor, why=told, now=now, state_reason=told)
@@ -219,7 +220,7 @@ def _change(breaches: Sequence[Breach], actor: Actor, now: datetime) -> int:
     """Say by which ways both sides are held now."""
     found = {breach.known: breach for breach in breaches}
     for place in range(0, len(breaches), AT_ONCE):
-        ids = [breach.known for breach in breaches[place : place + AT_ONCE]]
+        ids = [breach.known for breach in breaches[place : place + AT_ONCE] if breach.known]
         rows = locked_all(SeparationViolation.objects.standing().filter(pk__in=ids))
         amend_many(
             rows, "changed", actor=actor, why="Held otherwise now", now=now, each=lambda row: _ways(found[row.pk])
@@ -240,8 +241,8 @@ def _ways(breach: Breach) -> Mapping[str, object]:
 
 def _resolve(found: Differences, actor: Actor, now: datetime) -> int:
     rows = SeparationViolation.objects.filter(pk__in=found.gone)
-    by = {"actor": actor, "why": GONE, "now": now, "limit": max(1, len(found.gone))}
-    return len(move_set(rows, STANDING, ViolationState.RESOLVED, closed_at=now, state_reason=GONE, **by))  # type: ignore[arg-type]
+    by: dict[str, Any] = {"actor": actor, "why": GONE, "now": now, "limit": max(1, len(found.gone))}
+    return len(move_set(rows, STANDING, ViolationState.RESOLVED, closed_at=now, state_reason=GONE, **by))
 
 
 def _live(now: datetime) -> Exists:
@@ -253,12 +254,12 @@ def _live(now: datetime) -> Exists:
 def _cover(actor: Actor, now: datetime) -> int:
     why = "A mitigation covers it"
     rows = SeparationViolation.objects.filter(_live(now))
-    told = {"actor": actor, "why": why, "now": now, "state_reason": why}
-    return len(move_set(rows, ViolationState.OPEN, ViolationState.MITIGATED, **told))  # type: ignore[arg-type]
+    told: dict[str, Any] = {"actor": actor, "why": why, "now": now, "state_reason": why}
+    return len(move_set(rows, ViolationState.OPEN, ViolationState.MITIGATED, **told))
 
 
 def _uncover(actor: Actor, now: datetime) -> list[UUID]:
     why = "Its mitigation has ended"
     rows = SeparationViolation.objects.filter(~_live(now))
-    told = {"actor": actor, "why": why, "now": now, "state_reason": why}
-    return [row[0] for row in move_set(rows, ViolationState.MITIGATED, ViolationState.OPEN, **told)]  # type: ignore[arg-type]
+    told: dict[str, Any] = {"actor": actor, "why": why, "now": now, "state_reason": why}
+    return [row[0] for row in move_set(rows, ViolationState.MITIGATED, ViolationState.OPEN, **told)]

@@ -1,7 +1,7 @@
 """What the rule's owner and security are told of violations. Said once to each, however often these run."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -28,8 +28,8 @@ def tell_opened(violations: Iterable[SeparationViolation], *, now: datetime) -> 
     )
 
 
-def _opened(person: UUID, one: SeparationViolation, called: "dict[UUID, str] | object") -> Notice:
-    left, right = called[one.left_id], called[one.right_id]  # type: ignore[index]
+def _opened(person: UUID, one: SeparationViolation, called: Mapping[UUID, str]) -> Notice:
+    left, right = called[one.left_id], called[one.right_id]
     title = f"{one.identity} breaks {one.rule}"
     body = f"{one.rule.title}: holds {left} together with {right}."
     return Notice(person, Topic.WORK, title, body, (one.NOUN, one.pk), f"opened:{one.pk}")

@@ -9,7 +9,7 @@ from governance.access.models import Inclusion
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked, locked_all
-from governance.identities.models import Identity
+from governance.identities.models import Identity, Ownership
 from governance.identities.permissions import visible as visible_identities
 from governance.identities.queries import answerable_for, owned_ids, same_human
 from governance.separation.models import Mitigation, SeparationRule, SeparationRuleVersion, SeparationViolation
@@ -19,8 +19,8 @@ from governance.separation.states import MitigationState
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 
 
-def _owned(actor: Actor, now: datetime) -> "QuerySet[object, UUID]":
-    return owned_ids(SeparationRule.NOUN, actor.identity_ids, now)  # type: ignore[return-value]
+def _owned(actor: Actor, now: datetime) -> "QuerySet[Ownership, UUID]":
+    return owned_ids(SeparationRule.NOUN, actor.identity_ids, now)
 
 
 def visible_rules(actor: Actor, now: datetime) -> "QuerySet[SeparationRule]":

@@ -229,7 +229,10 @@ def differences() -> Differences:
         rows = cursor.fetchall()
     broken = [row for row in rows if row[1] is not None]
     paths = _Paths({source for row in broken for source in (row[5], row[7])})
-    breaches = [Breach(*row[:5], paths.between(row[5], row[6]), paths.between(row[7], row[8])) for row in broken]
+    breaches = [
+        Breach(known, rule_id, holder, identity_id, severity, paths.between(one, left), paths.between(other, right))
+        for known, rule_id, holder, identity_id, severity, one, left, other, right in broken
+    ]
     return Differences(tuple(breaches), tuple(row[0] for row in rows if row[1] is None))
 
 

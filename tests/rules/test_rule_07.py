@@ -119,7 +119,7 @@ class TestSubmission:
 
     def test_denies_no_more_once_the_other_half_is_gone(self, books: Books) -> None:
         grant = started(books)
-        Assignment.objects.filter(pk=grant.assignment_id).update(wanted=False)
+        Assignment.objects.filter(grants=grant).update(wanted=False)
         assert states(books.ask(books.pay)) == {ItemState.PENDING}
 
     def test_shows_it_in_the_preview(self, books: Books) -> None:

@@ -45,7 +45,7 @@ class Apart(RuleBasedStateMachine):
         self.holder = newcomer(self.org)
         self.entitlements = [self.also() for _ in range(4)]
         one, two, three, four = self.entitlements
-        self.rules = {kept_apart(one, two): (one.pk, two.pk), kept_apart(three, four): (three.pk, four.pk)}
+        self.sides = {kept_apart(one, two): (one.pk, two.pk), kept_apart(three, four): (three.pk, four.pk)}
         self.allowed: frozenset[UUID] = frozenset()
 
     def also(self) -> Entitlement:
@@ -87,12 +87,12 @@ class Apart(RuleBasedStateMachine):
     @rule(number=st.integers(min_value=0, max_value=1), days=st.integers(min_value=1, max_value=3))
     def mitigate(self, number: int, days: int) -> None:
         end = self.now + days * DAY
-        rule_ = list(self.rules)[number]
+        rule_ = list(self.sides)[number]
         mitigated(rule_, self.holder, by=self.watch, now=self.now, ends_at=end, review_at=end)
 
     @rule(number=st.integers(min_value=0, max_value=1))
     def end_mitigation(self, number: int) -> None:
-        rule_ = list(self.rules)[number]
+        rule_ = list(self.sides)[number]
         for pk in self.mitigations(rule_).values_list("pk", flat=True):
             end_mitigation(mitigation_id=pk, reason="No longer", actor=self.watch, now=self.now)
         self.allowed = self.broken()
@@ -101,7 +101,7 @@ class Apart(RuleBasedStateMachine):
     def time_passes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
         expire_due(now=self.now)
-        self.allowed = self.broken() & {rule_.pk for rule_ in self.rules if self.over(rule_)} | self.allowed
+        self.allowed = self.broken() & {rule_.pk for rule_ in self.sides if self.over(rule_)} | self.allowed
 
     @rule()
     def scan(self) -> None:
@@ -146,7 +146,7 @@ class Apart(RuleBasedStateMachine):
     def broken(self) -> frozenset[UUID]:
         """Rules whose both sides are held without a mitigation that has not ended."""
         held = self.held()
-        return frozenset(rule_.pk for rule_, sides in self.rules.items() if held.issuperset(sides) and self.over(rule_))
+        return frozenset(rule_.pk for rule_, sides in self.sides.items() if held.issuperset(sides) and self.over(rule_))
 
 
 @pytest.mark.django_db

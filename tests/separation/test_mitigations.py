@@ -11,6 +11,7 @@ from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from governance.separation import actions
 from governance.separation.models import Mitigation, SeparationRule
+from governance.separation.moves import Wording
 from governance.separation.states import MitigationState
 from tests.apart import DAY, kept_apart, mitigated, proposed
 from tests.builders import Organisation, actor, entitlement, machine, person
@@ -186,7 +187,7 @@ class TestRules:
         assert refused.value.fields.keys() == {"right"}
 
     def drafted(self, org: Organisation, by: Actor, left: set[Any], right: set[Any]) -> Any:
-        said = actions.Wording(frozenset(left), frozenset(right), "high", "Whoever orders does not pay.")
+        said = Wording(frozenset(left), frozenset(right), "high", "Whoever orders does not pay.")
         now: datetime = timezone.now()
         told: dict[str, Any] = {"wording": said, "actor": by, "why": "Needed", "now": now}
         return actions.create_rule(key="SOD-900", title="A rule", owner_id=org.owner.pk, **told).pk

@@ -86,7 +86,8 @@ class Crowd:
     def _others(self, row: M, **values: Any) -> Iterator[M]:
         """Copies with numbers of their own."""
         for twin in self._copies(row):
-            for name, value in {**values, "number": twin._meta.get_field("number").get_default()}.items():
+            number: Any = twin._meta.get_field("number")
+            for name, value in {**values, "number": number.get_default()}.items():
                 setattr(twin, name, value)
             yield twin
 

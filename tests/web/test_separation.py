@@ -53,7 +53,7 @@ class TestViolations:
         client = visit(holding(Role.AUDITOR))
         page = text(client.get(reverse("violation-list")))
         assert str(scene.violation) in page
-        file = client.get(reverse("violation-list"), {"as": "csv"})
+        file: Any = client.get(reverse("violation-list"), {"as": "csv"})
         assert scene.apart.key in b"".join(file.streaming_content).decode()
 
     @pytest.mark.parametrize(("query", "found"), [("state=open", 1), ("state=mitigated", 0), ("severity=low", 0)])
@@ -85,7 +85,7 @@ class TestMitigations:
         address = reverse("mitigation-new", args=[scene.apart.pk, scene.requester.pk])
         assert address in text(client.get(reverse("violation-detail", args=[scene.violation.pk])))
         assert client.get(address).status_code == 200
-        sent = client.post(address, self.asked())
+        sent: Any = client.post(address, self.asked())
         assert sent.url == reverse("mitigation-detail", args=[Mitigation.objects.get().pk])
 
     def test_say_what_is_wrong_beside_the_field(self, scene: Scene, visit: Visit) -> None:
@@ -145,7 +145,7 @@ class TestRules:
 
     def test_are_drafted_and_put_in_force_by_two(self, scene: Scene, visit: Visit) -> None:
         one, two = holding(Role.ADMINISTRATOR), holding(Role.ADMINISTRATOR)
-        sent = visit(one).post(reverse("separation-rule-new"), self.said(scene))
+        sent: Any = visit(one).post(reverse("separation-rule-new"), self.said(scene))
         rule = SeparationRule.objects.get(key="SOD-500")
         assert sent.url == reverse("separation-rule-detail", args=[rule.pk])
         address = reverse("separation-version-in-force", args=[rule.versions.get().pk])

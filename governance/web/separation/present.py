@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
@@ -146,7 +147,7 @@ def rule_rows(rules: Sequence[SeparationRule], owners: Mapping[UUID, str]) -> li
     """Rules with how they stand; two queries."""
     ids = [rule.pk for rule in rules]
     counted = SeparationViolation.objects.filter(rule__in=ids).values("rule").order_by("rule")
-    counts = {
+    counts: dict[UUID, Mapping[str, Any]] = {
         one["rule"]: one
         for one in counted.annotate(open=Count("pk", Q(state="open")), mitigated=Count("pk", Q(state="mitigated")))
     }
@@ -155,7 +156,7 @@ def rule_rows(rules: Sequence[SeparationRule], owners: Mapping[UUID, str]) -> li
     return [_rule_row(rule, versions[rule.pk], counts.get(rule.pk, {}), owners[rule.pk]) for rule in rules]
 
 
-def _rule_row(rule: SeparationRule, version: SeparationRuleVersion, counts: Mapping[str, int], owners: str) -> RuleRow:
+def _rule_row(rule: SeparationRule, version: SeparationRuleVersion, counts: Mapping[str, Any], owners: str) -> RuleRow:
     return RuleRow(
         key=rule.key,
         title=rule.title,
