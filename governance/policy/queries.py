@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
-from governance.access.models import Assignment
+from governance.access.queries import Effective
 from governance.catalog.models import Entitlement, System
 from governance.identities.models import Identity, Ownership
 from governance.identities.queries import owners_of
@@ -102,15 +102,12 @@ def gather_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mappin
     """The facts on each entitlement by its id, in a number of queries that does not grow with them."""
     identity, request = _identity(asking.identity, asking.now), _request(asking)
     judged = judge(asking.identity, [entitlement.pk for entitlement in entitlements], asking.now)
-    keys = _keys({*judged.held, *(pk for conferred in judged.conferred.values() for pk in conferred)})
-    access = AccessFacts(entitlements=_held(asking.identity), effective=_named(judged.held, keys))
+    access = _access(judged.access, asking.identity)
     justified = _justified(asking.purpose, entitlements)
     return {
         entitlement.pk: Facts(
             identity=identity,
-            entitlement=_entitlement(
-                entitlement, _named(judged.conferred[entitlement.pk].keys() - {entitlement.pk}, keys)
-            ),
+            entitlement=_entitlement(entitlement, _confers(judged.access, entitlement.pk)),
             system=_system(entitlement.system),
             purpose=_purpose(asking.purpose, justifies=entitlement.pk in justified),
             request=request,
@@ -127,16 +124,15 @@ def _with_systems(entitlements: Iterable[Entitlement]) -> "QuerySet[Entitlement]
     return Entitlement.objects.filter(pk__in=[entitlement.pk for entitlement in entitlements]).select_related("system")
 
 
-def _held(identity: Identity) -> tuple[str, ...]:
-    """What stands for the identity's accounts: wanted, or seen at the last look."""
-    assignments = Assignment.objects.standing().filter(account__identity=identity)
-    keys = assignments.values_list("entitlement__system__key", "entitlement__key")
-    return tuple(sorted({f"{system}/{key}" for system, key in keys}))
+def _access(access: Effective, identity: Identity) -> AccessFacts:
+    """What the identity has been given itself, and what it has in effect."""
+    direct = access.direct[identity.pk]
+    return AccessFacts(entitlements=_named(direct, access.keys), effective=_named(access.held, access.keys))
 
 
-def _keys(entitlement_ids: Collection[UUID]) -> Mapping[UUID, str]:
-    rows = Entitlement.objects.filter(pk__in=entitlement_ids).values_list("pk", "system__key", "key")
-    return {pk: f"{system}/{key}" for pk, system, key in rows}
+def _confers(access: Effective, entitlement_id: UUID) -> tuple[str, ...]:
+    """What it confers besides itself."""
+    return _named(access.conferred[entitlement_id].keys() - {entitlement_id}, access.keys)
 
 
 def _named(entitlement_ids: Iterable[UUID], keys: Mapping[UUID, str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from governance.access.queries import conferred_by, effective_access, inclusions_beyond
+from governance.access.queries import Effective, effective_access, inclusions_beyond
 from governance.access.rules import Path, shortest_paths
 from governance.catalog.models import Entitlement
 from governance.identities.models import Identity
@@ -43,10 +43,9 @@ def holder_of(identity: Identity) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What an identity holds in effect with all its human's others, what each entitlement confers, and would break."""
+    """What an identity holds in effect with all its human's others, and what each entitlement would break."""
 
-    held: Mapping[UUID, Path]
-    conferred: Mapping[UUID, Mapping[UUID, Path]]
+    access: Effective
     conflicts: Mapping[UUID, tuple[Conflicting, ...]]
 
     def bare(self, entitlement_id: UUID) -> list[Conflicting]:
@@ -59,12 +58,14 @@ def judge(identity: Identity, entitlement_ids: Collection[UUID], now: datetime) 
 
     Judged is what each confers, and what all identities of the same human hold. A constant number of queries.
     """
-    held, asked = effective_access(same_human([identity.pk])), conferred_by(entitlement_ids)
+    own = same_human([identity.pk]) if identity.human_id else {identity.pk}
+    access = effective_access(own, entitlement_ids)
+    held, asked = access.held, access.conferred
     versions = _touching({pk for conferred in asked.values() for pk in conferred})
     found = {pk: tuple(_clashes(pk, asked, held, versions)) for pk in entitlement_ids}
     teller = _Teller(found.values(), versions, identity, held, now)
     conflicts = {pk: tuple(teller.told(clash, pk) for clash in those) for pk, those in found.items()}
-    return Judgement(held, asked, conflicts)
+    return Judgement(access, conflicts)
 
 
 Versions = Mapping[UUID, tuple[SeparationRuleVersion, Sides]]

@@ -1,6 +1,7 @@
 """What is kept apart, as its people see it: found, mitigated by two, and back when the mitigation has ended."""
 
 from datetime import timedelta
+from urllib.parse import urljoin
 
 import pytest
 from django.utils import timezone
@@ -29,7 +30,7 @@ def kept(demonstration: object) -> SeparationRule:
 
 
 def open_violation(page: Page) -> None:
-    page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + "/separation/")
+    page.goto(urljoin(page.url, "/separation/"))
     page.locator("tbody tr", has_text="Ordering and paying").get_by_role("link").first.click()
 
 
@@ -56,8 +57,9 @@ class TestAMitigation:
         expect(hana.get_by_text("is approved.")).to_be_visible()
         open_violation(lena)
         expect(lena.get_by_text("Mitigated for now")).to_be_visible()
-        Mitigation.objects.filter(rule=kept).update(ends_at=timezone.now(), review_at=timezone.now())
+        now = timezone.now()
+        Mitigation.objects.filter(rule=kept).update(ends_at=now, review_at=now)
         wait_for(lena, "Nothing covers it", seconds=90)
         jonas = sign_in("jonas")
-        jonas.goto(lena.url.split("/separation")[0] + "/notifications/")
+        jonas.goto(urljoin(lena.url, "/notifications/"))
         expect(jonas.get_by_text(f"Lena Fischer breaks {kept} again: the mitigation has ended")).to_be_visible()
