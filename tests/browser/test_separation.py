@@ -62,4 +62,5 @@ class TestAMitigation:
         wait_for(lena, "Nothing covers it", seconds=90)
         jonas = sign_in("jonas")
         jonas.goto(urljoin(lena.url, "/notifications/"))
-        expect(jonas.get_by_text(f"Lena Fischer breaks {kept} again: the mitigation has ended")).to_be_visible()
+        told = f"Lena Fischer breaks {kept} again: the mitigation has ended"
+        expect(jonas.get_by_text(told, exact=True)).to_be_visible()

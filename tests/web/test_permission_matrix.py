@@ -97,14 +97,7 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "route-comment": [scene.step.route_id],
         **{f"feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         "source-detail": [scene.source.pk],
-        "violation-detail": [scene.violation.pk],
-        **{f"separation-rule-{verb}": [scene.apart.pk] for verb in ("detail", "draft")},
-        **{f"separation-version-{verb}": [scene.drafted.pk] for verb in ("in-force", "discard")},
-        "separation-version-retire": [scene.version.pk],
-        "mitigation-new": [scene.apart.pk, scene.people["holder"].pk],
-        **{f"mitigation-{verb}": [scene.proposed.pk] for verb in ("detail", "approve", "reject", "withdraw")},
-        "mitigation-end": [scene.covering.pk],
-        "inclusion-end": [scene.inclusion.pk],
+        **_of_separation(scene),
         "event-detail": [scene.event.pk],
         "token-revoke": [scene.token.pk],
         "api-identity-detail": [scene.people["holder"].pk],
@@ -122,13 +115,6 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         **{f"api-notification-{verb}": [scene.said.pk] for verb in ("detail", "read")},
         "api-source-detail": [scene.source.pk],
         **{f"api-feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
-        "api-violation-detail": [scene.violation.pk],
-        **{f"api-separation-rule-{verb}": [scene.apart.pk] for verb in ("detail", "draft")},
-        **{f"api-separation-version-{verb}": [scene.drafted.pk] for verb in ("detail", "in-force", "discard")},
-        "api-separation-version-retire": [scene.version.pk],
-        **{f"api-mitigation-{verb}": [scene.proposed.pk] for verb in ("detail", "approve", "reject", "withdraw")},
-        "api-mitigation-end": [scene.covering.pk],
-        **{f"api-inclusion-{verb}": [scene.inclusion.pk] for verb in ("detail", "end")},
         **{f"api-token-{verb}": [scene.token.pk] for verb in ("detail", "revoke")},
         **{f"api-event-{verb}": [scene.event.pk] for verb in ("detail", "proof")},
         "event-proof": [scene.event.pk],
@@ -136,6 +122,27 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "mfa_remove_webauthn": [1],
         "openid_connect_login": ["sso"],
         "openid_connect_callback": ["sso"],
+    }
+
+
+def _of_separation(scene: Scene) -> dict[str, list[Any]]:
+    """The same of the separation of duties."""
+    return {
+        "violation-detail": [scene.violation.pk],
+        **{f"separation-rule-{verb}": [scene.apart.pk] for verb in ("detail", "draft")},
+        **{f"separation-version-{verb}": [scene.drafted.pk] for verb in ("in-force", "discard")},
+        "separation-version-retire": [scene.version.pk],
+        "mitigation-new": [scene.apart.pk, scene.people["holder"].pk],
+        **{f"mitigation-{verb}": [scene.proposed.pk] for verb in ("detail", "approve", "reject", "withdraw")},
+        "mitigation-end": [scene.covering.pk],
+        "inclusion-end": [scene.inclusion.pk],
+        "api-violation-detail": [scene.violation.pk],
+        **{f"api-separation-rule-{verb}": [scene.apart.pk] for verb in ("detail", "draft")},
+        **{f"api-separation-version-{verb}": [scene.drafted.pk] for verb in ("detail", "in-force", "discard")},
+        "api-separation-version-retire": [scene.version.pk],
+        **{f"api-mitigation-{verb}": [scene.proposed.pk] for verb in ("detail", "approve", "reject", "withdraw")},
+        "api-mitigation-end": [scene.covering.pk],
+        **{f"api-inclusion-{verb}": [scene.inclusion.pk] for verb in ("detail", "end")},
     }
 
 
