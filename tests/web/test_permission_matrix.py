@@ -98,7 +98,7 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         **{f"feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         "source-detail": [scene.source.pk],
         **_of_separation(scene),
-        "event-detail": [scene.event.pk],
+        **{f"event-{verb}": [scene.event.pk] for verb in ("detail", "proof")},
         "token-revoke": [scene.token.pk],
         "api-identity-detail": [scene.people["holder"].pk],
         "api-system-detail": [scene.system.pk],
@@ -117,11 +117,9 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         **{f"api-feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         **{f"api-token-{verb}": [scene.token.pk] for verb in ("detail", "revoke")},
         **{f"api-event-{verb}": [scene.event.pk] for verb in ("detail", "proof")},
-        "event-proof": [scene.event.pk],
         "account_reset_password_from_key": ["1", "set-password"],
         "mfa_remove_webauthn": [1],
-        "openid_connect_login": ["sso"],
-        "openid_connect_callback": ["sso"],
+        **{f"openid_connect_{verb}": ["sso"] for verb in ("login", "callback")},
     }
 
 
