@@ -50,6 +50,18 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "mfa_index": (org.manager, reverse("mfa_index")),
         "feed-run-list": (auditor, reverse("feed-run-list")),
         "feed-run-detail": (auditor, reverse("feed-run-detail", args=[crowd.run.pk])),
+        "event-list": (auditor, reverse("event-list")),
+        "event-detail": (auditor, reverse("event-detail", args=[event.pk])),
+        "token-list": (org.requester, reverse("token-list")),
+        **separation(crowd, auditor),
+        **resources(crowd, auditor),
+    }
+
+
+def separation(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
+    """The same of the separation of duties, pages and API."""
+    org = crowd.org
+    return {
         "violation-list": (auditor, reverse("violation-list")),
         "violation-list of a holder": (org.requester, reverse("violation-list")),
         "violation-detail": (org.requester, reverse("violation-detail", args=[crowd.violation.pk])),
@@ -59,10 +71,13 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "mitigation-list": (auditor, reverse("mitigation-list")),
         "mitigation-detail": (org.requester, reverse("mitigation-detail", args=[crowd.mitigation.pk])),
         "inclusion-list": (auditor, reverse("inclusion-list")),
-        "event-list": (auditor, reverse("event-list")),
-        "event-detail": (auditor, reverse("event-detail", args=[event.pk])),
-        "token-list": (org.requester, reverse("token-list")),
-        **resources(crowd, auditor),
+        "api-violation-list": (auditor, reverse("api-violation-list")),
+        "api-violation-detail": (org.requester, reverse("api-violation-detail", args=[crowd.violation.pk])),
+        "api-separation-rule-list": (auditor, reverse("api-separation-rule-list")),
+        "api-separation-version-list": (auditor, reverse("api-separation-version-list")),
+        "api-mitigation-list": (auditor, reverse("api-mitigation-list")),
+        "api-mitigation-detail": (org.requester, reverse("api-mitigation-detail", args=[crowd.mitigation.pk])),
+        "api-inclusion-list": (auditor, reverse("api-inclusion-list")),
     }
 
 
@@ -98,13 +113,6 @@ def resources(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]
         "api-source-list": (auditor, reverse("api-source-list")),
         "api-feed-run-list": (auditor, reverse("api-feed-run-list")),
         "api-feed-run-detail": (auditor, reverse("api-feed-run-detail", args=[crowd.run.pk])),
-        "api-violation-list": (auditor, reverse("api-violation-list")),
-        "api-violation-detail": (org.requester, reverse("api-violation-detail", args=[crowd.violation.pk])),
-        "api-separation-rule-list": (auditor, reverse("api-separation-rule-list")),
-        "api-separation-version-list": (auditor, reverse("api-separation-version-list")),
-        "api-mitigation-list": (auditor, reverse("api-mitigation-list")),
-        "api-mitigation-detail": (org.requester, reverse("api-mitigation-detail", args=[crowd.mitigation.pk])),
-        "api-inclusion-list": (auditor, reverse("api-inclusion-list")),
         "api-token-list": (org.requester, reverse("api-token-list")),
         "api-grant-chain": (org.requester, reverse("api-grant-chain", args=[crowd.grant.pk])),
     }
