@@ -22,6 +22,7 @@ PACKAGES_WITH_TASKS = [
     "governance.lifecycle",
     "governance.notifications",
     "governance.provisioning",
+    "governance.separation",
 ]
 
 
@@ -45,6 +46,9 @@ TIMETABLE = [
     Beat("lifecycle.retire_due", timedelta(minutes=1), "a purpose that has ended, and one whose removals are proven"),
     Beat("lifecycle.apply_runs_due", timedelta(minutes=1), "accepted runs of a feed that no worker has finished"),
     Beat("analysis.continue_replays", timedelta(minutes=1), "replays whose worker died, or whose wake-up got lost"),
+    Beat(
+        "separation.scan", timedelta(minutes=1), "rule 7: whatever breaks a rule, and each end of a mitigation, is told"
+    ),
     Beat("audit.seal", timedelta(seconds=5), "an event can be changed unseen only until it is sealed"),
     Beat("audit.check", timedelta(minutes=1), "the colophon says whether the log is what was sealed"),
     Beat("audit.ensure_partitions", timedelta(hours=12), "each month's events have a partition before it begins"),

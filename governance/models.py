@@ -1,6 +1,6 @@
 """The switchboard of models: Django finds them by this module, wherever their package lies."""
 
-from governance.access.models import Account, Assignment, PresencePeriod, Verification
+from governance.access.models import Account, Assignment, Inclusion, PresencePeriod, Verification
 from governance.analysis.models import Finding, Replay, ReplayProgress
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
@@ -15,6 +15,13 @@ from governance.policy.models import PolicyDecision, PolicyExample, PolicyRule, 
 from governance.provisioning.models import ManualEvidence, ManualTask, ProvisioningTask, TaskAttempt
 from governance.purposes.models import Dedication, Justification, Purpose
 from governance.requests.models import AccessRequest, RequestItem
+from governance.separation.models import (
+    Mitigation,
+    SeparationMember,
+    SeparationRule,
+    SeparationRuleVersion,
+    SeparationViolation,
+)
 
 __all__ = [
     "AccessRequest",
@@ -41,11 +48,13 @@ __all__ = [
     "Grant",
     "Human",
     "Identity",
+    "Inclusion",
     "Justification",
     "Mail",
     "MailPreference",
     "ManualEvidence",
     "ManualTask",
+    "Mitigation",
     "Notification",
     "Ownership",
     "PolicyDecision",
@@ -60,6 +69,10 @@ __all__ = [
     "Replay",
     "ReplayProgress",
     "RequestItem",
+    "SeparationMember",
+    "SeparationRule",
+    "SeparationRuleVersion",
+    "SeparationViolation",
     "Source",
     "StepApprover",
     "System",

@@ -3,7 +3,7 @@ from typing import Any, ClassVar
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import RangeOperators
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from governance.access import querysets
 from governance.access.states import AccountClass, Observation, Proof
@@ -61,6 +61,45 @@ class Assignment(Governed):
     def facts(self) -> dict[str, Any]:
         """The pair it stands for."""
         return {"account_id": str(self.account_id), "entitlement_id": str(self.entitlement_id)}
+
+
+class Inclusion(Governed):
+    """That one entitlement confers another: a nested group, an inherited role. Ended, never deleted.
+
+    `source` says where that is known from: the name of a system that was read, or who entered it by hand.
+    """
+
+    NOUN = "inclusion"
+
+    entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="inclusions")
+    conferred = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="conferred_by")
+    source = models.CharField(max_length=200)
+    seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["conferred"], condition=Q(ended_at__isnull=True), name="inclusions_by_conferred"),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["entitlement", "conferred"],
+                condition=Q(ended_at__isnull=True),
+                name="one_inclusion_of_a_pair",
+            ),
+            models.CheckConstraint(condition=~Q(entitlement=F("conferred")), name="nothing_confers_itself"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entitlement} confers {self.conferred}"
+
+    def facts(self) -> dict[str, Any]:
+        """The pair, and where it is known from."""
+        return {
+            "entitlement_id": str(self.entitlement_id),
+            "conferred_id": str(self.conferred_id),
+            "source": self.source,
+        }
 
 
 class PresencePeriod(Record):

@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from governance.access.models import Account, Assignment, PresencePeriod, Verification
+from django.db.models import QuerySet
+
+from governance.access.models import Account, Assignment, Inclusion, PresencePeriod, Verification
 from governance.access.rules import Presence, presence
 from governance.access.states import AccountClass, Observation, Proof
 from governance.catalog.models import Entitlement, System
 from governance.core.actor import Actor
 from governance.core.locking import locked, locked_all, require_held
-from governance.core.moves import create
+from governance.core.moves import amend, create
 from governance.identities.models import Identity
 
 
@@ -98,3 +100,35 @@ def _keep_presence(assignment: Assignment, look: Look) -> None:
     elif change == Presence.ENDS and last is not None:
         last.ends_at = max(look.at, last.starts_at)
         last.save(update_fields=["ends_at"])
+
+
+def record_inclusion(
+    entitlement: Entitlement,
+    conferred: Entitlement,
+    *,
+    source: str,
+    seen_at: datetime,
+    actor: Actor,
+    why: str,
+    now: datetime,
+) -> Inclusion:
+    """Keep that one entitlement confers the other, or that this was seen again.
+
+    The entitlement that confers is locked first, so that two who see the same keep it once. A circle is kept as the
+    system has it: only what is entered by hand is refused for that.
+    """
+    locked(Entitlement.objects.all(), entitlement.pk)
+    for known in locked_all(_inclusions().filter(entitlement=entitlement, conferred=conferred)):
+        last = max(seen_at, known.seen_at)
+        return amend(known, "seen", actor=actor, why=why, now=now, seen_at=last, source=source)
+    made = Inclusion(entitlement=entitlement, conferred=conferred, source=source, seen_at=seen_at)
+    return create(made, actor=actor, why=why, now=now)
+
+
+def _inclusions() -> "QuerySet[Inclusion]":
+    return Inclusion.objects.filter(ended_at__isnull=True).select_related("entitlement__system", "conferred__system")
+
+
+def end_inclusion(inclusion: Inclusion, *, actor: Actor, why: str, now: datetime) -> Inclusion:
+    """The held inclusion no longer stands. Raises LockError."""
+    return amend(inclusion, "ended", actor=actor, why=why, now=now, ended_at=now)

@@ -1,10 +1,14 @@
 """What is known of access as it stands: accounts, last looks, presence as of a moment."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
+
 from governance.access.models import Account, Assignment, PresencePeriod, Verification
+from governance.access.rules import Path, shortest_paths
 from governance.core.querysets import covers
 
 
@@ -29,3 +33,91 @@ def standing_at(moment: datetime, account_ids: Collection[UUID]) -> "frozenset[U
     """Ids of the accounts' assignments that were known to stand at the moment."""
     periods = PresencePeriod.objects.filter(covers(moment), assignment__account__in=account_ids)
     return frozenset(periods.values_list("assignment_id", flat=True))
+
+
+# Effective access -----------------------------------------------------------------------------------------------------
+
+_INCLUSIONS_BEYOND = """
+WITH RECURSIVE reached (id) AS (
+    SELECT unnest(%s::uuid[])
+    UNION
+    SELECT i.conferred_id FROM reached JOIN governance_inclusion i ON i.entitlement_id = reached.id
+    WHERE i.ended_at IS NULL
+)
+SELECT i.entitlement_id, i.conferred_id FROM reached JOIN governance_inclusion i ON i.entitlement_id = reached.id
+WHERE i.ended_at IS NULL
+"""
+"""UNION keeps each entitlement once, so that a circle of inclusions comes to an end."""
+
+
+def inclusions_beyond(entitlement_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """Every inclusion that the entitlements lead to: what confers, and what is conferred; one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(_INCLUSIONS_BEYOND, [list(entitlement_ids)])
+        found: list[tuple[UUID, UUID]] = cursor.fetchall()
+    return found
+
+
+def conferred_by(entitlement_ids: Collection[UUID]) -> Mapping[UUID, Mapping[UUID, Path]]:
+    """All that each entitlement confers, itself included, with a shortest path to it; one query."""
+    inclusions = inclusions_beyond(entitlement_ids)
+    return {pk: shortest_paths([pk], inclusions) for pk in entitlement_ids}
+
+
+_EFFECTIVE = """
+SELECT found.how, found.source, found.target, s.key || '/' || e.key, e.privileged FROM (
+    WITH RECURSIVE standing AS (
+        SELECT DISTINCT c.identity_id, a.entitlement_id
+        FROM governance_assignment a JOIN governance_account c ON c.id = a.account_id
+        WHERE c.identity_id = ANY(%(identities)s) AND (a.wanted OR EXISTS (
+            SELECT FROM governance_presenceperiod p WHERE p.assignment_id = a.id AND p.ends_at IS NULL
+        ))
+    ), reached (id) AS (
+        SELECT entitlement_id FROM standing UNION SELECT unnest(%(asked)s::uuid[])
+        UNION
+        SELECT i.conferred_id FROM reached JOIN governance_inclusion i ON i.entitlement_id = reached.id
+        WHERE i.ended_at IS NULL
+    )
+    SELECT 'held', identity_id, entitlement_id FROM standing
+    UNION ALL SELECT 'asked', NULL, unnest(%(asked)s::uuid[])
+    UNION ALL SELECT 'confers', i.entitlement_id, i.conferred_id
+    FROM reached JOIN governance_inclusion i ON i.entitlement_id = reached.id
+    WHERE i.ended_at IS NULL
+) AS found (how, source, target)
+JOIN governance_entitlement e ON e.id = found.target JOIN governance_system s ON s.id = e.system_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """Access as it takes effect. Each entitlement that is conferred has a shortest path to it.
+
+    `direct` is what is assigned to each identity, `held` what they hold together in effect, `conferred` what each of
+    the entitlements asked about confers, itself included, `keys` name all of these as
+    `system/entitlement`, and `privileged` are those of them that are.
+    """
+
+    direct: Mapping[UUID, frozenset[UUID]]
+    held: Mapping[UUID, Path]
+    conferred: Mapping[UUID, Mapping[UUID, Path]]
+    keys: Mapping[UUID, str]
+    privileged: frozenset[UUID]
+
+
+def effective_access(identity_ids: Collection[UUID], asked: Collection[UUID] = ()) -> Effective:
+    """What the identities hold in effect: what is wanted or was last seen, and all that it confers; one query.
+
+    `asked` are entitlements whose own inclusions are to be told besides.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_EFFECTIVE, {"identities": list(identity_ids), "asked": list(asked)})
+        rows = cursor.fetchall()
+    inclusions = [(source, target) for how, source, target, *_ in rows if how == "confers"]
+    held = [(source, target) for how, source, target, *_ in rows if how == "held"]
+    return Effective(
+        direct={pk: frozenset(target for source, target in held if source == pk) for pk in identity_ids},
+        held=shortest_paths({target for _, target in held}, inclusions),
+        conferred={pk: shortest_paths([pk], inclusions) for pk in asked},
+        keys={target: key for _, _, target, key, _ in rows},
+        privileged=frozenset(target for _, _, target, _, privileged in rows if privileged),
+    )

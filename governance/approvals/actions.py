@@ -8,7 +8,7 @@ from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, De
 from governance.approvals.states import YES, Provenance, StepState, Verdict
 from governance.core import stepup
 from governance.core.actor import Actor
-from governance.core.errors import Invalid, NotFound
+from governance.core.errors import Conflict, Invalid, NotFound
 from governance.core.ids import new_id
 from governance.core.locking import locked, locked_all, unit_of_work
 from governance.core.seen import AsSeen, unsaid
@@ -34,6 +34,8 @@ def decide(
     if verdict in YES and decidable(step.route.subject_kind).is_sensitive(step.route.subject_id):
         stepup.require(actor, Sensitive.APPROVE_HIGH_RISK, now)
     as_seen()
+    if verdict in YES and (objection := decidable(step.route.subject_kind).objection(step.route.subject_id, now)):
+        raise Conflict(objection, code="objection")
     cast = moves.Vote(
         verdict=_yes(step) if verdict in YES else verdict,
         provenance=Provenance.HUMAN,

@@ -143,6 +143,9 @@ class ChangeSubject:
         change = ProposedChange.objects.get(pk=subject_id)
         return kind_of(change.kind).is_sensitive(change)
 
+    def objection(self, subject_id: UUID, now: datetime) -> None:
+        """None: what stands in the way of a change is found when it is carried out, and told then."""
+
     def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
         """Apply it, or end it as the route ended; tell the proposer."""
         change = ProposedChange.objects.get(pk=subject_id)

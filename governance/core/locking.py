@@ -21,6 +21,8 @@ LOCK_ORDER = (
     "policyrule",
     "policyruleversion",
     "policyexample",
+    "separationrule",
+    "separationruleversion",
     "source",
     "feedrun",
     "system",
@@ -28,12 +30,15 @@ LOCK_ORDER = (
     "justification",
     "entitlement",
     "bundle",
+    "inclusion",
     "team",
     "identity",
     "human",
     "ownership",
     "teammembership",
     "apitoken",
+    "mitigation",
+    "separationviolation",
     "account",
     "assignment",
     "grant",
@@ -174,6 +179,27 @@ def claim_moved(model: type[models.Model], ids: Sequence[UUID]) -> None:
     name = str(model._meta.model_name)
     ledger.held.update({(name, pk): True for pk in ids})
     ledger.last = max([ledger.last, *((LOCK_ORDER.index(name), pk) for pk in ids)])
+
+
+def take_turns(name: str, *, share: bool = False) -> None:
+    """Wait until nobody holds the name, and hold it until the transaction ends; with `share`, together with others.
+
+    For what no row stands for. It comes before every row: raises LockError once one is held.
+    """
+    if _current().held:
+        msg = f"{name} is to be held before any row"
+        raise LockError(msg)
+    function = "pg_advisory_xact_lock_shared" if share else "pg_advisory_xact_lock"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(hashtextextended(%s, 0))", [name])
+
+
+def try_turn(name: str) -> bool:
+    """Hold the name until the transaction ends, unless somebody else does: then answer False at once."""
+    require_unit_of_work()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        return bool(cursor.fetchone()[0])
 
 
 def require_unit_of_work() -> None:

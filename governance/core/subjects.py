@@ -32,6 +32,9 @@ class Decidable(Protocol):
     def is_sensitive(self, subject_id: UUID) -> bool:
         """Whether a yes to it asks for a fresh sign-in with a second factor (`core.stepup`)."""
 
+    def objection(self, subject_id: UUID, now: datetime) -> str | None:
+        """Why nobody can say yes to it as things stand now, in words, or None; a no is always possible."""
+
     def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
         """The route has ended as approved, rejected or expired; carry it out in this transaction."""
 

@@ -309,6 +309,23 @@ FINDINGS = _table(
 )
 
 
+VIOLATIONS = _table(
+    "separation-violations",
+    ("reference", "Violation", str),
+    ("rule", "Rule", "rule.key"),
+    ("title", "Kept apart", "rule.title"),
+    ("severity", "Severity", "severity"),
+    ("holder", "Held by", "identity.name"),
+    ("left", "One side", lambda row: str(row.left)),
+    ("right", "Other side", lambda row: str(row.right)),
+    ("opened_at", "Since", "opened_at"),
+    ("closed_at", "Resolved", "closed_at"),
+    ("state", "State", "state"),
+    ("state_reason", "Reason", "state_reason"),
+    ("id", "Id", "pk"),
+)
+
+
 def _asked(step: ApprovalStep) -> list[str]:
     return sorted(asked.identity.name for asked in step.approvers.all() if asked.ends_at is None)
 

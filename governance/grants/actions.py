@@ -12,17 +12,19 @@ from governance.access.queries import account_in
 from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
-from governance.core.locking import locked_all, locked_ids, unit_of_work
+from governance.core.locking import locked_all, locked_ids, take_turns, unit_of_work
 from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
 from governance.grants import moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
 from governance.grants.states import UNPROVEN, WAITING, Basis
 from governance.identities.models import Identity
+from governance.identities.queries import same_human
 from governance.policy import moves as policy
 from governance.policy.queries import Asking, decide
 from governance.policy.states import Phase
 from governance.purposes.models import Purpose
+from governance.separation.queries import MAP
 
 ACTIVATION = Actor.system("activation")
 EXPIRY = Actor.system("expiry")
@@ -89,8 +91,10 @@ def activate(*, grant_id: UUID, now: datetime) -> Grant:
         raise NotFound
     if hint.state not in WAITING:
         return hint
+    take_turns(MAP, share=True)  # rule 7: no rule or inclusion comes into force between the verdict and the start
     locked_all(Purpose.objects.filter(pk=hint.purpose_id), share=True)
-    locked_all(Identity.objects.filter(pk__in={hint.identity_id, hint.accountable_owner_id}))
+    # All of a human's: two halves of what is kept apart may be activated at once for two identities of theirs.
+    locked_all(Identity.objects.filter(pk__in={*same_human([hint.identity_id]), hint.accountable_owner_id}))
     account = account_in(hint.entitlement.system_id, hint.identity_id)
     assignment = _assignment_for(account, hint, now) if account else None
     grant = _with_what_it_replaces(grant_id, assignment)

@@ -19,6 +19,20 @@ def reasons(facts: Facts) -> list[Reason]:
     return [*(_refusal(text) for text in _refusals(facts, limits)), *limits, _cadence(facts.entitlement)]
 
 
+def separated(facts: Facts) -> Iterator[Reason]:
+    """What the separation of duties refuses (rule 7), and what it allows no longer than a mitigation lasts."""
+    separation = facts.separation
+    for rule, text in zip(separation.breaks, separation.reasons, strict=True):
+        yield _of_separation(rule, Consequence(deny=True), text)
+    for rule, text in zip(separation.mitigated, separation.mitigations, strict=True):
+        yield _of_separation(rule, Consequence(until=separation.mitigated_until), text)
+
+
+def _of_separation(rule: str, consequence: Consequence, text: str) -> Reason:
+    key, _, version = rule.partition("/")
+    return Reason(key, int(version), consequence, text)
+
+
 UNCOVERED = Reason(BUILT_IN, 0, Consequence(deny=True), "No rule covers this access.")
 """Silence denies (rule 15)."""
 

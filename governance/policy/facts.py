@@ -49,6 +49,7 @@ class EntitlementFacts:
     longest_lease: Annotated[timedelta, "The longest lease the catalog permits"]
     review_cadence: Annotated[timedelta, "The longest time between two reviews of it, as the catalog says"]
     allowed_kinds: Annotated[tuple[str, ...], "The kinds of identity that may hold it"]
+    confers: Annotated[tuple[str, ...], "What it confers, directly or through others, as `system/entitlement` keys"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,20 @@ class AccessFacts:
         " another at once are one. The moment of the decision if it does not hold it",
     ]
     renewals: Annotated[int, "How many leases of this entitlement began in that time, after the first"]
+    effective: Annotated[
+        tuple[str, ...], "The same with all that it confers, for all identities of the same human, as keys"
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class SeparationFacts:
+    """What it would break of the separation of duties. Rules are named as `key/version`, and told in the same order."""
+
+    breaks: Annotated[tuple[str, ...], "The rules that it would break, which no live mitigation covers"]
+    reasons: Annotated[tuple[str, ...], "How it would break each of them"]
+    mitigated: Annotated[tuple[str, ...], "The rules that it would break, and that a live mitigation covers"]
+    mitigations: Annotated[tuple[str, ...], "How each of them is mitigated"]
+    mitigated_until: Annotated[datetime | None, "When the first of those mitigations ends"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +139,7 @@ class Facts:
     purpose: PurposeFacts
     request: RequestFacts
     access: AccessFacts
+    separation: SeparationFacts
     assurance: Annotated[int, "The requester's session: authenticator assurance level 1 to 3, or 0 for none"]
     now: Annotated[datetime, "The moment of the decision"]
     time: TimeFacts = field(init=False)
@@ -204,6 +220,7 @@ EXAMPLE = Facts(
         longest_lease=timedelta(days=60),
         review_cadence=timedelta(days=90),
         allowed_kinds=("person", "agent"),
+        confers=("ledger/invoice-read",),
     ),
     system=SystemFacts(
         id=UUID("0192f0c1-7a00-7000-8000-000000000003"),
@@ -237,7 +254,9 @@ EXAMPLE = Facts(
         privileged=False,
         continuous_since=datetime(2026, 10, 13, 9, 30, tzinfo=UTC),
         renewals=0,
+        effective=("ledger/invoice-read",),
     ),
+    separation=SeparationFacts(breaks=(), reasons=(), mitigated=(), mitigations=(), mitigated_until=None),
     assurance=2,
     now=datetime(2026, 11, 12, 9, 30, tzinfo=UTC),
 )

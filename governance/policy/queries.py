@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
-from governance.access.models import Assignment, PresencePeriod
+from governance.access.queries import Effective
 from governance.catalog.models import Entitlement, System
 from governance.core.subjects import leasing
 from governance.identities.models import Identity, Ownership, TeamMembership
@@ -21,6 +21,7 @@ from governance.policy.facts import (
     IdentityFacts,
     PurposeFacts,
     RequestFacts,
+    SeparationFacts,
     SystemFacts,
 )
 from governance.policy.models import PolicyRuleVersion
@@ -28,6 +29,7 @@ from governance.policy.rules import RuleData, evaluate, prepared
 from governance.policy.states import Mode, VersionState
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Justification, Purpose
+from governance.separation.queries import Conflicting, judge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,16 +105,19 @@ def gather_facts(asking: Asking, entitlement: Entitlement) -> Facts:
 
 def gather_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mapping[UUID, Facts]:
     """The facts on each entitlement by its id, in a number of queries that does not grow with them."""
-    identity, request, access = _identity(asking.identity, asking.now), _request(asking), _access(asking, entitlements)
+    identity, request = _identity(asking.identity, asking.now), _request(asking)
+    judged = judge(asking.identity, [entitlement.pk for entitlement in entitlements], asking.now)
+    access = _access(asking, judged.access, entitlements)
     justified = _justified(asking.purpose, entitlements)
     return {
         entitlement.pk: Facts(
             identity=identity,
-            entitlement=_entitlement(entitlement),
+            entitlement=_entitlement(entitlement, _confers(judged.access, entitlement.pk)),
             system=_system(entitlement.system),
             purpose=_purpose(asking.purpose, justifies=entitlement.pk in justified),
             request=request,
             access=access[entitlement.pk],
+            separation=_separation(judged.conflicts[entitlement.pk]),
             assurance=asking.assurance,
             now=asking.now,
         )
@@ -124,28 +129,43 @@ def _with_systems(entitlements: Iterable[Entitlement]) -> "QuerySet[Entitlement]
     return Entitlement.objects.filter(pk__in=[entitlement.pk for entitlement in entitlements]).select_related("system")
 
 
-def _access(asking: Asking, entitlements: Iterable[Entitlement]) -> Mapping[UUID, AccessFacts]:
-    """What the identity has already, as each entitlement's decision sees it."""
-    ids, now = [entitlement.pk for entitlement in entitlements], asking.now
-    held = {entitlement.pk: entitlement for entitlement in _held(asking.identity)}
-    keys = tuple(sorted(f"{one.system.key}/{one.key}" for one in held.values()))
+def _access(asking: Asking, access: Effective, entitlements: Iterable[Entitlement]) -> Mapping[UUID, AccessFacts]:
+    """What the identity has been given itself and what it has in effect, as each entitlement's decision sees it."""
+    ids, now, direct = [entitlement.pk for entitlement in entitlements], asking.now, access.direct[asking.identity.pk]
+    given, effective = _named(direct, access.keys), _named(access.held, access.keys)
     leased = leasing().unbroken(asking.identity.pk, ids, now)
     return {
         pk: AccessFacts(
-            entitlements=keys,
-            privileged=any(one.privileged for one in held.values() if one.pk != pk),
+            entitlements=given,
+            privileged=not (direct & access.privileged) <= {pk},
             continuous_since=leased[pk].since if pk in leased else now,
             renewals=leased[pk].renewals if pk in leased else 0,
+            effective=effective,
         )
         for pk in ids
     }
 
 
-def _held(identity: Identity) -> "QuerySet[Entitlement]":
-    """What stands for the identity's accounts: wanted, or seen at the last look."""
-    seen = PresencePeriod.objects.filter(assignment=OuterRef("pk"), ends_at__isnull=True)
-    standing = Assignment.objects.filter(Q(wanted=True) | Exists(seen), account__identity=identity)
-    return Entitlement.objects.filter(pk__in=standing.values("entitlement")).select_related("system")
+def _confers(access: Effective, entitlement_id: UUID) -> tuple[str, ...]:
+    """What it confers besides itself."""
+    return _named(access.conferred[entitlement_id].keys() - {entitlement_id}, access.keys)
+
+
+def _named(entitlement_ids: Iterable[UUID], keys: Mapping[UUID, str]) -> tuple[str, ...]:
+    return tuple(sorted(keys[pk] for pk in entitlement_ids))
+
+
+def _separation(conflicts: Iterable[Conflicting]) -> SeparationFacts:
+    """What would break a rule, apart from what a live mitigation covers."""
+    bare = [one for one in conflicts if one.mitigation is None]
+    covered = [(one, one.mitigation) for one in conflicts if one.mitigation is not None]
+    return SeparationFacts(
+        breaks=tuple(one.rule for one in bare),
+        reasons=tuple(one.text for one in bare),
+        mitigated=tuple(one.rule for one, _ in covered),
+        mitigations=tuple(f"{one.text} {mitigation} covers it: {mitigation.control}" for one, mitigation in covered),
+        mitigated_until=min((mitigation.ends_at for _, mitigation in covered), default=None),
+    )
 
 
 def _justified(purpose: Purpose, entitlements: Iterable[Entitlement]) -> frozenset[UUID]:
@@ -187,7 +207,7 @@ def _ownership(identity: Identity, now: datetime) -> tuple[bool, datetime | None
     return bool(owners_of(Identity.NOUN, identity.pk, now)), until
 
 
-def _entitlement(entitlement: Entitlement) -> EntitlementFacts:
+def _entitlement(entitlement: Entitlement, confers: tuple[str, ...]) -> EntitlementFacts:
     return EntitlementFacts(
         id=entitlement.pk,
         key=entitlement.key,
@@ -198,6 +218,7 @@ def _entitlement(entitlement: Entitlement) -> EntitlementFacts:
         longest_lease=entitlement.longest_lease,
         review_cadence=entitlement.review_cadence,
         allowed_kinds=tuple(sorted(entitlement.allowed_kinds)),
+        confers=confers,
     )
 
 

@@ -81,7 +81,7 @@ def evaluate(rules: RuleSet | Iterable[RuleData], facts: Facts) -> Verdict:
     """
     ready = rules if isinstance(rules, RuleSet) else prepared(rules)
     applied = _applied(ready, facts)  # first: it also finds facts that are not what they should be
-    reasons = [*builtin.reasons(facts), *applied]
+    reasons = [*builtin.reasons(facts), *builtin.separated(facts), *applied]
     if not any(reason.covers for reason in applied):
         reasons.append(builtin.UNCOVERED)
     if not _steps(applied) and (human := builtin.human_for_machine(facts)):

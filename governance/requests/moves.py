@@ -23,6 +23,7 @@ from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest, RequestItem
 from governance.requests.queries import parties
 from governance.requests.states import ItemState, RequestState
+from governance.separation.queries import judge
 
 POLICY = Actor.system("policy")
 
@@ -114,6 +115,12 @@ class ItemSubject:
     def is_sensitive(self, subject_id: UUID) -> bool:
         """What is of high or critical risk as the catalog has it now."""
         return RequestItem.objects.filter(pk=subject_id, entitlement__risk__in=HIGH_RISKS).exists()
+
+    def objection(self, subject_id: UUID, now: datetime) -> str | None:
+        """What holding it would break by now (rule 7), apart from what a live mitigation covers."""
+        item = _loaded(subject_id)
+        judged = judge(item.request.beneficiary, [item.entitlement_id], now)
+        return " ".join(one.text for one in judged.bare(item.entitlement_id)) or None
 
     def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
         """Carry the route's outcome out on the item."""

@@ -135,11 +135,35 @@ BUNDLE = {
     "rejected": Mark("cross", "Rejected", "bad"),
 }
 
+SEPARATION = {
+    "draft": Mark("pen", "Draft, not in force", "note"),
+    "in_force": Mark("scale", "In force", "ok"),
+    "retired": Mark("lapse", "Retired"),
+    "discarded": Mark("cross", "Discarded"),
+}
+
+VIOLATION = {
+    "open": Mark("alert", "Open", "bad"),
+    "mitigated": Mark("clock", "Mitigated", "warn"),
+    "resolved": Mark("check", "Resolved", "ok"),
+}
+
+MITIGATION = {
+    "proposed": Mark("pen", "Proposed", "note"),
+    "approved": Mark("check", "Approved", "ok"),
+    "rejected": Mark("cross", "Rejected", "bad"),
+    "withdrawn": Mark("back", "Withdrawn"),
+    "ended": Mark("end", "Ended"),
+}
+
 STATES = {
     "bundle": BUNDLE,
     "purpose": PURPOSE,
     "catalog": CATALOG,
     "change": CHANGE,
+    "separation": SEPARATION,
+    "violation": VIOLATION,
+    "mitigation": MITIGATION,
     "feed": FEED,
     "grant": GRANT,
     "request": REQUEST,

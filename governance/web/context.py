@@ -19,6 +19,7 @@ from governance.lifecycle.permissions import sees_feeds
 from governance.notifications.permissions import unread
 from governance.policy import permissions as policy
 from governance.provisioning import permissions as manual
+from governance.separation.permissions import SEES_ALL as SEES_SEPARATION
 from governance.web.accounts.personas import Persona, personas
 from governance.web.accounts.providers import provider_name
 from governance.web.shapes import Who
@@ -110,6 +111,8 @@ class Portal:
             items.append(self._item("Policy", "rule-list"))
         if sees_feeds(self._actor):
             items.append(self._item("People", "feed-run-list"))
+        if self._actor.has(*SEES_SEPARATION):
+            items.append(self._item("Separation", "violation-list"))
         if self._actor.has(*audit.READERS):
             items.append(self._item("Audit events", "event-list"))
         return items

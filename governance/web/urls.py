@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("notifications/", include("governance.web.notifications.urls")),
     path("policy/", include("governance.web.policy.urls")),
     path("people/", include("governance.web.people.urls")),
+    path("separation/", include("governance.web.separation.urls")),
     path("events/", include("governance.web.audit.urls")),
     path("tokens/", include("governance.web.users.urls")),
     path("api/docs/", include("governance.web.api.urls")),

@@ -62,6 +62,11 @@ def ids(scene: Scene) -> dict[str, str]:
         "notifications": str(scene.said.pk),
         "sources": str(scene.source.pk),
         "feed-runs": str(scene.run.pk),
+        "separation-rules": str(scene.apart.pk),
+        "separation-versions": str(scene.drafted.pk),
+        "violations": str(scene.violation.pk),
+        "mitigations": str(scene.proposed.pk),
+        "inclusions": str(scene.inclusion.pk),
         "tokens": str(scene.token.pk),
         "sequence": str(scene.event.pk),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from django.db import connection, models
@@ -31,8 +31,10 @@ from governance.policy.moves import Expected
 from governance.provisioning.models import ManualTask, ProvisioningTask
 from governance.purposes.models import Justification
 from governance.requests.models import AccessRequest, RequestItem
+from governance.separation import actions as separation
+from governance.separation.models import Mitigation, SeparationViolation
 from governance.users.moves import issue
-from tests import builders, changing, handwork
+from tests import apart, builders, changing, handwork
 from tests.builders import Organisation
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
@@ -61,6 +63,7 @@ class Crowd:
         self._events()
         self._tokens()
         self._changes()
+        self._violations()
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")  # as autovacuum would have by now: plans for empty tables take minutes on these
 
@@ -72,6 +75,28 @@ class Crowd:
             twin.pk = new_id()
             for name, prefix in changes.items():
                 setattr(twin, name, f"{prefix}{uuid4()}")
+            yield twin
+
+    def _violations(self) -> None:
+        """The requester breaks a rule; others have broken it before, and have asked for mitigations."""
+        one, two = (builders.entitlement(self.org.system, self.org.owner) for _ in range(2))
+        self.apart = apart.kept_apart(one, two)
+        apart.confers(self.entitlements[0], one)
+        for what in (one, two):
+            builders.keep(Assignment(account=self.org.account, entitlement=what, wanted=True))
+        separation.scan(now=timezone.now())
+        self.violation = SeparationViolation.objects.get(rule=self.apart)
+        self.mitigation = apart.proposed(self.apart, self.org.requester, self.org.requester)
+        over = {"state": "resolved", "closed_at": timezone.now()}
+        SeparationViolation._base_manager.bulk_create(self._others(self.violation, **over))
+        Mitigation._base_manager.bulk_create(self._others(self.mitigation, state="withdrawn"))
+
+    def _others(self, row: M, **values: Any) -> Iterator[M]:
+        """Copies with numbers of their own."""
+        for twin in self._copies(row):
+            number: Any = twin._meta.get_field("number")
+            for name, value in {**values, "number": number.get_default()}.items():
+                setattr(twin, name, value)
             yield twin
 
     def _entitlements(self) -> None:

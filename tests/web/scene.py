@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
+from governance.access.models import Account, Assignment
 from governance.analysis.actions import start
 from governance.analysis.models import Replay
 from governance.approvals.models import ApprovalStep, Question
@@ -25,8 +26,11 @@ from governance.policy.queries import Asking, decide
 from governance.requests import actions as requests
 from governance.requests.actions import Proposal
 from governance.requests.models import AccessRequest
+from governance.separation import actions as separation
+from governance.separation.models import SeparationViolation
+from governance.separation.states import VersionState
 from governance.users.models import ApiToken
-from tests import builders, changing, handwork
+from tests import apart, builders, changing, handwork
 from tests.leases import ask_back
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
@@ -68,8 +72,26 @@ class Scene:
         self.task = handwork.asked(self.people["holder"], vault)
         self.done = handwork.done(handwork.asked(self.people["holder"], vault), self.deputy)
         self.source, self.run = self._feed()
+        self._keep_apart()
         self.event = AuditEvent.objects.order_by("sequence")[0]
         self.token = self._token()
+
+    def _keep_apart(self) -> None:
+        """The holder holds what rules of the owner's keep apart; the approver has asked for mitigations."""
+        owner, holder, manager = (self.people[name] for name in ("owner", "holder", "approver"))
+        one, two, lead = (builders.entitlement(self.system, owner) for _ in range(3))
+        self.inclusion = apart.confers(lead, two)
+        self.apart = apart.kept_apart(one, two, owner=owner)
+        at = Account.objects.get(identity=holder, system=self.system)
+        for what in (one, two):
+            builders.keep(Assignment(account=at, entitlement=what, wanted=True))
+        separation.scan(now=timezone.now())
+        self.violation = SeparationViolation.objects.get(rule=self.apart)
+        self.proposed = apart.proposed(self.apart, holder, manager)
+        self.covering = apart.mitigated(apart.kept_apart(one, lead, owner=owner), holder)
+        told = {"actor": apart.administrator(), "why": "Worded anew", "now": timezone.now()}
+        self.drafted = separation.draft(rule_id=self.apart.pk, wording=apart.wording(one, two), **told)  # type: ignore[arg-type]
+        self.in_force = self.apart.versions.get(state=VersionState.IN_FORCE)
 
     def _token(self) -> ApiToken:
         """The holder's own."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from governance.core.actor import Role
 from tests import handwork
@@ -99,6 +101,7 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         **{f"feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         "source-detail": [scene.source.pk],
         **where_policy(scene),
+        **_of_separation(scene),
         "event-detail": [scene.event.pk],
         "token-revoke": [scene.token.pk],
         **where_api(scene),
@@ -165,6 +168,27 @@ def where_policy(scene: Scene) -> dict[str, list[Any]]:
     }
 
 
+def _of_separation(scene: Scene) -> dict[str, list[Any]]:
+    """The same of the separation of duties."""
+    return {
+        "violation-detail": [scene.violation.pk],
+        **{f"separation-rule-{verb}": [scene.apart.pk] for verb in ("detail", "draft")},
+        **{f"separation-version-{verb}": [scene.drafted.pk] for verb in ("in-force", "discard")},
+        "separation-version-retire": [scene.in_force.pk],
+        "mitigation-new": [scene.apart.pk, scene.people["holder"].pk],
+        **{f"mitigation-{verb}": [scene.proposed.pk] for verb in ("detail", "approve", "reject", "withdraw")},
+        "mitigation-end": [scene.covering.pk],
+        "inclusion-end": [scene.inclusion.pk],
+        "api-violation-detail": [scene.violation.pk],
+        **{f"api-separation-rule-{verb}": [scene.apart.pk] for verb in ("detail", "draft")},
+        **{f"api-separation-version-{verb}": [scene.drafted.pk] for verb in ("detail", "in-force", "discard")},
+        "api-separation-version-retire": [scene.in_force.pk],
+        **{f"api-mitigation-{verb}": [scene.proposed.pk] for verb in ("detail", "approve", "reject", "withdraw")},
+        "api-mitigation-end": [scene.covering.pk],
+        **{f"api-inclusion-{verb}": [scene.inclusion.pk] for verb in ("detail", "end")},
+    }
+
+
 def what(scene: Scene) -> dict[str, dict[str, Any]]:
     """What is sent: enough for whoever may send it."""
     told = {"reason": "It is as it should be."}
@@ -188,6 +212,13 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-policy-example-drop": told,
         "api-policy-example-list": {"title": "One", "changed_facts": {}, "applies": True, "why": "It is time."},
         "api-replay-list": {"version": str(scene.version.pk), "days": 1},
+        **{f"separation-version-{verb}": told for verb in ("in-force", "discard", "retire")},
+        **{f"mitigation-{verb}": told for verb in ("approve", "reject", "withdraw", "end")},
+        "inclusion-end": told,
+        **{f"api-separation-version-{verb}": told for verb in ("in-force", "discard", "retire")},
+        **{f"api-mitigation-{verb}": told for verb in ("approve", "reject", "withdraw", "end")},
+        "api-inclusion-end": told,
+        **_new_in_separation(scene),
         "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
         "api-grant-revoke": told,
@@ -196,6 +227,21 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-manual-task-send-back": {"judgement": "The picture is dark."},
         "api-feed-run-list": {"source": str(scene.source.pk), "file_name": "a.csv", "content": "U2VlbiBpdC4="},
         "api-notification-preferences": {"work": "daily", "outcome": "never", "end": "at_once", "digest_hour": 6},
+    }
+
+
+def _new_in_separation(scene: Scene) -> dict[str, dict[str, Any]]:
+    """What is sent to make rules, mitigations and inclusions through the API."""
+    one, two = (str(pk) for pk in (scene.violation.left_id, scene.violation.right_id))
+    owner, holder = (str(scene.people[name].pk) for name in ("owner", "holder"))
+    said = {"left": [one], "right": [two], "severity": "low", "reason": "Because.", "why": "It is due."}
+    end = f"{timezone.now() + timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}"
+    words = {"reason": "Nobody else knows it.", "control": "Somebody looks at it.", "ends_at": end, "review_at": end}
+    return {
+        "api-separation-rule-list": {"key": "SOD-777", "title": "A rule", "owner": owner, **said},
+        "api-separation-rule-draft": said,
+        "api-mitigation-list": {"rule": str(scene.covering.rule_id), "identity": holder, **words},
+        "api-inclusion-list": {"entitlement": one, "conferred": two, "reason": "It is so."},
     }
 
 

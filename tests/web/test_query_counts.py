@@ -62,6 +62,7 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "event-detail": (auditor, reverse("event-detail", args=[event.pk])),
         "token-list": (org.requester, reverse("token-list")),
         **catalog(crowd, auditor),
+        **separation(crowd, auditor),
         **resources(crowd, auditor),
     }
 
@@ -84,6 +85,29 @@ def catalog(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "change-list of an owner": (org.owner, reverse("change-list")),
         "change-detail": (org.requester, reverse("change-detail", args=[crowd.change.pk])),
         "approval-detail of a change": (org.owner, reverse("approval-detail", args=changing.steps_of(crowd.change))),
+    }
+
+
+def separation(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
+    """The same of the separation of duties, pages and API."""
+    org = crowd.org
+    return {
+        "violation-list": (auditor, reverse("violation-list")),
+        "violation-list of a holder": (org.requester, reverse("violation-list")),
+        "violation-detail": (org.requester, reverse("violation-detail", args=[crowd.violation.pk])),
+        "separation-rule-list": (auditor, reverse("separation-rule-list")),
+        "separation-rule-detail": (auditor, reverse("separation-rule-detail", args=[crowd.apart.pk])),
+        "separation-matrix": (auditor, reverse("separation-matrix")),
+        "mitigation-list": (auditor, reverse("mitigation-list")),
+        "mitigation-detail": (org.requester, reverse("mitigation-detail", args=[crowd.mitigation.pk])),
+        "inclusion-list": (auditor, reverse("inclusion-list")),
+        "api-violation-list": (auditor, reverse("api-violation-list")),
+        "api-violation-detail": (org.requester, reverse("api-violation-detail", args=[crowd.violation.pk])),
+        "api-separation-rule-list": (auditor, reverse("api-separation-rule-list")),
+        "api-separation-version-list": (auditor, reverse("api-separation-version-list")),
+        "api-mitigation-list": (auditor, reverse("api-mitigation-list")),
+        "api-mitigation-detail": (org.requester, reverse("api-mitigation-detail", args=[crowd.mitigation.pk])),
+        "api-inclusion-list": (auditor, reverse("api-inclusion-list")),
     }
 
 

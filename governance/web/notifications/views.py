@@ -24,6 +24,9 @@ PAGES = {
     "grant": "grant-detail",
     "manual_task": "task-detail",
     "proposed_change": "change-detail",
+    "mitigation": "mitigation-detail",
+    "separation_rule": "separation-rule-detail",
+    "separation_violation": "violation-detail",
 }
 """Where what a message is about has its page."""
 

@@ -1,0 +1,251 @@
+"""Separation asked of the database: what access would break, and what all live access breaks now."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from governance.access.queries import Effective, effective_access, inclusions_beyond
+from governance.access.rules import Path, shortest_paths
+from governance.catalog.models import Entitlement
+from governance.identities.models import Identity
+from governance.identities.queries import SECURITY_TEAM, members, owners, same_human
+from governance.separation.models import Mitigation, SeparationMember, SeparationRule, SeparationRuleVersion
+from governance.separation.rules import Clash, Sides, clashes
+from governance.separation.states import Side, VersionState
+
+MAP = "separation map"
+"""What activations are judged by, rules and inclusions together: the name under which they take turns with changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicting:
+    """One rule that access would break, in words that a requester can read; `mitigation` covers it, if there is one."""
+
+    rule_key: str
+    version: int
+    text: str
+    mitigation: Mitigation | None
+
+    @property
+    def rule(self) -> str:
+        """The rule as facts name it: `key/version`."""
+        return f"{self.rule_key}/{self.version}"
+
+
+def holder_of(identity: Identity) -> UUID:
+    """Whom separation counts as one: the human with all their identities, or the machine identity."""
+    return identity.human_id or identity.pk
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an identity holds in effect with all its human's others, and what each entitlement would break."""
+
+    access: Effective
+    conflicts: Mapping[UUID, tuple[Conflicting, ...]]
+
+    def bare(self, entitlement_id: UUID) -> list[Conflicting]:
+        """What the entitlement would break and no live mitigation covers."""
+        return [one for one in self.conflicts[entitlement_id] if one.mitigation is None]
+
+
+def judge(identity: Identity, entitlement_ids: Collection[UUID], now: datetime) -> Judgement:
+    """What each entitlement would break if the identity held it, beside all it holds and the others of them.
+
+    Judged is what each confers, and what all identities of the same human hold. A constant number of queries.
+    """
+    own = same_human([identity.pk]) if identity.human_id else {identity.pk}
+    access = effective_access(own, entitlement_ids)
+    held, asked = access.held, access.conferred
+    versions = _touching({pk for conferred in asked.values() for pk in conferred})
+    found = {pk: tuple(_clashes(pk, asked, held, versions)) for pk in entitlement_ids}
+    teller = _Teller(found.values(), versions, identity, held, now)
+    conflicts = {pk: tuple(teller.told(clash, pk) for clash in those) for pk, those in found.items()}
+    return Judgement(access, conflicts)
+
+
+Versions = Mapping[UUID, tuple[SeparationRuleVersion, Sides]]
+"""Versions in force by the id of their rule, with their sets."""
+
+
+def _touching(entitlement_ids: Collection[UUID]) -> Versions:
+    """The versions in force that name one of the entitlements; one query."""
+    named = SeparationMember.objects.filter(entitlement__in=entitlement_ids).values("version")
+    members = SeparationMember.objects.filter(version__in=named, version__state=VersionState.IN_FORCE)
+    versions: dict[UUID, SeparationRuleVersion] = {}
+    sides: dict[UUID, dict[str, set[UUID]]] = defaultdict(lambda: {side: set() for side in Side})
+    for member in members.select_related("version__rule"):
+        versions[member.version.rule_id] = member.version
+        sides[member.version.rule_id][member.side].add(member.entitlement_id)
+    return {
+        pk: (version, Sides(pk, frozenset(sides[pk][Side.LEFT]), frozenset(sides[pk][Side.RIGHT])))
+        for pk, version in versions.items()
+    }
+
+
+def _clashes(
+    entitlement_id: UUID, asked: Mapping[UUID, Mapping[UUID, Path]], held: Mapping[UUID, Path], versions: Versions
+) -> Iterator[Clash]:
+    beside = {
+        pk: path for other, conferred in asked.items() if other != entitlement_id for pk, path in conferred.items()
+    }
+    sides = [found for _, found in versions.values()]
+    return clashes(sides, {**beside, **held}, asked[entitlement_id])
+
+
+class _Teller:
+    """Says in words how access would break rules; reads all names and mitigations at once."""
+
+    def __init__(
+        self,
+        found: Iterable[Iterable[Clash]],
+        versions: Versions,
+        identity: Identity,
+        held: Mapping[UUID, Path],
+        now: datetime,
+    ) -> None:
+        clashes = [clash for those in found for clash in those]
+        self._versions = versions
+        self._held = {path[0] for path in held.values()}
+        self._names = names({pk for clash in clashes for pk in (*clash.left, *clash.right)})
+        self._mitigations = _live_mitigations(identity, {clash.rule_id for clash in clashes}, now)
+
+    def told(self, clash: Clash, entitlement_id: UUID) -> Conflicting:
+        """The clash, where the entitlement is the one that is asked for."""
+        version, _ = self._versions[clash.rule_id]
+        left, right = (self._way(path, entitlement_id) for path in (clash.left, clash.right))
+        text = f"{version.rule.key}: {version.reason} {left} and {right} would come together."
+        return Conflicting(version.rule.key, version.number, text, self._mitigations.get(clash.rule_id))
+
+    def _way(self, path: Path, entitlement_id: UUID) -> str:
+        how = "held" if path[0] in self._held else "asked for as well"
+        how = "asked for" if path[0] == entitlement_id else how
+        through = ", then ".join(self._names[pk] for pk in path[:-1])
+        return f"{self._names[path[-1]]} ({how}{f' through {through}' if through else ''})"
+
+
+def names(entitlement_ids: Collection[UUID]) -> Mapping[UUID, str]:
+    """What the entitlements are called; one query, none for none."""
+    if not entitlement_ids:
+        return {}
+    rows = Entitlement.objects.filter(pk__in=entitlement_ids).select_related("system")
+    return {row.pk: str(row) for row in rows}
+
+
+def _live_mitigations(identity: Identity, rule_ids: Collection[UUID], now: datetime) -> Mapping[UUID, Mitigation]:
+    if not rule_ids:
+        return {}
+    live = Mitigation.objects.live(now).filter(rule__in=rule_ids, holder=holder_of(identity))
+    return {mitigation.rule_id: mitigation for mitigation in live}
+
+
+def in_force(rule_id: UUID) -> SeparationRuleVersion | None:
+    """The version of the rule that decides now, or none."""
+    return SeparationRuleVersion.objects.in_force().filter(rule=rule_id).select_related("rule").first()
+
+
+def concerned(rule_ids: Collection[UUID], now: datetime) -> Mapping[UUID, frozenset[UUID]]:
+    """Whom a violation of each rule is told: who answers for the rule in any role, and security."""
+    security = {one.pk for one in members(SECURITY_TEAM, now)}
+    found = owners([(SeparationRule.NOUN, pk) for pk in rule_ids], now)
+    return {
+        pk: frozenset(one.pk for people in roles.values() for one in people if not one.is_machine) | security
+        for (_, pk), roles in found.items()
+    }
+
+
+# The scan -------------------------------------------------------------------------------------------------------------
+
+_DIFFERENCES = """
+WITH RECURSIVE side AS MATERIALIZED (
+    SELECT v.rule_id, v.severity, m.side, m.entitlement_id
+    FROM governance_separationmember m JOIN governance_separationruleversion v ON v.id = m.version_id
+    WHERE v.state = 'in_force'
+), confers (target, source) AS (
+    SELECT DISTINCT entitlement_id, entitlement_id FROM side
+    UNION
+    SELECT c.target, i.entitlement_id FROM confers c JOIN governance_inclusion i ON i.conferred_id = c.source
+    WHERE i.ended_at IS NULL
+), standing AS (
+    SELECT DISTINCT n.id AS identity_id, coalesce(n.human_id, n.id) AS holder, a.entitlement_id
+    FROM governance_assignment a
+    JOIN governance_account c ON c.id = a.account_id
+    JOIN governance_identity n ON n.id = c.identity_id
+    WHERE a.entitlement_id IN (SELECT source FROM confers) AND (a.wanted OR EXISTS (
+        SELECT FROM governance_presenceperiod p WHERE p.assignment_id = a.id AND p.ends_at IS NULL
+    ))
+), touched AS (
+    SELECT DISTINCT ON (s.rule_id, s.side, t.holder)
+        s.rule_id, s.severity, s.side, t.holder, t.identity_id, c.target, c.source
+    FROM side s JOIN confers c ON c.target = s.entitlement_id JOIN standing t ON t.entitlement_id = c.source
+    ORDER BY s.rule_id, s.side, t.holder, c.source <> c.target, c.target, c.source, t.identity_id
+), broken AS (
+    SELECT rule_id, holder, l.severity, l.identity_id, l.source AS l_source, l.target AS l_target,
+        r.source AS r_source, r.target AS r_target
+    FROM touched l JOIN touched r USING (rule_id, holder)
+    WHERE l.side = 'left' AND r.side = 'right'
+), known AS (
+    SELECT id, rule_id, holder, severity, left_id, left_path[1] AS l_source, right_id, right_path[1] AS r_source
+    FROM governance_separationviolation WHERE state IN ('open', 'mitigated')
+)
+SELECT k.id, b.rule_id, b.holder, b.identity_id, b.severity, b.l_source, b.l_target, b.r_source, b.r_target
+FROM broken b FULL JOIN known k ON k.rule_id = b.rule_id AND k.holder = b.holder
+WHERE k.id IS NULL OR b.rule_id IS NULL
+    OR (k.severity, k.l_source, k.left_id, k.r_source, k.right_id)
+        IS DISTINCT FROM (b.severity, b.l_source, b.l_target, b.r_source, b.r_target)
+ORDER BY b.rule_id, b.holder, k.id
+"""
+"""All live access against all rules in one pass, joined to the violations that are known: only differences come out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """That a holder has both sides of a rule, and how. `known` is the violation that says so otherwise, if any."""
+
+    known: UUID | None
+    rule_id: UUID
+    holder: UUID
+    identity_id: UUID
+    severity: str
+    left: Path
+    right: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What has changed since the last scan: new breaches and ones that stand otherwise now, and violations gone."""
+
+    breaches: tuple[Breach, ...]
+    gone: tuple[UUID, ...]
+
+
+def differences() -> Differences:
+    """All live effective access held against all rules in force and all standing violations; two queries."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DIFFERENCES)
+        rows = cursor.fetchall()
+    broken = [row for row in rows if row[1] is not None]
+    paths = _Paths({source for row in broken for source in (row[5], row[7])})
+    breaches = [
+        Breach(known, rule_id, holder, identity_id, severity, paths.between(one, left), paths.between(other, right))
+        for known, rule_id, holder, identity_id, severity, one, left, other, right in broken
+    ]
+    return Differences(tuple(breaches), tuple(row[0] for row in rows if row[1] is None))
+
+
+class _Paths:
+    """Shortest paths among inclusions that are read once."""
+
+    def __init__(self, sources: Collection[UUID]) -> None:
+        self._inclusions = inclusions_beyond(sources) if sources else []
+        self._found: dict[UUID, Mapping[UUID, Path]] = {}
+
+    def between(self, source: UUID, target: UUID) -> Path:
+        """The path; where an inclusion has ended since the scan has looked, what is known of it."""
+        if source not in self._found:
+            self._found[source] = shortest_paths([source], self._inclusions)
+        return self._found[source].get(target, (source, target))

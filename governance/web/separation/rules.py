@@ -1,0 +1,248 @@
+"""Rules of separation: what they say, who puts them in force, and all of them as a matrix."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from governance.core.errors import NotFound
+from governance.identities.queries import owners
+from governance.identities.states import OwnerRole
+from governance.separation import actions, permissions
+from governance.separation.filters import RuleFilter
+from governance.separation.models import SeparationRule, SeparationRuleVersion
+from governance.separation.states import VersionState
+from governance.web import bases
+from governance.web.paging import Keyset
+from governance.web.present import all_of
+from governance.web.separation import forms, present
+from governance.web.shapes import Act
+
+
+def _visible(page: bases.Page) -> "QuerySet[SeparationRule]":
+    return permissions.visible_rules(page.actor, page.now)
+
+
+def _owners(page: bases.Page, rules: Sequence[SeparationRule]) -> dict[Any, str]:
+    """Who answers for each rule, by name."""
+    found = owners([(rule.NOUN, rule.pk) for rule in rules], page.now)
+    return {pk: all_of([one.name for one in roles.get(OwnerRole.OWNER, [])]) for (_, pk), roles in found.items()}
+
+
+class RuleList(bases.ListPage):
+    """Every rule, by key."""
+
+    template_name = "separation/rules.html"
+    title, things, order = "Rules of separation", "rules", "by key"
+    lede = "What nobody may hold together, in effect and through whatever confers it."
+    filters = RuleFilter
+    keyset = Keyset(("key",), descending=False)
+    empty = "Nothing is kept apart yet. A rule names two sets of entitlements."
+
+    def visible(self) -> "QuerySet[SeparationRule]":
+        """From the permissions of separation."""
+        return _visible(self)
+
+    def rows(self, found: Sequence[SeparationRule]) -> list[present.RuleRow]:
+        """As lines."""
+        return present.rule_rows(found, _owners(self, found))
+
+    def context(self) -> dict[str, Any]:
+        """Whether the visitor makes rules."""
+        return {"may_change": permissions.can_change(self.actor)}
+
+
+class Matrix(bases.Page):
+    """All that is kept apart, entitlement by entitlement."""
+
+    http_method_names = bases.READS
+    template_name = "separation/matrix.html"
+
+    def get(self, _request: HttpRequest) -> HttpResponse:
+        """The rules in force that the visitor may see. Raises NotFound for whoever may see none."""
+        if not permissions.sees_rules(self.actor, self.now):
+            raise NotFound
+        return self.draw({"grid": present.matrix(_visible(self))})
+
+
+class RulePage(bases.DetailPage):
+    """One rule with all that it has said."""
+
+    template_name = "separation/rule.html"
+
+    def visible(self) -> "QuerySet[SeparationRule]":
+        """From the permissions of separation."""
+        return _visible(self)
+
+    def context(self, found: SeparationRule) -> dict[str, Any]:
+        """The rule, its versions, its violations, and what can be done to it."""
+        (row,) = present.rule_rows([found], _owners(self, [found]))
+        return {
+            "rule": row,
+            "versions": present.versions(found),
+            "acts": self._acts(found) if permissions.can_change(self.actor) else [],
+            "draft_url": reverse("separation-rule-draft", args=[found.pk])
+            if permissions.can_change(self.actor)
+            else "",
+        }
+
+    def _acts(self, rule: SeparationRule) -> list[Act]:
+        standing = {one.state: one for one in rule.versions.select_related("rule")}
+        verbs = {"in-force": VersionState.DRAFT, "discard": VersionState.DRAFT, "retire": VersionState.IN_FORCE}
+        return [
+            present.version_act(standing[state], verb, forms.NeededForm(auto_id=f"{verb}_%s"))
+            for verb, state in verbs.items()
+            if state in standing
+        ]
+
+
+class _ChangePage(bases.FormPage):
+    """A form that administrators alone may fill in."""
+
+    template_name = "separation/form.html"
+
+    def get(self, request: HttpRequest, **where: Any) -> HttpResponse:
+        """The form. Raises NotFound, Denied."""
+        self.allow()
+        return super().get(request, **where)
+
+    def post(self, request: HttpRequest, **where: Any) -> HttpResponse:
+        """Act, or show what is wrong. Raises NotFound, Denied."""
+        self.allow()
+        return super().post(request, **where)
+
+    def allow(self) -> None:
+        """Raise NotFound for strangers, Denied for who may only look."""
+        if not permissions.sees_rules(self.actor, self.now):
+            raise NotFound
+        permissions.require_change(self.actor)
+
+
+class NewRule(_ChangePage):
+    """A new rule with its first draft."""
+
+    form_class = forms.RuleForm
+
+    def act(self, form: Any) -> HttpResponse:
+        """Make it."""
+        said = form.cleaned_data
+        version = actions.create_rule(
+            key=said["key"],
+            title=said["title"],
+            owner_id=form.owner_id(self.now),
+            wording=form.wording(),
+            actor=self.actor,
+            why=said["why"],
+            now=self.now,
+        )
+        messages.success(self.request, f"{version} is drafted. Somebody else puts it in force.")
+        return redirect("separation-rule-detail", pk=version.rule_id)
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form."""
+        return self.draw({"form": form, "title": "New rule", "back": reverse("separation-rule-list")}, status=status)
+
+
+class Draft(_ChangePage):
+    """The next version of a rule."""
+
+    form_class = forms.WordingForm
+
+    def form(self, data: Any = None) -> Form:
+        """What the rule says now, or what was sent."""
+        last = self._rule().versions.order_by("-number").first()
+        return forms.WordingForm(data, initial=forms.initial(last) if last else {})
+
+    def act(self, form: Any) -> HttpResponse:
+        """Draft it."""
+        why, wording = form.cleaned_data["why"], form.wording()
+        version = actions.draft(rule_id=self.kwargs["pk"], wording=wording, actor=self.actor, why=why, now=self.now)
+        messages.success(self.request, f"{version} is drafted. Somebody else puts it in force.")
+        return redirect("separation-rule-detail", pk=version.rule_id)
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form."""
+        rule = self._rule()
+        back = reverse("separation-rule-detail", args=[rule.pk])
+        return self.draw({"form": form, "title": f"Draft {rule} anew", "back": back}, status=status)
+
+    def allow(self) -> None:
+        """Raise NotFound for strangers, Denied for who may only look."""
+        self._rule()
+        permissions.require_change(self.actor)
+
+    def _rule(self) -> SeparationRule:
+        rule: SeparationRule = bases.found(_visible(self), self.kwargs["pk"])
+        return rule
+
+
+class _OnVersion(_ChangePage):
+    """One act on a version, on a page of its own where there is no script to open a dialog."""
+
+    template_name = "separation/decide.html"
+    form_class = forms.NeededForm
+    verb: ClassVar[str]
+    done: ClassVar[str]
+
+    @abstractmethod
+    def decide(self, **asked: Any) -> SeparationRuleVersion:
+        """Call the action."""
+
+    def act(self, form: Form) -> HttpResponse:
+        """Do it, and go back to the rule."""
+        why = form.cleaned_data["reason"]
+        version = self.decide(version_id=self.kwargs["pk"], actor=self.actor, why=why, now=self.now)
+        messages.success(self.request, self.done.format(version))
+        return redirect("separation-rule-detail", pk=version.rule_id)
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form."""
+        act = present.version_act(self._version(), self.verb, form)
+        up = {"parent": "Rules of separation", "up": reverse("separation-rule-list")}
+        return self.draw({"act": act, "ref": str(self._version()), **up}, status=status)
+
+    def allow(self) -> None:
+        """Raise NotFound for strangers, Denied for who may only look."""
+        self._version()
+        permissions.require_change(self.actor)
+
+    def _version(self) -> SeparationRuleVersion:
+        rows = SeparationRuleVersion.objects.filter(rule__in=_visible(self)).select_related("rule")
+        version: SeparationRuleVersion = bases.found(rows, self.kwargs["pk"])
+        return version
+
+
+class PutInForce(_OnVersion):
+    """Having a draft decide."""
+
+    verb, done = "in-force", "{} is in force. All live access is scanned now."
+
+    def decide(self, **asked: Any) -> SeparationRuleVersion:
+        """Put it in force."""
+        return actions.put_in_force(**asked)
+
+
+class Discard(_OnVersion):
+    """Dropping a draft."""
+
+    verb, done = "discard", "{} is discarded."
+
+    def decide(self, **asked: Any) -> SeparationRuleVersion:
+        """Discard it."""
+        return actions.discard(**asked)
+
+
+class Retire(_OnVersion):
+    """Ending a rule."""
+
+    verb, done = "retire", "{} is retired."
+
+    def decide(self, **asked: Any) -> SeparationRuleVersion:
+        """Retire it."""
+        return actions.retire(**asked)

@@ -1,0 +1,91 @@
+"""Separation of duties in tests: what is kept apart, what confers what, and who may hold both for a while."""
+
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+from django.utils import timezone
+
+from governance.access.models import Inclusion
+from governance.catalog.models import Entitlement
+from governance.core.actor import Actor, Role
+from governance.identities.models import Identity
+from governance.separation import actions
+from governance.separation.models import Mitigation, SeparationRule
+from governance.separation.moves import Wording
+from tests.builders import actor, person
+
+_numbers = count(1)
+DAY = timedelta(days=1)
+
+
+def administrator() -> Actor:
+    """Somebody who changes rules."""
+    return actor(person("Admin"), Role.ADMINISTRATOR)
+
+
+def wording(left: Entitlement | set[Entitlement], right: Entitlement | set[Entitlement], **fields: Any) -> Wording:
+    """What a rule says of two entitlements, or of two sets of them."""
+    sides = {
+        name: frozenset(one.pk for one in (side if isinstance(side, set) else {side}))
+        for name, side in (("left", left), ("right", right))
+    }
+    return Wording(**{**sides, "severity": "high", "reason": "Whoever orders does not pay.", **fields})
+
+
+def kept_apart(
+    left: Entitlement | set[Entitlement],
+    right: Entitlement | set[Entitlement],
+    *,
+    owner: Identity | None = None,
+    now: datetime | None = None,
+    **fields: Any,
+) -> SeparationRule:
+    """A rule in force, drafted by one and put in force by another."""
+    now = now or timezone.now()
+    told: dict[str, Any] = {"why": "The books must be true", "now": now}
+    version = actions.create_rule(
+        key=f"SOD-{next(_numbers):02}",
+        title="Ordering and paying",
+        owner_id=(owner or person("Rule owner")).pk,
+        wording=wording(left, right, **fields),
+        actor=administrator(),
+        **told,
+    )
+    return actions.put_in_force(version_id=version.pk, actor=administrator(), **told).rule
+
+
+def confers(entitlement: Entitlement, conferred: Entitlement, *, now: datetime | None = None) -> Inclusion:
+    """Say by hand that one confers the other."""
+    return actions.enter_inclusion(
+        entitlement_id=entitlement.pk,
+        conferred_id=conferred.pk,
+        actor=administrator(),
+        why="As the system is set up",
+        now=now or timezone.now(),
+    )
+
+
+def proposed(
+    rule: SeparationRule, who: Identity, by: Identity, *, now: datetime | None = None, **fields: Any
+) -> Mitigation:
+    """A mitigation that somebody has asked for."""
+    now = now or timezone.now()
+    said: dict[str, Any] = {
+        "reason": "Nobody else knows both ledgers.",
+        "control": "The controller reads every payment each evening.",
+        "ends_at": now + 20 * DAY,
+        "review_at": now + 10 * DAY,
+        **fields,
+    }
+    return actions.propose_mitigation(rule_id=rule.pk, identity_id=who.pk, actor=actor(by), now=now, **said)
+
+
+def mitigated(
+    rule: SeparationRule, who: Identity, *, by: Actor | None = None, now: datetime | None = None, **fields: Any
+) -> Mitigation:
+    """A mitigation asked for by whom it is for, and approved by security."""
+    now = now or timezone.now()
+    asked = proposed(rule, who, who, now=now, **fields)
+    by = by or actor(person("Watch"), Role.SECURITY)
+    return actions.approve_mitigation(mitigation_id=asked.pk, reason="It is watched.", actor=by, now=now)
