@@ -39,7 +39,7 @@ MOST_NAMED = 200
 """Entitlements on one side of a rule."""
 
 
-class NamedRule(Shape):
+class NamedSeparationRule(Shape):
     """A rule by its id, key and title."""
 
     id = serializers.UUIDField()
@@ -47,15 +47,15 @@ class NamedRule(Shape):
     title = serializers.CharField()
 
 
-class RuleShape(NamedRule):
+class SeparationRuleShape(NamedSeparationRule):
     """What is kept apart, by its name. What it says is in its versions."""
 
 
-class VersionShape(Shape):
+class SeparationVersionShape(Shape):
     """What a rule says, or said. `left` and `right` are ids of entitlements: nobody holds one of each."""
 
     id = serializers.UUIDField()
-    rule = NamedRule()
+    rule = NamedSeparationRule()
     number = serializers.IntegerField()
     state = serializers.ChoiceField(VersionState.choices)
     severity = serializers.ChoiceField(Risk.choices)
@@ -85,7 +85,7 @@ class ViolationShape(Shape):
 
     id = serializers.UUIDField()
     reference = serializers.CharField(source="__str__")
-    rule = NamedRule()
+    rule = NamedSeparationRule()
     identity = Named()
     severity = serializers.ChoiceField(Risk.choices)
     left = NamedEntitlement()
@@ -103,7 +103,7 @@ class MitigationShape(Shape):
 
     id = serializers.UUIDField()
     reference = serializers.CharField(source="__str__")
-    rule = NamedRule()
+    rule = NamedSeparationRule()
     identity = Named()
     reason = serializers.CharField()
     control = serializers.CharField()
@@ -128,7 +128,7 @@ class InclusionShape(Shape):
     ended_at = serializers.DateTimeField(allow_null=True)
 
 
-class WordingBody(Body):
+class SeparationWordingBody(Body):
     """What a rule is to say."""
 
     left = serializers.ListField(child=Id(), min_length=1, max_length=MOST_NAMED)
@@ -138,7 +138,7 @@ class WordingBody(Body):
     why = Text(max_length=2000, help_text="Why it is drafted. Kept on record.")
 
 
-class RuleBody(WordingBody):
+class SeparationRuleBody(SeparationWordingBody):
     """A new rule, with what it says first."""
 
     key = Text(max_length=32, help_text="Such as SOD-01.")
@@ -206,8 +206,12 @@ class RuleList(_Rules, _Made):
     """Rules: those that the caller answers for, all for those who oversee."""
 
     operations = {
-        "GET": Operation("separation_rule_list", "List rules of separation", Scope.READ, RuleShape, listed=True),
-        "POST": Operation("separation_rule_create", "Draft a new rule", Scope.REQUEST, RuleShape, 201, RuleBody),
+        "GET": Operation(
+            "separation_rule_list", "List rules of separation", Scope.READ, SeparationRuleShape, listed=True
+        ),
+        "POST": Operation(
+            "separation_rule_create", "Draft a new rule", Scope.REQUEST, SeparationRuleShape, 201, SeparationRuleBody
+        ),
     }
 
     def make(self, given: Mapping[str, Any]) -> UUID:
@@ -220,7 +224,9 @@ class RuleDetail(_Rules, bases.OneEndpoint):
     """One rule."""
 
     operations = {
-        "GET": Operation("separation_rule_read", "Read a rule of separation", Scope.READ, RuleShape, conditional=True)
+        "GET": Operation(
+            "separation_rule_read", "Read a rule of separation", Scope.READ, SeparationRuleShape, conditional=True
+        )
     }
 
 
@@ -244,7 +250,9 @@ class VersionList(_Versions, bases.ListEndpoint):
     """All versions of the rules that the caller may see, newest first."""
 
     operations = {
-        "GET": Operation("separation_version_list", "List versions of rules", Scope.READ, VersionShape, listed=True)
+        "GET": Operation(
+            "separation_version_list", "List versions of rules", Scope.READ, SeparationVersionShape, listed=True
+        )
     }
 
 
@@ -253,7 +261,7 @@ class VersionDetail(_Versions, bases.OneEndpoint):
 
     operations = {
         "GET": Operation(
-            "separation_version_read", "Read a version of a rule", Scope.READ, VersionShape, conditional=True
+            "separation_version_read", "Read a version of a rule", Scope.READ, SeparationVersionShape, conditional=True
         )
     }
 
@@ -262,7 +270,9 @@ class VersionDraft(_Rules, bases.ActEndpoint):
     """Drafting the next version of a rule, in the place of a draft that waits."""
 
     operations = {
-        "POST": Operation("separation_rule_draft", "Draft a rule anew", Scope.REQUEST, RuleShape, body=WordingBody)
+        "POST": Operation(
+            "separation_rule_draft", "Draft a rule anew", Scope.REQUEST, SeparationRuleShape, body=SeparationWordingBody
+        )
     }
 
     def act(self, pk: UUID, given: Mapping[str, Any], _as_seen: AsSeen) -> SeparationRuleVersion:
@@ -273,7 +283,7 @@ class VersionDraft(_Rules, bases.ActEndpoint):
 
 def _on_version(verb: str, summary: str) -> dict[str, Operation]:
     name = f"separation_version_{verb}"
-    return {"POST": Operation(name, summary, Scope.DECIDE, VersionShape, body=ReasonBody, conditional=True)}
+    return {"POST": Operation(name, summary, Scope.DECIDE, SeparationVersionShape, body=ReasonBody, conditional=True)}
 
 
 class VersionInForce(_Versions, bases.ActEndpoint):
