@@ -97,14 +97,15 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     changes = AuditEvent.objects.filter(at__gte=route.opened_at, actor_id__isnull=False)
     policy = Q(action__startswith=f"{PolicyRuleVersion.NOUN}.")
     made = changes.filter(Q(subject_id__in=subjects) | policy)
-    return made.values_list("actor_id", flat=True).union(_proposers(made))
+    actors = made.values_list("actor_id", flat=True).union(_proposers(made))
+    return [actor for actor in actors if actor is not None]
 
 
 def _proposers(made: "QuerySet[AuditEvent]") -> "QuerySet[AuditEvent, UUID | None]":
     """Who proposed the changes that made these events: what a change does has the moment at which it is applied."""
     applied = AuditEvent.objects.filter(action=APPLIED, at__in=made.values("at"))
     proposed = AuditEvent.objects.filter(action=PROPOSED, subject_id__in=applied.values("subject_id"))
-    return proposed.filter(actor_id__isnull=False).values_list("actor_id", flat=True)
+    return proposed.values_list("actor_id", flat=True)
 
 
 def _chain(step: Place, now: datetime) -> list[Candidates]:

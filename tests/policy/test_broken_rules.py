@@ -106,8 +106,9 @@ class TestMessage:
         Identity.objects.filter(pk__in=[one.pk for one in answering[:away]]).update(state=Status.SUSPENDED)
         decided(BROKEN)
         one, client = Notification.objects.get(recipient=answering[away]), Client()
-        assert answering[away].user is not None
-        client.force_login(answering[away].user)
+        user = answering[away].user
+        assert user is not None
+        client.force_login(user)
         answer = client.get(f"/notifications/{one.pk}/", follow=True)
         assert answer.redirect_chain[-1][0] == reverse("rule-detail", args=[of.pk])
         assert answer.status_code == 200

@@ -260,6 +260,6 @@ class Check(bases.Page):
         said = (request.POST.get(name, "") for name in ("reason", "mode"))
         found = [
             *faults(request.POST.get("condition", ""), form.outcomes(), *said),
-            *(Fault(name, told) for name in forms.LENGTHS for told in form.errors.get(name, ())),
+            *(Fault(name, str(told)) for name in forms.LENGTHS for told in form.errors.get(name, ())),
         ]
         return JsonResponse({"faults": [asdict(one) for one in found]})
