@@ -10,6 +10,7 @@ from governance.approvals.models import ApprovalStep, StepApprover
 from governance.catalog.models import Bundle, Entitlement
 from governance.changes import actions
 from governance.changes.models import ProposedChange
+from governance.core.actor import Actor
 from governance.core.models import Recorded
 from governance.core.moves import plain
 from governance.identities.models import Identity
@@ -19,15 +20,15 @@ from tests.leases import approve
 WHY = "The auditors have asked for it."
 
 
-def propose(kind: str, subject: Recorded | None, by: Identity, **payload: Any) -> ProposedChange:
-    """Somebody proposes a change."""
+def propose(kind: str, subject: Recorded | None, by: Identity | Actor, **payload: Any) -> ProposedChange:
+    """Somebody proposes a change, in no role of the portal unless it is said as which actor."""
     return actions.propose(
         kind=kind,
         subject_id=subject.pk if subject else None,
         payload=payload,
         reason=WHY,
         token=uuid4(),
-        actor=actor(by),
+        actor=by if isinstance(by, Actor) else actor(by),
         now=timezone.now(),
     )
 

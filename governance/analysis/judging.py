@@ -18,7 +18,8 @@ from governance.policy.facts import Facts
 from governance.policy.kept import NotKept, names_in, revived, value
 from governance.policy.models import PolicyDecision, PolicyRuleVersion
 from governance.policy.queries import rule_data
-from governance.policy.rules import RuleData, evaluate
+from governance.policy.rules import RuleData, RuleSet, evaluate, prepared
+from governance.policy.states import BITES
 from governance.policy.verdicts import BUILT_IN
 
 MOST_REMEMBERED: Final = 50_000
@@ -28,6 +29,9 @@ ALWAYS: Final = "true"
 
 Spoken = tuple[str, int]
 """A rule's key and the number of one of its versions."""
+
+Applied = tuple[str, int, str]
+"""The same, with what was wrong with it then; empty where it was whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,21 @@ class Judge:
         self.names = names_in(version.condition)
         self._answers: dict[tuple[Any, ...], bool | None] = {}
         self._versions: dict[Spoken, RuleData] = {}
+        self._ready: dict[tuple[Applied, ...], RuleSet] = {}
 
     def may_differ(self, kept: Kept) -> bool:
         """Whether the verdict has to be summed up anew."""
+        if not self._bites(kept.spoken):
+            return False
         holds = self._holds(kept)
         if holds is None:
             return True
         return holds != (kept.spoken is not None) or (holds and not self._says_the_same(kept.spoken))
+
+    def _bites(self, number: int | None) -> bool:
+        """Whether the version, or the one that spoke then, takes part in the outcome."""
+        then = self._versions.get((self.rule.key, number or 0))
+        return self.rule.mode in BITES or (number is not None and (then is None or then.mode in BITES))
 
     def _holds(self, kept: Kept) -> bool | None:
         """Whether the condition is true of the facts; None where only the whole evaluation can say."""
@@ -115,15 +127,23 @@ class Judge:
         except NotKept:
             return None
         mine = {BUILT_IN, self.rule.key}
-        others = [self._applied(said) for said in decision.reasons if said["rule"] not in mine]
-        before = Outcome(decision.allowed, decision.steps, decision.latest_end - decision.at)
-        after = Outcome.of(evaluate([*others, self.rule], facts))
+        spoke = (said for said in decision.reasons if said["rule"] not in mine)
+        others = tuple((said["rule"], said["version"], said["defect"]) for said in spoke)
+        before = Outcome(decision.allowed, decision.steps, decision.latest_end - decision.at, decision.cadence)
+        after = Outcome.of(evaluate(self._with(others), facts))
         return Differs(changes(before, after), before, after, facts)
 
-    def _applied(self, said: Mapping[str, Any]) -> RuleData:
+    def _with(self, others: tuple[Applied, ...]) -> RuleSet:
+        """This version beside the rules that applied then, ready for all decisions on which the same ones did."""
+        if others not in self._ready:
+            if len(self._ready) >= MOST_REMEMBERED:
+                self._ready.clear()
+            self._ready[others] = prepared([*(self._applied(*one) for one in others), self.rule])
+        return self._ready[others]
+
+    def _applied(self, key: str, number: int, defect: str) -> RuleData:
         """The rule as it spoke then, whatever its condition."""
-        rule = self._versions[said["rule"], said["version"]]
-        return replace(rule, defect=said["defect"]) if said["broken"] else rule
+        return replace(self._versions[key, number], defect=defect)
 
 
 def _listed(kept: Any) -> Any:

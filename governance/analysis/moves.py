@@ -17,8 +17,8 @@ from governance.analysis.queries import Row
 from governance.analysis.states import Change, ReplayState, Source
 from governance.core.actor import Actor
 from governance.core.moves import move
+from governance.policy import moves as policy
 from governance.policy.models import PolicyDecision
-from governance.policy.moves import Wording
 
 MOST_FINDINGS: Final = 10_000
 """How many findings of a replay are kept; its counts know all."""
@@ -29,9 +29,7 @@ NOTHING: Final[Mapping[str, int]] = {"read": 0, "changed": 0, "not_replayable": 
 
 def wording_of(replay: Replay) -> dict[str, Any]:
     """What its version says."""
-    version = replay.version
-    said = asdict(Wording(version.condition, version.outcomes, version.reason, version.priority))
-    return {**said, "mode": version.mode}
+    return asdict(policy.wording_of(replay.version))
 
 
 def advance(replay: Replay, progress: ReplayProgress, judge: Judge) -> bool:

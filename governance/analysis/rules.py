@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from governance.analysis.states import Change
+from governance.core.moves import plain
 from governance.policy.consequences import written_step
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
@@ -14,40 +15,54 @@ from governance.policy.words import length
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A verdict as far as a replay compares it: its steps in their JSON form, and the longest lease from its moment."""
+    """A verdict as far as a replay compares it: its steps in their JSON form, and the longest lease from its moment.
+
+    `cadence` is the longest time between two reviews; None where the decision is older than that.
+    """
 
     allowed: bool
     steps: Sequence[Mapping[str, Any]]
     lease: timedelta
+    cadence: timedelta | None
 
     @classmethod
     def of(cls, verdict: Verdict) -> "Outcome":
         """Of a verdict that has just been summed up."""
         steps = [written_step(step) for step in verdict.steps]
-        return cls(verdict.allowed, steps, verdict.latest_end - verdict.facts.now)
+        return cls(verdict.allowed, steps, verdict.latest_end - verdict.facts.now, verdict.cadence)
 
     def told(self) -> dict[str, Any]:
         """What a finding keeps of it."""
-        return {"allowed": self.allowed, "steps": self.steps, "lease_seconds": int(self.lease.total_seconds())}
+        lease, cadence = int(self.lease.total_seconds()), plain(self.cadence)
+        return {"allowed": self.allowed, "steps": self.steps, "lease_seconds": lease, "cadence_seconds": cadence}
 
 
 def changes(before: Outcome, after: Outcome) -> tuple[Change, ...]:
     """How `after` differs from `before`, the heaviest first; empty where both say the same.
 
-    What is denied has neither steps nor a lease, so there is nothing more to compare.
+    What is denied has neither steps nor a lease, so there is nothing more to compare. Where a decision is older than
+    cadences, its review is not compared.
     """
     if before.allowed != after.allowed:
         return (Change.ALLOWED if after.allowed else Change.DENIED,)
     if not after.allowed:
         return ()
     old, new = _asked(before), _asked(after)
+    sooner = _sooner(before.cadence, after.cadence)
     found = {
         Change.STEPS_ADDED: any(asked > old.get(step, (0, False)) for step, asked in new.items()),
         Change.STEPS_REMOVED: any(asked > new.get(step, (0, False)) for step, asked in old.items()),
         Change.SHORTER: after.lease < before.lease,
         Change.LONGER: after.lease > before.lease,
+        Change.REVIEWED_MORE: sooner > timedelta(),
+        Change.REVIEWED_LESS: sooner < timedelta(),
     }
     return tuple(change for change, there in found.items() if there)
+
+
+def _sooner(before: timedelta | None, after: timedelta | None) -> timedelta:
+    """By how much the next review comes sooner; nothing where one of them is not known."""
+    return timedelta() if before is None or after is None else before - after
 
 
 def _asked(outcome: Outcome) -> Mapping[tuple[str, str], tuple[int, bool]]:
@@ -63,4 +78,6 @@ def summed(said: Mapping[str, Any]) -> str:
         return "Denied"
     steps = [str(StepKind(step["kind"]).label).lower() for step in said["steps"]]
     deciding = f"decided by {', '.join(steps)}" if steps else "nobody decides"
-    return f"Allowed, {deciding}, at most {length(timedelta(seconds=said['lease_seconds']))}"
+    cadence = said.get("cadence_seconds")
+    reviewed = f", reviewed every {length(timedelta(seconds=cadence))}" if cadence else ""
+    return f"Allowed, {deciding}, at most {length(timedelta(seconds=said['lease_seconds']))}{reviewed}"

@@ -32,3 +32,5 @@ class Change(TextChoices):
     STEPS_REMOVED = "steps_removed", "Fewer people decide"
     SHORTER = "shorter", "A shorter lease"
     LONGER = "longer", "A longer lease"
+    REVIEWED_MORE = "reviewed_more", "Reviewed more often"
+    REVIEWED_LESS = "reviewed_less", "Reviewed less often"

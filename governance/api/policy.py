@@ -73,7 +73,7 @@ class VersionShape(Shape):
 class FaultShape(Shape):
     """One thing that is wrong. Of a condition it says where: line and column, and the part of the line, from 1."""
 
-    field = serializers.ChoiceField(["condition", "outcomes", "reason"])
+    field = serializers.ChoiceField(["condition", "outcomes", "reason", "mode"])
     message = serializers.CharField()
     line = serializers.IntegerField()
     column = serializers.IntegerField()
@@ -95,6 +95,12 @@ class WordingBody(Body):
     outcomes = serializers.DictField(help_text="As docs/policy.md describes them.")
     reason = Text(min_length=1)
     priority = Whole(required=False, default=100, min_value=0, max_value=32767)
+    mode = serializers.ChoiceField(
+        Mode.choices,
+        required=False,
+        default=Mode.BLOCK,
+        help_text="How far it reaches, as docs/policy.md describes it.",
+    )
 
 
 class CheckBody(WordingBody):
@@ -119,7 +125,7 @@ class RuleBody(DraftBody):
 
 
 def _wording(given: Mapping[str, Any]) -> Wording:
-    return Wording(given["condition"], given["outcomes"], given["reason"], given["priority"])
+    return Wording(given["condition"], given["outcomes"], given["reason"], given["priority"], given["mode"])
 
 
 class _Rules:
@@ -182,7 +188,7 @@ class RuleCheck(bases.Endpoint):
         """Every fault, by field and place. Raises Denied."""
         permissions.require(self.actor, "draft")
         given = self.sent(request)
-        found = faults(given["condition"], given["outcomes"], given["reason"])
+        found = faults(given["condition"], given["outcomes"], given["reason"], given["mode"])
         return Response(self.told(request, {"faults": found}))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -16,6 +17,10 @@ from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, member
 from governance.identities.states import Kind, OwnerRole
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.states import CONSENTS, StepKind
+
+PROPOSED: Final = "proposed_change.proposed"
+APPLIED: Final = "proposed_change.applied"
+"""What the log calls the two ends of a change that came about; changes are above this package."""
 
 
 def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
@@ -71,7 +76,10 @@ def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> 
 
 
 def _changers(route: ApprovalRoute) -> Iterable[UUID]:
-    """Who has changed, since the route opened, whom it asks or the policy it rests on (rule 2); read from the log."""
+    """Who has changed, since the route opened, whom it asks or the policy it rests on (rule 2); read from the log.
+
+    What a proposed change has done was done by its proposer as well as by whoever said the last yes.
+    """
     steps = route.steps.all()
     targets = list(steps.values_list("target_kind", "target_id"))
     if route.beneficiary_id:
@@ -88,8 +96,16 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     }
     changes = AuditEvent.objects.filter(at__gte=route.opened_at, actor_id__isnull=False)
     policy = Q(action__startswith=f"{PolicyRuleVersion.NOUN}.")
-    actors = changes.filter(Q(subject_id__in=subjects) | policy).values_list("actor_id", flat=True).distinct()
+    made = changes.filter(Q(subject_id__in=subjects) | policy)
+    actors = made.values_list("actor_id", flat=True).union(_proposers(made))
     return [actor for actor in actors if actor is not None]
+
+
+def _proposers(made: "QuerySet[AuditEvent]") -> "QuerySet[AuditEvent, UUID | None]":
+    """Who proposed the changes that made these events: what a change does has the moment at which it is applied."""
+    applied = AuditEvent.objects.filter(action=APPLIED, at__in=made.values("at"))
+    proposed = AuditEvent.objects.filter(action=PROPOSED, subject_id__in=applied.values("subject_id"))
+    return proposed.values_list("actor_id", flat=True)
 
 
 def _chain(step: Place, now: datetime) -> list[Candidates]:

@@ -205,7 +205,9 @@ def sentences(consequence: Consequence) -> list[str]:
     told = ["Access is denied."] if consequence.deny else []
     told += [f"{_who(step)}{f', at stage {step.stage}' if step.stage else ''}." for step in consequence.steps]
     told += ["Nobody has to decide."] if consequence.without_human else []
-    return [*told, f"A lease lasts at most {length(consequence.cap)}."] if consequence.cap is not None else told
+    told += [f"A lease lasts at most {length(consequence.cap)}."] if consequence.cap is not None else []
+    cadence = consequence.cadence
+    return [*told, f"Access is reviewed at least every {length(cadence)}."] if cadence is not None else told
 
 
 def _who(step: StepSpec) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from governance.policy.kept import NotKept, example_with
+from governance.policy.kept import Derived, NotKept, example_with
 from governance.policy.models import PolicyExample, PolicyRuleVersion
 from governance.policy.queries import rule_data
-from governance.policy.rules import RuleData, evaluate
+from governance.policy.rules import RuleSet, evaluate, prepared
 from governance.policy.states import OutcomeKind
 
 
@@ -23,16 +23,18 @@ class Result:
 
 def results(version: PolicyRuleVersion, examples: Iterable[PolicyExample]) -> list[Result]:
     """What the version makes of each example."""
-    rule = rule_data(version)
-    return [_result(rule, example) for example in examples]
+    rules = prepared([rule_data(version)])
+    return [_result(rules, example) for example in examples]
 
 
-def _result(rule: RuleData, example: PolicyExample) -> Result:
+def _result(rules: RuleSet, example: PolicyExample) -> Result:
     try:
-        verdict = evaluate([rule], example_with(example.changed_facts))
+        verdict = evaluate(rules, example_with(example.changed_facts))
     except NotKept as missing:
         return Result(example.pk, example.title, passed=False, said=f"There is no fact called {missing} any more.")
-    reason = next((one for one in verdict.reasons if one.rule_key == rule.key), None)
+    except Derived as refusal:
+        return Result(example.pk, example.title, passed=False, said=str(refusal))
+    reason = next((one for one in verdict.reasons if not one.built_in), None)
     if reason is None:
         return Result(example.pk, example.title, not example.applies, "It does not apply.")
     if reason.broken:

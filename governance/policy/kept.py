@@ -14,7 +14,7 @@ from typing import Any, Final, get_type_hints
 from uuid import UUID
 
 from governance.core.moves import plain
-from governance.policy.facts import EXAMPLE, Facts, declarations
+from governance.policy.facts import EXAMPLE, Declaration, Facts, declarations
 
 NONE_SAID: Final = "no end"
 _LENGTH: Final = re.compile(r"(\d+) ?(day|hour|minute)s?", re.IGNORECASE)
@@ -23,6 +23,10 @@ _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 
 class NotKept(Exception):
     """A fact that the decision does not keep: it was declared later. The message is its name."""
+
+
+class Derived(ValueError):
+    """A fact that follows from others, so that nobody can set it. The message says which do."""
 
 
 def revived(kept: Mapping[str, Any]) -> Facts:
@@ -57,22 +61,41 @@ def names_in(condition: str) -> tuple[str, ...]:
     return tuple(fact.name for fact in declarations() if any(word.startswith(f"{fact.name}.") for word in words))
 
 
+def settable() -> tuple[Declaration, ...]:
+    """The facts that an example can change: all but those that follow from others."""
+    derived = tuple(f"{field.name}." for field in fields(Facts) if not field.init)
+    return tuple(fact for fact in declarations() if not fact.name.startswith(derived))
+
+
 def example_with(changes: Mapping[str, Any]) -> Facts:
-    """The ordinary example with some facts changed, each by its name as a decision keeps it. Raises NotKept."""
+    """The ordinary example with some facts changed, each by its name as a decision keeps it. Raises NotKept, Derived.
+
+    What follows from the changed facts follows from them here as well.
+    """
     kept: dict[str, Any] = plain(asdict(EXAMPLE))
     for name, changed in changes.items():
         if name not in _types():
             raise NotKept(name)
+        _require_settable(name)
         group, _, fact = name.rpartition(".")
         (kept[group] if group else kept)[fact] = changed
     return revived(kept)
 
 
 def entered(name: str, text: str) -> Any:
-    """What somebody has entered for a fact, as a decision keeps it. Raises ValueError, which says what is expected."""
+    """What somebody has entered for a fact, as a decision keeps it.
+
+    Raises ValueError, which says what is expected, and Derived.
+    """
     if name not in _types():
         raise ValueError(f"There is no fact called {name}.")
+    _require_settable(name)
     return plain(_FROM_TEXT[_types()[name]](text.strip()))
+
+
+def _require_settable(name: str) -> None:
+    if name not in {fact.name for fact in settable()}:
+        raise Derived(f"{name} follows from the other facts: change those instead.")
 
 
 def _bool(text: str) -> bool:
@@ -155,6 +178,7 @@ _FROM_JSON: Final[Mapping[Any, Callable[[Any], Any]]] = {
     datetime | None: _end_kept,
     timedelta: _seconds,
     tuple[str, ...]: tuple,
+    tuple[int, ...]: tuple,
 }
 
 

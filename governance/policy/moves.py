@@ -25,7 +25,7 @@ from governance.policy.cel import EvaluationFailed, given
 from governance.policy.checks import faults
 from governance.policy.consequences import Consequence, read, written, written_step
 from governance.policy.examples import results
-from governance.policy.kept import NotKept, example_with
+from governance.policy.kept import Derived, NotKept, example_with
 from governance.policy.models import PolicyDecision, PolicyExample, PolicyRule, PolicyRuleVersion
 from governance.policy.notices import tell_broken
 from governance.policy.queries import in_force_from
@@ -43,6 +43,11 @@ class Wording:
     reason: str
     priority: int = 100
     mode: str = Mode.BLOCK
+
+
+def wording_of(version: PolicyRuleVersion) -> Wording:
+    """What the version says."""
+    return Wording(version.condition, version.outcomes, version.reason, version.priority, version.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +134,7 @@ def publish(
 
 def require_publishable(version: PolicyRuleVersion) -> None:
     """Raise Invalid if what the version says can't be kept any more, or an example of its rule fails."""
-    check(Wording(version.condition, version.outcomes, version.reason, version.priority, version.mode))
+    check(wording_of(version))
     kept = PolicyExample.objects.filter(rule=version.rule_id, state=ExampleState.KEPT)
     failed = [result for result in results(version, kept) if not result.passed]
     if failed:
@@ -181,6 +186,8 @@ def _check_facts(changed: Mapping[str, Any]) -> None:
         given(example_with(changed))
     except NotKept as missing:
         raise Invalid({"changed_facts": f"There is no fact called {missing}."}) from missing
+    except Derived as refusal:
+        raise Invalid({"changed_facts": str(refusal)}) from refusal
     except (EvaluationFailed, TypeError, ValueError, OverflowError) as error:
         raise Invalid({"changed_facts": f"A value is not of its fact's type: {error}."}) from error
 

@@ -3,12 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, Q, QuerySet
 
 from governance.core.actor import Actor, Role
 from governance.core.errors import Denied, NotFound
 from governance.core.locking import locked, locked_all
-from governance.identities.queries import owned_ids
+from governance.identities.models import TeamMembership
+from governance.identities.queries import GOVERNANCE_TEAM, owned_ids
 from governance.policy.models import PolicyRule, PolicyRuleVersion
 
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
@@ -16,10 +17,12 @@ VERBS = frozenset({"create", "draft", "publish", "retire"})
 
 
 def visible(actor: Actor, now: datetime) -> "QuerySet[PolicyRule]":
-    """All rules for those who oversee, else those that the actor answers for."""
+    """All rules for those who oversee and for the governance team, else those that the actor answers for."""
     if actor.has(*SEES_ALL):
         return PolicyRule.objects.all()
-    return PolicyRule.objects.filter(pk__in=owned_ids(PolicyRule.NOUN, actor.identity_ids, now))
+    governing = TeamMembership.objects.at(now).filter(team__key=GOVERNANCE_TEAM, identity__in=actor.identity_ids)
+    owned = owned_ids(PolicyRule.NOUN, actor.identity_ids, now)
+    return PolicyRule.objects.filter(Q(pk__in=owned) | Exists(governing))
 
 
 def visible_versions(actor: Actor, now: datetime) -> "QuerySet[PolicyRuleVersion]":

@@ -2,7 +2,7 @@
 // Without this file the same stands beside the fields once the form has been sent.
 
 const WAIT = 300;
-const FIELDS = { condition: "condition", outcomes: "follows", reason: "reason" };
+const FIELDS = { condition: "condition", outcomes: "follows", cap: "cap", cadence: "cadence", mode: "mode", reason: "reason" };
 
 const form = document.querySelector("form[data-check]");
 const field = (name) => form.elements[name];
@@ -40,7 +40,9 @@ const place = (name) => {
   error.className = "error";
   error.id = `id_${name}_error`;
   error.setAttribute("role", "status");
-  (control(name).closest(".options") ?? control(name).closest(".field")).after(error);
+  const options = control(name).closest(".options");
+  if (options) options.after(error);
+  else control(name).closest(".field").append(error);
   return error;
 };
 
@@ -83,7 +85,7 @@ const check = async () => {
 let waiting;
 form.addEventListener("input", ({ target }) => {
   touched.add(target.name);
-  if (!["condition", "reason"].includes(target.name)) touched.add("follows");
+  if (!["condition", "reason", "mode"].includes(target.name)) touched.add("follows").add("mode");
   if (target === condition) marked([]);
   clearTimeout(waiting);
   waiting = setTimeout(check, WAIT);

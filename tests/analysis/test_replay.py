@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from governance.analysis import actions, moves, permissions, queries, tasks
 from governance.analysis.models import Finding, Replay
+from governance.analysis.rules import summed
 from governance.analysis.states import ReplayState
 from governance.catalog.states import Risk
 from governance.core.actor import Actor, Role
@@ -17,6 +18,7 @@ from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.policy import actions as policy
 from governance.policy.models import PolicyDecision, PolicyRuleVersion
 from governance.policy.moves import Wording
+from governance.policy.states import Mode
 from tests import builders
 from tests.builders import Organisation, actor, live_grant, person
 from tests.core.log import events_of
@@ -42,15 +44,17 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries, "BATCH", 2)
 
 
-def draft(org: Organisation, admin: Actor, condition: str = "true", **outcomes: Any) -> PolicyRuleVersion:
+def draft(
+    org: Organisation, admin: Actor, condition: str = "true", mode: str = Mode.BLOCK, **outcomes: Any
+) -> PolicyRuleVersion:
     """The next version of the organisation's one rule."""
-    wording = Wording(condition, outcomes or {"deny": True}, "Because of the draft.")
+    wording = Wording(condition, outcomes or {"deny": True}, "Because of the draft.", mode=mode)
     return policy.draft(rule_id=org.rule.pk, wording=wording, actor=admin, why="To try", now=timezone.now())
 
 
-def other(admin: Actor, condition: str, **outcomes: Any) -> PolicyRuleVersion:
+def other(admin: Actor, condition: str, mode: str = Mode.BLOCK, **outcomes: Any) -> PolicyRuleVersion:
     """The first draft of another rule."""
-    wording = Wording(condition, outcomes, "Because of the other.")
+    wording = Wording(condition, outcomes, "Because of the other.", mode=mode)
     return policy.create_rule(
         key="POL-90", title="Another", owner_id=admin.identity_id or person().pk, wording=wording, actor=admin,
         why="To try", now=timezone.now(),
@@ -135,9 +139,7 @@ class TestReplay:
 
     def test_says_no_yes_where_the_condition_breaks(self, org: Organisation, admin: Actor) -> None:
         org.submit()
-        version = other(
-            admin, "duration(identity.department == 'Finance' ? '1h' : 'x') > duration('1m')", steps=MANAGER
-        )
+        version = other(admin, BREAKS, steps=MANAGER)
         assert found(replayed(version, admin)) == [("request", ["denied"])]
 
     def test_leaves_out_requests_of_before(self, org: Organisation, admin: Actor) -> None:
@@ -188,6 +190,65 @@ class TestReplay:
         with mock.patch("governance.analysis.judging.evaluate") as summed:
             replayed(draft(org, admin, "true && !system.id.startsWith('x')", steps=MANAGER), admin)
         assert not summed.called
+
+
+BREAKS = "duration(identity.department == 'Finance' ? '1h' : 'x') > duration('1m')"
+
+
+class TestModes:
+    @pytest.mark.parametrize("mode", [Mode.RECORD, Mode.WARN])
+    @pytest.mark.parametrize("condition", ["true", BREAKS])
+    def test_without_effect_change_no_verdict(
+        self, org: Organisation, admin: Actor, mode: Mode, condition: str
+    ) -> None:
+        live_grant(org.submit())
+        replay = replayed(other(admin, condition, mode, deny=True), admin)
+        assert found(replay) == []
+        assert (replay.counts or {})["grant"]["read"] == 1
+
+    def test_that_require_approval_add_steps_and_deny_nothing(self, org: Organisation, admin: Actor) -> None:
+        org.submit()
+        version = other(admin, "true", Mode.REQUIRE_APPROVAL, deny=True)
+        assert found(replayed(version, admin)) == [("request", ["steps_added"])]
+
+    def test_that_require_approval_deny_where_they_break(self, org: Organisation, admin: Actor) -> None:
+        org.submit()
+        version = other(admin, BREAKS, Mode.REQUIRE_APPROVAL, deny=True)
+        assert found(replayed(version, admin)) == [("request", ["denied"])]
+
+    def test_that_take_a_rule_out_of_force_uncover_what_it_covered(self, org: Organisation, admin: Actor) -> None:
+        org.submit()
+        version = draft(org, admin, "true", Mode.RECORD, steps=MANAGER)
+        assert found(replayed(version, admin)) == [("request", ["denied"])]
+
+    def test_of_other_rules_are_as_they_were(self, org: Organisation, admin: Actor) -> None:
+        builders.rule(deny=True, key="POL-80", condition="true", mode=Mode.WARN)
+        org.submit()
+        assert found(replayed(other(admin, "true", steps=MANAGER), admin)) == []
+
+
+class TestCadence:
+    @pytest.mark.parametrize(
+        ("seconds", "changes"), [(86400, ["reviewed_more"]), (30 * 86400, []), (60 * 86400, ["reviewed_less"])]
+    )
+    def test_is_compared(self, org: Organisation, admin: Actor, seconds: int, changes: list[str]) -> None:
+        tight = builders.rule(cadence_seconds=30 * 86400, key="POL-80", condition="true")
+        org.submit()
+        wording = Wording("true", {"cadence_seconds": seconds}, "Every {cadence}.")
+        version = policy.draft(rule_id=tight.pk, wording=wording, actor=admin, why="x", now=timezone.now())
+        assert [kinds for _, kinds in found(replayed(version, admin))] == ([changes] if changes else [])
+
+    def test_is_not_where_the_decision_is_older(self, org: Organisation, admin: Actor) -> None:
+        org.submit()
+        with unguarded():
+            PolicyDecision.objects.update(cadence=None)
+        version = draft(org, admin, steps=MANAGER, cadence_seconds=3600)
+        assert found(replayed(version, admin)) == []
+
+    def test_is_told(self, org: Organisation, admin: Actor) -> None:
+        org.submit()
+        replay = replayed(draft(org, admin, steps=MANAGER, cadence_seconds=3600), admin)
+        assert summed(Finding.objects.get(replay=replay).after).endswith("reviewed every 1 hour")
 
 
 class TestRun:

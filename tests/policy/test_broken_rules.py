@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from governance.core.actor import Actor
@@ -93,6 +94,24 @@ class TestTellBroken:
         Identity.objects.filter(pk=backup.pk).update(state=Status.SUSPENDED)
         decided(replace(BROKEN, condition="1 / 0 == 1"))
         assert [name for name, _ in told()] == ["Bo", "Gus", "Gwen"]
+
+
+class TestMessage:
+    @pytest.mark.parametrize("away", [0, 1, 2])
+    def test_leads_whoever_is_told_to_the_rule(self, away: int) -> None:
+        answering = [builders.person("Olga"), builders.person("Bo"), builders.person("Gwen")]
+        builders.team("governance", answering[2])
+        of = builders.rule("manager", key="POL-77")
+        builders.owned(of, *answering[:2])
+        Identity.objects.filter(pk__in=[one.pk for one in answering[:away]]).update(state=Status.SUSPENDED)
+        decided(BROKEN)
+        one, client = Notification.objects.get(recipient=answering[away]), Client()
+        user = answering[away].user
+        assert user is not None
+        client.force_login(user)
+        answer = client.get(f"/notifications/{one.pk}/", follow=True)
+        assert answer.redirect_chain[-1][0] == reverse("rule-detail", args=[of.pk])
+        assert answer.status_code == 200
 
 
 class TestFromARequestOn:

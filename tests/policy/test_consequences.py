@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance.policy.consequences import Consequence, ConsequenceError, StepSpec, read, union, written
+from governance.policy.consequences import Consequence, ConsequenceError, StepSpec, read, sentences, union, written
 from governance.policy.states import OF_RULES, StepKind
 
 KINDS = [kind for kind in OF_RULES if kind != StepKind.TEAM]
@@ -72,3 +72,13 @@ class TestCovers:
         assert not read({"cap_seconds": 60}).covers
         assert all(read(value).covers for value in ({"deny": True}, {"allow_without_human": True}))
         assert read({"steps": [{"kind": "manager"}], "cap_seconds": 60}).covers
+
+
+class TestSentences:
+    def test_say_every_part(self) -> None:
+        all_of_it = Consequence(steps=(StepSpec(StepKind.MANAGER),), cap=timedelta(days=7), cadence=timedelta(days=90))
+        assert sentences(all_of_it) == [
+            "Manager decides.",
+            "A lease lasts at most 7 days.",
+            "Access is reviewed at least every 90 days.",
+        ]

@@ -7,8 +7,10 @@ import pytest
 
 from governance.core.moves import plain
 from governance.policy.facts import EXAMPLE, declarations
-from governance.policy.kept import NotKept, entered, example_with, names_in, revived, value
+from governance.policy.kept import Derived, NotKept, entered, example_with, names_in, revived, settable, value
 from governance.policy.words import said
+
+DERIVED = ("time.hour", "time.weekday", "risk.score", "risk.tier", "risk.factors", "risk.weights")
 
 
 def kept() -> dict[str, Any]:
@@ -29,6 +31,12 @@ class TestRevived:
             revived(facts)
 
 
+class TestValue:
+    @pytest.mark.parametrize("fact", declarations(), ids=lambda fact: fact.name)
+    def test_reads_every_fact_as_decisions_keep_it(self, fact: Any) -> None:
+        assert value(fact.name, plain(fact.example)) == fact.example
+
+
 class TestExampleWith:
     def test_changes_the_named_facts_alone(self) -> None:
         facts = example_with({"identity.kind": "person", "request.term": 3600, "assurance": 1})
@@ -38,6 +46,21 @@ class TestExampleWith:
     def test_refuses_what_is_no_fact(self) -> None:
         with pytest.raises(NotKept):
             example_with({"identity.shoe_size": 44})
+
+    @pytest.mark.parametrize("name", DERIVED)
+    def test_refuses_what_follows_from_other_facts(self, name: str) -> None:
+        with pytest.raises(Derived, match=f"{name} follows from the other facts"):
+            example_with({name: "low"})
+
+    def test_changes_what_follows_with_it(self) -> None:
+        facts = example_with({"entitlement.risk": "critical", "now": "2026-11-14T23:00:00.000000Z"})
+        assert (facts.risk.tier, facts.time.hour, facts.time.weekday) == ("critical", 23, 6)
+
+
+class TestSettable:
+    def test_are_all_but_those_that_follow_from_others(self) -> None:
+        names = {fact.name for fact in declarations()} - {fact.name for fact in settable()}
+        assert names == set(DERIVED)
 
 
 class TestNamesIn:
@@ -55,7 +78,7 @@ class TestNamesIn:
 
 
 class TestEntered:
-    @pytest.mark.parametrize("fact", declarations(), ids=lambda fact: fact.name)
+    @pytest.mark.parametrize("fact", settable(), ids=lambda fact: fact.name)
     def test_takes_what_a_reason_says_of_every_type(self, fact: Any) -> None:
         text = "" if fact.example == "" else said(fact.example)
         read = value(fact.name, entered(fact.name, text))
@@ -84,6 +107,7 @@ class TestEntered:
             ("now", "30 Jun", "timestamp"),
             ("identity.id", "7", "id"),
             ("identity.size", "7", "no fact"),
+            ("risk.tier", "low", "follows from the other facts"),
         ],
     )
     def test_says_which_type_is_expected(self, name: str, text: str, expected: str) -> None:

@@ -24,7 +24,7 @@ from governance.lifecycle.actions import end_identity
 from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
 from governance.requests.rules import Draft
-from tests import policing
+from tests import changing, policing
 from tests.builders import (
     BUILDER,
     Organisation,
@@ -34,6 +34,7 @@ from tests.builders import (
     entitlement,
     keep,
     machine,
+    owned,
     person,
     purpose,
     rule,
@@ -212,6 +213,32 @@ class TestWhoChangedTheRoute:
         policing.retire(version_id=version.pk, actor=actor(gwen, Role.ADMINISTRATOR), why="Easier", now=timezone.now())
         assert not can(actor(gwen), "approve", ApprovalStep.objects.get(pk=step), timezone.now())
         assert can(actor(gus), "approve", ApprovalStep.objects.get(pk=step), timezone.now())
+
+    def test_by_proposing_a_change_of_policy_that_another_approved_does_not_decide(self) -> None:
+        org = Organisation("entitlement_owner")
+        (gwen, gus), judge = org.governance, person("Judge")
+        owned(org.rule, judge)
+        org.requester = org.owner
+        account(org.owner, org.system)
+        step = ApprovalStep.objects.get(pk=step_ids(org.submit())[0])
+        version, admin = org.rule.versions.get(), actor(gwen, Role.ADMINISTRATOR)
+        change = changing.propose("policy_rule.retire", version, admin)
+        assert can(actor(gwen), "approve", step, timezone.now())
+        approve(changing.steps_of(change)[0], judge)
+        assert not can(actor(gwen), "approve", step, timezone.now())
+        assert can(actor(gus), "approve", step, timezone.now())
+
+    def test_by_proposing_what_nobody_approved_still_decides(self) -> None:
+        org = Organisation("entitlement_owner")
+        gwen, judge = org.governance[0], person("Judge")
+        owned(org.rule, judge)
+        org.requester = org.owner
+        account(org.owner, org.system)
+        step = ApprovalStep.objects.get(pk=step_ids(org.submit())[0])
+        admin = actor(gwen, Role.ADMINISTRATOR)
+        change = changing.propose("policy_rule.retire", org.rule.versions.get(), admin)
+        reject(changing.steps_of(change)[0], judge)
+        assert can(actor(gwen), "approve", step, timezone.now())
 
     def test_but_an_approver_who_asks_back_still_decides(self) -> None:
         org = Organisation("manager")

@@ -22,7 +22,7 @@ from governance.core.stepup import StepUpRequired
 from governance.identities.models import Identity
 from governance.policy.models import PolicyRule, PolicyRuleVersion
 from governance.policy.queries import rules_in_force
-from governance.policy.states import VersionState
+from governance.policy.states import Mode, VersionState
 from tests import builders
 from tests.builders import Organisation
 from tests.web.conftest import Visit
@@ -37,8 +37,9 @@ WORDING = {
     "step-security-asked": "on",
     "step-security-required": "2",
     "step-security-stage": "3",
-    "cap": "7",
-    "unit": "86400",
+    "cap": "7 days",
+    "cadence": "90 days",
+    "mode": "block",
     "reason": "{entitlement.name} is of high risk, for at most {cap}.",
     "priority": "150",
     "why": "The review asked for it",
@@ -116,20 +117,29 @@ class TestRuleNew:
                 {"kind": "security", "required": 2, "stage": 3},
             ],
             "cap_seconds": 7 * 86400,
+            "cadence_seconds": 90 * 86400,
         }
-        assert (version.state, version.priority) == (VersionState.DRAFT, 150)
+        assert (version.state, version.priority, version.mode) == (VersionState.DRAFT, 150, Mode.BLOCK)
 
     @pytest.mark.parametrize(
         ("follows", "outcomes"),
         [
             ("deny", {"deny": True}),
-            ("allow_without_human", {"allow_without_human": True, "cap_seconds": 7 * 3600}),
-            ("cap", {"cap_seconds": 7 * 3600}),
+            ("allow_without_human", {"allow_without_human": True, "cap_seconds": 7 * 3600, "cadence_seconds": 3600}),
+            ("limits", {"cap_seconds": 7 * 3600, "cadence_seconds": 3600}),
         ],
     )
     def test_keeps_what_follows_besides_steps(self, admin: Client, follows: str, outcomes: dict[str, Any]) -> None:
-        version = made(admin, follows=follows, unit="3600", reason="So it is.")
+        version = made(admin, follows=follows, reason="So it is.", cap="7 hours", cadence="1 hour")
         assert version.outcomes == outcomes
+
+    def test_keeps_a_rule_that_tightens_review_alone(self, admin: Client) -> None:
+        version = made(admin, follows="limits", cap="", reason="Every {cadence}.")
+        assert version.outcomes == {"cadence_seconds": 90 * 86400}
+
+    @pytest.mark.parametrize("mode", list(Mode))
+    def test_keeps_how_far_it_reaches(self, admin: Client, mode: Mode) -> None:
+        assert made(admin, mode=mode).mode == mode
 
     def test_asks_a_team(self, admin: Client) -> None:
         builders.team("ledger", builders.person("Lia"))
@@ -143,8 +153,14 @@ class TestRuleNew:
             ({"condition": "true &&\n  identity.kynd == 'a'"}, "Line 2, column 11: There is no fact"),
             ({"condition": "entitlement.risk"}, "A condition is true or false; this is of type string"),
             ({"reason": "At most {gap}."}, "There is no fact called gap"),
-            ({"follows": "cap", "cap": ""}, "Something has to follow"),
-            ({"cap": "9999"}, "A cap is a whole number of seconds"),
+            ({"follows": "limits", "cap": "", "cadence": ""}, "Something has to follow"),
+            ({"cap": "9999 days"}, "A cap is a whole number of seconds, more than none and at most 3660 days"),
+            ({"cadence": "9999 days"}, "A cadence of review is a whole number of seconds"),
+            ({"cadence": "0 days"}, "A cadence of review is a whole number of seconds"),
+            ({"cadence": "often"}, "Write a length such as 30 days"),
+            ({"mode": ""}, "Choose how far it reaches"),
+            ({"mode": "shadow"}, "Choose one that is offered"),
+            ({"mode": "require_approval", "follows": "allow_without_human"}, "What allows without a human can&#x27;t"),
             ({"step-manager-required": "99"}, "less than or equal to 9"),
             ({"key": "pol"}, "A key reads like POL-01"),
             ({"owner": "nobody@example.com"}, "No active person"),
@@ -163,7 +179,9 @@ class TestVersionEdit:
         version = made(admin)
         page = admin.get(reverse("rule-version-edit", args=["POL-50", 1])).content.decode()
         assert 'name="step-security-stage" value="3"' in page
-        assert 'name="cap" value="7"' in page
+        assert 'name="cap" value="7 days"' in page
+        assert 'name="cadence" value="90 days"' in page
+        assert 'value="block" checked' in page
         assert version.reason.replace("{", "{") in page
 
     def test_says_it_otherwise(self, admin: Client) -> None:
@@ -196,6 +214,8 @@ class TestVersionPage:
             "Security decides, 2 of them",
             "at stage 3",
             "at most 7 days",
+            "reviewed at least every 90 days",
+            "In full",
             "Naomi",
             "The review asked",
         ):
@@ -235,6 +255,10 @@ class TestCheck:
         places = [(one["field"], one["line"], one["start"], one["length"]) for one in found]
         assert places == [("condition", 1, 1, 13), ("condition", 2, 1, 3), ("reason", 0, 0, 0)]
 
+    def test_names_the_field_of_a_length_and_of_the_mode(self, admin: Client) -> None:
+        found = self.faults(admin, follows="allow_without_human", mode="require_approval", cadence="9999 days")
+        assert [one["field"] for one in found] == ["mode", "cadence"]
+
     def test_is_for_those_who_may_write(self, visit: Visit, org: Organisation) -> None:
         assert visit(org.stranger).post(reverse("rule-check"), WORDING).status_code == 403
 
@@ -273,6 +297,7 @@ class TestExamples:
         [
             ({"value_2": "long"}, "A duration is expected"),
             ({"fact_2": "identity.machine", "value_2": "perhaps"}, "A bool is expected"),
+            ({"fact_2": "risk.tier", "value_2": "low"}, "risk.tier is none, or follows from others"),
             ({"fact_2": "purpose.ends_at", "value_2": "soon"}, "A timestamp is expected"),
             ({"fact_2": "assurance", "value_2": "two"}, "An int is expected"),
             ({"fact_2": "identity.id", "value_2": "x"}, "An id is expected"),
@@ -359,6 +384,20 @@ class TestPublish:
         self.proposed(admin, version)
         with pytest.raises(StepUpRequired):
             self.approve(version, owner, assurance=1)
+
+    def test_shows_what_it_says_and_how_far_it_reaches(self, admin: Client, version: PolicyRuleVersion) -> None:
+        page = admin.get(self.proposed(admin, version)["Location"]).content.decode()
+        for words in ("Access is reviewed at least every 90 days.", "Mode", "In full"):
+            assert words in page
+
+    def test_publishes_no_other_mode_than_was_shown(
+        self, admin: Client, version: PolicyRuleVersion, owner: Identity
+    ) -> None:
+        self.proposed(admin, version)
+        admin.post(reverse("rule-version-edit", args=["POL-50", 1]), {**WORDING, "mode": "record"})
+        self.approve(version, owner)
+        change = ProposedChange.objects.get()
+        assert (change.state, "says something else by now" in change.state_reason) == ("failed", True)
 
     def test_takes_effect_later(self, admin: Client, version: PolicyRuleVersion, owner: Identity) -> None:
         self.proposed(admin, version, effective_from="2031-01-01T09:00")

@@ -23,6 +23,7 @@ PAGES = {
     "approval_step": "approval-detail",
     "grant": "grant-detail",
     "manual_task": "task-detail",
+    "policy_rule": "rule-detail",
     "proposed_change": "change-detail",
     "mitigation": "mitigation-detail",
     "separation_rule": "separation-rule-detail",
@@ -30,8 +31,8 @@ PAGES = {
 }
 """Where what a message is about has its page."""
 
-OWN_PAGES = {"user": "mfa_index", "policy_rule": "notification-list"}
-"""Where the one thing of its kind that is the reader's own has its page, or where all there is to say of it stands."""
+OWN_PAGES = {"user": "mfa_index"}
+"""Where the one thing of its kind that is the reader's own has its page."""
 
 
 class NotificationList(bases.ListPage):

@@ -5,14 +5,15 @@ from typing import Any, Final
 from django import forms
 
 from governance.policy.cel import type_name
-from governance.policy.facts import declarations
-from governance.policy.kept import entered
+from governance.policy.kept import entered, settable
 from governance.policy.moves import Expected
 from governance.policy.states import OutcomeKind
 from governance.web.fields import OwnWords
 
 ROWS: Final = 6
 """Facts that one example can change on the page."""
+
+NOT_SETTABLE: Final = "Choose one of the listed facts: %(value)s is none, or follows from others."
 
 APPLIES = (("yes", "The rule applies"), ("no", "The rule does not apply"))
 
@@ -28,9 +29,11 @@ class ExampleForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        facts = [("", "No fact"), *((one.name, f"{one.name} ({type_name(one.type)})") for one in declarations())]
+        facts = [("", "No fact"), *((one.name, f"{one.name} ({type_name(one.type)})") for one in settable())]
         for number in range(1, ROWS + 1):
-            self.fields[f"fact_{number}"] = forms.ChoiceField(label=f"Fact {number}", choices=facts, required=False)
+            self.fields[f"fact_{number}"] = forms.ChoiceField(
+                label=f"Fact {number}", choices=facts, required=False, error_messages={"invalid_choice": NOT_SETTABLE}
+            )
             self.fields[f"value_{number}"] = forms.CharField(label=f"Value {number}", max_length=500, required=False)
         self.fields["why"] = OwnWords("Say why: it is kept with the example.", label="Why it is kept", rows=2)
 

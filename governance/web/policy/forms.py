@@ -1,6 +1,5 @@
 """The editor of rules: a condition, what follows from it in fields of its own, and a reason. It saves nothing."""
 
-from datetime import timedelta
 from typing import Any, Final
 from uuid import uuid4
 
@@ -11,14 +10,11 @@ from governance.changes.policy_rules import AT_ONCE
 from governance.core.moves import plain
 from governance.identities.models import Team
 from governance.policy.cel import LONGEST_CONDITION
-from governance.policy.consequences import LAST_STAGE, LONGEST, MOST_APPROVERS, StepSpec, read
+from governance.policy.consequences import LAST_STAGE, MOST_APPROVERS, ConsequenceError, StepSpec, read
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.moves import Wording
-from governance.policy.states import OF_RULES, StepKind
-from governance.web.fields import OwnWords
-
-HOUR, DAY = 3600, 86400
-"""In seconds."""
+from governance.policy.states import OF_RULES, Mode, StepKind
+from governance.web.fields import Length, OwnWords
 
 SPARE_TEAMS: Final = 2
 """Empty rows for teams' steps, besides those of the teams that are asked already."""
@@ -27,8 +23,20 @@ FOLLOWS = (
     ("steps", "People decide", "Each step below asks for a decision."),
     ("allow_without_human", "Nobody has to decide", "Takes effect where no other rule asks for a step."),
     ("deny", "Access is denied", "One rule that denies is enough."),
-    ("cap", "Only the lease is capped", "Other rules say whether access may be had."),
+    ("limits", "Only limits", "A shorter lease or oftener reviews; other rules say whether access may be had."),
 )
+MODES = (
+    (Mode.RECORD, "Kept with each decision, and nothing else: nobody is told but those who read the log."),
+    (Mode.WARN, "Requester and approvers are told. It has no effect."),
+    (
+        Mode.REQUIRE_APPROVAL,
+        "Those whom its steps name decide, security where it names none. Its limits hold; it opens nothing.",
+    ),
+    (Mode.BLOCK, "All that follows takes effect."),
+)
+LENGTHS: Final = {"cap": "cap_seconds", "cadence": "cadence_seconds"}
+"""The fields that are lengths of time, and what the stored form calls them."""
+
 CODE = {"spellcheck": "false", "autocapitalize": "off", "autocomplete": "off", "data-code": ""}
 
 
@@ -108,14 +116,19 @@ class WordingForm(forms.Form):
         widget=forms.RadioSelect,
         error_messages={"required": "Choose what follows."},
     )
-    cap = forms.IntegerField(
-        label="A lease lasts at most", min_value=1, max_value=LONGEST // timedelta(hours=1), required=False
+    cap = Length(label="A lease lasts at most", required=False, help_text="Such as 7 days or 8 hours.")
+    cadence = Length(label="Review at least every", required=False, help_text="Such as 90 days.")
+    mode = forms.ChoiceField(
+        label="How far it reaches",
+        choices=Mode.choices,
+        initial=Mode.BLOCK,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choose how far it reaches."},
     )
-    unit = forms.TypedChoiceField(label="Unit", choices=[(DAY, "days"), (HOUR, "hours")], coerce=int, required=False)
     reason = OwnWords(
         "Say in words that a requester can read why this follows.",
         rows=2,
-        help_text="Requesters read it. {fact} is replaced by the fact in words, {cap} by this rule's own cap.",
+        help_text="Requesters read it. {fact} is replaced by the fact in words, {cap} and {cadence} by the rule's own.",
     )
     priority = forms.IntegerField(
         label="Priority",
@@ -144,6 +157,22 @@ class WordingForm(forms.Form):
         wrong = [step for step in (*self.steps, *self.teams) if not step.is_valid()]
         return whole and not wrong
 
+    def clean(self) -> dict[str, Any]:
+        """Lengths of time that a rule can say."""
+        said = super().clean() or self.cleaned_data
+        for name in LENGTHS:
+            if length := self._length(name):
+                try:
+                    read(length)
+                except ConsequenceError as error:
+                    self.add_error(name, str(error))
+        return said
+
+    def _length(self, name: str) -> dict[str, int]:
+        """A length of time in its stored form; nothing where none is given."""
+        seconds = self.cleaned_data.get(name)
+        return {} if seconds is None else {LENGTHS[name]: seconds}
+
     def outcomes(self) -> dict[str, Any]:
         """What follows, in the JSON form that a version keeps."""
         follows, said = self.cleaned_data.get("follows"), dict[str, Any]()
@@ -151,28 +180,22 @@ class WordingForm(forms.Form):
             said = {"steps": [step.said() for step in (*self.steps, *self.teams) if step.is_valid() and step.is_asked]}
         elif follows in {"deny", "allow_without_human"}:
             said = {follows: True}
-        cap = self.cleaned_data.get("cap")
-        if cap is None or follows == "deny":
-            return said
-        return {**said, "cap_seconds": cap * (self.cleaned_data.get("unit") or DAY)}
+        return said if follows == "deny" else {**said, **self._length("cap"), **self._length("cadence")}
 
     def wording(self) -> Wording:
         """What the form says."""
         said = self.cleaned_data
-        return Wording(said["condition"], self.outcomes(), said["reason"], said["priority"])
+        return Wording(said["condition"], self.outcomes(), said["reason"], said["priority"], said["mode"])
 
 
 def _initial(version: PolicyRuleVersion) -> dict[str, Any]:
     """A version as its form shows it."""
-    said = read(version.outcomes)
-    follows = next((value for value, *_ in FOLLOWS if version.outcomes.get(value)), "cap")
-    seconds = int(said.cap.total_seconds()) if said.cap else None
-    unit = DAY if not seconds or seconds % DAY == 0 else HOUR
+    outcomes = version.outcomes
     return {
         "condition": version.condition,
-        "follows": follows,
-        "cap": seconds // unit if seconds else None,
-        "unit": unit,
+        "follows": next((value for value, *_ in FOLLOWS if outcomes.get(value)), "limits"),
+        **{name: outcomes.get(stored) for name, stored in LENGTHS.items()},
+        "mode": version.mode,
         "reason": version.reason,
         "priority": version.priority,
     }

@@ -21,7 +21,7 @@ from governance.policy.listing import Said
 from governance.policy.models import PolicyExample, PolicyRuleVersion
 from governance.policy.states import Mode, OutcomeKind, VersionState
 from governance.policy.words import said
-from governance.web.policy.forms import FOLLOWS, WordingForm
+from governance.web.policy.forms import FOLLOWS, MODES, WordingForm
 from governance.web.shapes import Act
 
 
@@ -162,9 +162,15 @@ def choices(form: WordingForm) -> list[Choice]:
     return [Choice(value, label, two, value == chosen) for value, label, two in FOLLOWS]
 
 
+def modes(form: WordingForm) -> list[Choice]:
+    """How far it can reach, with what is chosen."""
+    chosen = form["mode"].value()
+    return [Choice(value, mode(value), two, value == chosen) for value, two in MODES]
+
+
 def editor(form: WordingForm) -> dict[str, Any]:
     """What the editor's page takes besides its title."""
-    return {"form": form, "choices": choices(form), "facts": facts()}
+    return {"form": form, "choices": choices(form), "modes": modes(form), "facts": facts()}
 
 
 @dataclass(frozen=True, slots=True)

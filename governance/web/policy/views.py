@@ -15,7 +15,7 @@ from governance.core.errors import Conflict, Denied, Invalid
 from governance.evidence import tables
 from governance.identities.models import Identity
 from governance.policy import actions, listing, permissions
-from governance.policy.checks import faults
+from governance.policy.checks import Fault, faults
 from governance.policy.filters import RuleFilter
 from governance.policy.models import PolicyExample, PolicyRule, PolicyRuleVersion
 from governance.policy.states import ExampleState, VersionState
@@ -252,11 +252,14 @@ class Check(bases.Page):
     http_method_names = bases.SENDS
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Every fault by field and place, and what would follow in words. Raises Denied."""
+        """Every fault by field and place. Raises Denied."""
         if not permissions.can(self.actor, "draft"):
             raise Denied("Only an administrator may draft a policy rule.")
         form = forms.WordingForm(request.POST)
         form.is_valid()
-        outcomes = form.outcomes()
-        found = faults(request.POST.get("condition", ""), outcomes, request.POST.get("reason", ""))
+        said = (request.POST.get(name, "") for name in ("reason", "mode"))
+        found = [
+            *faults(request.POST.get("condition", ""), form.outcomes(), *said),
+            *(Fault(name, str(told)) for name in forms.LENGTHS for told in form.errors.get(name, ())),
+        ]
         return JsonResponse({"faults": [asdict(one) for one in found]})
