@@ -14,6 +14,8 @@ from governance.evidence.entries import Entry
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED
 from governance.requests.models import AccessRequest
+from governance.separation.models import SeparationRule, SeparationRuleVersion
+from governance.separation.states import Side
 
 Value = Callable[[Any], Any]
 
@@ -322,6 +324,59 @@ VIOLATIONS = _table(
     ("closed_at", "Resolved", "closed_at"),
     ("state", "State", "state"),
     ("state_reason", "Reason", "state_reason"),
+    ("id", "Id", "pk"),
+)
+
+
+def _worded(rule: SeparationRule) -> SeparationRuleVersion:
+    """Its last version, of those prefetched."""
+    return max(rule.versions.all(), key=lambda version: version.number)
+
+
+def _side(side: Side) -> Value:
+    """The entitlements on one side of a rule's last version."""
+    return lambda rule: sorted(str(one.entitlement) for one in _worded(rule).members.all() if one.side == side)
+
+
+SEPARATION_RULES = _table(
+    "separation-rules",
+    ("key", "Rule", "key"),
+    ("title", "Title", "title"),
+    ("version", "Version", lambda rule: _worded(rule).number),
+    ("severity", "Severity", lambda rule: _worded(rule).severity),
+    ("left", "One side", _side(Side.LEFT)),
+    ("right", "Other side", _side(Side.RIGHT)),
+    ("reason", "Why", lambda rule: _worded(rule).reason),
+    ("state", "State", lambda rule: _worded(rule).state),
+    ("id", "Id", "pk"),
+)
+
+MITIGATIONS = _table(
+    "mitigations",
+    ("reference", "Mitigation", str),
+    ("rule", "Rule", "rule.key"),
+    ("title", "Kept apart", "rule.title"),
+    ("holder", "For", "identity.name"),
+    ("reason", "Why", "reason"),
+    ("control", "What is done meanwhile", "control"),
+    ("requester", "Asked by", "requester.name"),
+    ("requested_at", "Asked", "requested_at"),
+    ("decider", "Decided by", "decider.name"),
+    ("decided_at", "Decided", "decided_at"),
+    ("review_at", "Review", "review_at"),
+    ("ends_at", "Ends", "ends_at"),
+    ("state", "State", "state"),
+    ("state_reason", "Reason", "state_reason"),
+    ("id", "Id", "pk"),
+)
+
+INCLUSIONS = _table(
+    "inclusions",
+    ("entitlement", "Holding", lambda row: str(row.entitlement)),
+    ("conferred", "Confers", lambda row: str(row.conferred)),
+    ("source", "Known from", "source"),
+    ("seen_at", "Last seen", "seen_at"),
+    ("ended_at", "Ended", "ended_at"),
     ("id", "Id", "pk"),
 )
 

@@ -211,6 +211,7 @@ _TIER_CASES = " ".join(f"WHEN {_SCORE} >= {least} THEN '{tier.value}'" for tier,
 FACTS: Mapping[str, Any] = {
     "access": {
         "continuous_since": MOMENT.format("moment.at"),
+        "effective": "'[]'",
         "entitlements": "'[]'",
         "privileged": "'false'",
         "renewals": "'0'",
@@ -218,6 +219,7 @@ FACTS: Mapping[str, Any] = {
     "assurance": "'0'",
     "entitlement": {
         "allowed_kinds": """'["agent","api_client","external","person","service_account","workload"]'""",
+        "confers": "'[]'",
         "id": TEXT.format("g.entitlement_id"),
         "key": TEXT.format("g.entitlement_key"),
         "longest_lease": RAW.format("g.longest * 86400"),
@@ -273,6 +275,13 @@ FACTS: Mapping[str, Any] = {
         "score": RAW.format(_SCORE),
         "tier": TEXT.format(f"CASE {_TIER_CASES} END"),
         "weights": _listed(lambda factor: f"'{factor.weight}'"),
+    },
+    "separation": {
+        "breaks": "'[]'",
+        "mitigated": "'[]'",
+        "mitigated_until": "'null'",
+        "mitigations": "'[]'",
+        "reasons": "'[]'",
     },
     "system": {
         "environment": TEXT.format("'production'"),

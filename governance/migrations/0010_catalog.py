@@ -289,4 +289,28 @@ class Migration(migrations.Migration):
             model_name='proposedchange',
             constraint=models.UniqueConstraint(condition=models.Q(('state', 'proposed')), fields=('kind', 'subject_id'), name='one_open_change_of_a_kind'),
         ),
+        migrations.RunSQL(
+            """
+            SELECT make_append_only('governance_historicalbundle', 'versions of governed rows', 'rule 18');
+            SELECT make_append_only('governance_historicalbundleversion', 'versions of governed rows', 'rule 18');
+            SELECT make_append_only('governance_historicalbundlepart', 'versions of governed rows', 'rule 18');
+            SELECT make_append_only('governance_historicalproposedchange', 'versions of governed rows', 'rule 18');
+            CREATE TRIGGER rule_18_never_deleted BEFORE DELETE ON governance_bundle
+                FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_bundle
+                FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_deleted BEFORE DELETE ON governance_bundleversion
+                FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_bundleversion
+                FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_deleted BEFORE DELETE ON governance_bundlepart
+                FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_bundlepart
+                FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_deleted BEFORE DELETE ON governance_proposedchange
+                FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_proposedchange
+                FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
+            """
+        ),
     ]

@@ -178,6 +178,14 @@ class Migration(migrations.Migration):
                 FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
             CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_replay
                 FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_deleted BEFORE DELETE ON governance_replayprogress
+                FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_replayprogress
+                FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_deleted BEFORE DELETE ON governance_finding
+                FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_finding
+                FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
             """
         ),
     ]

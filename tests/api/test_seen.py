@@ -17,6 +17,7 @@ from governance.core.actor import Actor, Role
 from governance.core.locking import require_unit_of_work
 from tests import builders, handwork
 from tests.web.scene import Scene
+from tests.web.test_permission_matrix import WORDING
 
 Case = tuple[Actor, UUID, Mapping[str, Any]]
 
@@ -55,6 +56,32 @@ def cases(scene: Scene) -> dict[str, Case]:
         **{f"api-manual-task-{verb}": (owner, scene.done.pk, judged) for verb in ("confirm", "send-back")},
         **{f"api-feed-run-{verb}": (admin, scene.run.pk, why) for verb in ("accept", "discard")},
         "api-token-revoke": (holder, scene.token.pk, {}),
+        "api-change-withdraw": (requester, scene.change.pk, why),
+        "api-change-answer": (requester, scene.asked_about.pk, {"question": scene.doubt.pk, "answer": "It was asked."}),
+        "api-policy-version-redraft": (
+            admin,
+            scene.version.pk,
+            {**WORDING, "priority": 100, "mode": "block", "why": "It is time."},
+        ),
+        "api-policy-example-drop": (admin, scene.example.pk, why),
+        "api-replay-stop": (admin, scene.replay.pk, why),
+        **of_separation(scene, why),
+    }
+
+
+def of_separation(scene: Scene, why: Mapping[str, Any]) -> dict[str, Case]:
+    """The same of the separation of duties."""
+    admin, owner, approver = (
+        builders.actor(scene.people[name], *roles)
+        for name, roles in (("unrelated", [Role.ADMINISTRATOR]), ("owner", []), ("approver", []))
+    )
+    return {
+        **{f"api-separation-version-{verb}": (admin, scene.drafted.pk, why) for verb in ("in-force", "discard")},
+        "api-separation-version-retire": (admin, scene.in_force.pk, why),
+        **{f"api-mitigation-{verb}": (owner, scene.proposed.pk, why) for verb in ("approve", "reject")},
+        "api-mitigation-withdraw": (approver, scene.proposed.pk, why),
+        "api-mitigation-end": (owner, scene.covering.pk, why),
+        "api-inclusion-end": (admin, scene.inclusion.pk, why),
     }
 
 

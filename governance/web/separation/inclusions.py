@@ -15,6 +15,7 @@ from django.urls import reverse
 from governance.access.filters import InclusionFilter
 from governance.access.models import Inclusion
 from governance.core.errors import NotFound
+from governance.evidence import tables
 from governance.separation import actions, permissions
 from governance.web import bases
 from governance.web.paging import Keyset
@@ -43,6 +44,7 @@ class InclusionList(bases.ListPage):
         "What holding one entitlement gives besides: nested groups, inherited roles. Separation is judged by all of it."
     )
     filters = InclusionFilter
+    table = tables.INCLUSIONS
     keyset = Keyset(("id",))
     empty = "Nothing is known to confer anything else."
 

@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from governance.core.errors import NotFound
+from governance.evidence import tables
 from governance.identities.queries import owners
 from governance.identities.states import OwnerRole
 from governance.separation import actions, permissions
@@ -42,12 +43,13 @@ class RuleList(bases.ListPage):
     title, things, order = "Rules of separation", "rules", "by key"
     lede = "What nobody may hold together, in effect and through whatever confers it."
     filters = RuleFilter
+    table = tables.SEPARATION_RULES
     keyset = Keyset(("key",), descending=False)
     empty = "Nothing is kept apart yet. A rule names two sets of entitlements."
 
     def visible(self) -> "QuerySet[SeparationRule]":
         """From the permissions of separation."""
-        return _visible(self)
+        return _visible(self).prefetch_related("versions__members__entitlement__system")
 
     def rows(self, found: Sequence[SeparationRule]) -> list[present.RuleRow]:
         """As lines."""

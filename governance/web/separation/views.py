@@ -89,6 +89,7 @@ class MitigationList(bases.ListPage):
     title, things = "Mitigations", "mitigations"
     lede = "Who may hold both sides of a rule for a while, why, and what is done about it meanwhile."
     filters = MitigationFilter
+    table = tables.MITIGATIONS
     keyset = Keyset(("number",))
     empty = "No mitigation has been asked for."
 
