@@ -49,6 +49,8 @@ def ids(scene: Scene) -> dict[str, str]:
         "systems": str(scene.system.pk),
         "entitlements": str(scene.grant.entitlement_id),
         "purposes": str(scene.grant.purpose_id),
+        "bundles": str(scene.bundle.pk),
+        "changes": str(scene.change.pk),
         "policy-rules": str(scene.rule.pk),
         "policy-rule-versions": str(scene.version.pk),
         "policy-examples": str(scene.example.pk),
