@@ -114,7 +114,7 @@ class Portal:
         if self._actor.has(*SEES_SEPARATION):
             items.append(self._item("Separation", "violation-list"))
         if self._actor.has(*audit.READERS):
-            items.append(self._item("Audit events", "event-list"))
+            items.append(self._item("Audit", "event-list"))
         return items
 
     def _sees_rules(self, actor: Actor) -> bool:
