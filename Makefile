@@ -44,7 +44,7 @@ else
 endif
 
 long: $(VENV)/.installed-dev ## The tests that take minutes
-	$(PYTEST) -m long
+	$(PYTEST) $(TESTS) -m long
 
 shots: $(VENV)/.installed-dev ## Make the pictures in docs/ anew, from a running portal in Chromium
 	$(PYTEST) -m shots
