@@ -9,6 +9,7 @@ from uuid import UUID
 import django_filters
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -22,6 +23,7 @@ from governance.api.parsing import MOST_BYTES
 from governance.api.query import Listing, checked
 from governance.core.actor import Actor
 from governance.core.errors import NotFound
+from governance.core.ids import new_id
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.evidence.actions import Asked, export_list
@@ -107,6 +109,35 @@ class ListEndpoint(Endpoint, ABC):
         items = [self.told(request, row) for row in self.rows(part.rows)]
         near = {"previous": part.previous, "next": part.next}
         return Response({"items": items, **{name: place and request.path + place for name, place in near.items()}})
+
+
+class MakeEndpoint(ListEndpoint):
+    """A list to which things are added, each once for an `Idempotency-Key`."""
+
+    address: ClassVar[str] = ""
+    """The name of the address at which each is read; none where the list alone tells of them."""
+
+    @abstractmethod
+    def make(self, given: Mapping[str, Any], token: UUID) -> Any:
+        """Call one action, and answer what it has made. `token` is the same id for the same caller and key."""
+
+    def whole(self, found: Any) -> Any:
+        """What the answer takes of the thing."""
+        return found
+
+    def post(self, request: Request, **_where: UUID) -> Response:
+        """Make it, once. Who may not see the list finds none, whatever is sent."""
+        self.visible()
+        given, token = self.sent(request), idempotency.token_for(request, self.actor, new_id())
+        return idempotency.once(request, self.actor, lambda: self._made(request, given, token))
+
+    def _made(self, request: Request, given: Mapping[str, Any], token: UUID) -> Response:
+        made = self.make(given, token)
+        told = self.told(request, self.whole(self.visible().get(pk=made.pk)))
+        headers = {"ETag": conditions.tag_of(told)}
+        if self.address:
+            headers["Location"] = reverse(self.address, args=[made.pk])
+        return Response(told, status=201, headers=headers)
 
 
 class ExportEndpoint(Endpoint, ABC):

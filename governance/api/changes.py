@@ -6,8 +6,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from governance.api import bases, idempotency
 from governance.api.fields import Body, Id, Shape, Text
@@ -20,7 +18,6 @@ from governance.changes.kinds import kind_of
 from governance.changes.models import ProposedChange
 from governance.changes.states import ChangeState
 from governance.core.errors import Invalid
-from governance.core.ids import new_id
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.evidence import tables
@@ -123,7 +120,7 @@ class _Changes:
         return permissions.visible(self.actor, self.now).select_related("proposer")
 
 
-class ChangeList(_Changes, bases.ListEndpoint):
+class ChangeList(_Changes, bases.MakeEndpoint):
     """Changes that the caller proposed, decides, is concerned by or oversees, newest first; and proposing one."""
 
     operations = {
@@ -131,18 +128,14 @@ class ChangeList(_Changes, bases.ListEndpoint):
         "POST": Operation("change_propose", "Propose a change", Scope.REQUEST, WholeChangeShape, 201, ChangeBody),
     }
 
-    def post(self, request: Request) -> Response:
-        """Propose it, once."""
-        given = self.sent(request)
-        token = idempotency.token_for(request, self.actor, new_id())
-        return idempotency.once(request, self.actor, lambda: self._proposed(request, given, token))
+    address = "api-change-detail"
 
-    def _proposed(self, request: Request, given: Mapping[str, Any], token: UUID) -> Response:
+    def make(self, given: Mapping[str, Any], token: UUID) -> ProposedChange:
+        """Propose it."""
         try:
-            change = actions.propose(**given, token=token, actor=self.actor, now=self.now)
+            return actions.propose(**given, token=token, actor=self.actor, now=self.now)
         except Invalid as refusal:
             raise refusal.renamed({"token": idempotency.HEADER}) from refusal
-        return Response(self.told(request, change), status=201)
 
 
 class ChangeExport(_Changes, bases.ExportEndpoint):

@@ -1,12 +1,11 @@
 """Comments: what those who have to do with a request say to each other about what is being decided."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from governance.api import bases, idempotency
 from governance.api.fields import Body, Shape, Text
@@ -17,7 +16,6 @@ from governance.approvals import actions
 from governance.approvals.models import ApprovalRoute, Comment
 from governance.changes import permissions as changes
 from governance.core.errors import Invalid, NotFound
-from governance.core.ids import new_id
 from governance.core.paging import Keyset
 from governance.requests import permissions as requests
 from governance.users.states import Scope
@@ -38,7 +36,7 @@ class CommentBody(Body):
     text = Text(min_length=1, max_length=2000, help_text="Kept on record; everybody who sees the request reads it.")
 
 
-class CommentList(bases.ListEndpoint):
+class CommentList(bases.MakeEndpoint):
     """What was said about one route, oldest first. Who sees the request reads it; who is asked or concerned writes."""
 
     tag = "Approvals"
@@ -60,15 +58,10 @@ class CommentList(bases.ListEndpoint):
             raise NotFound
         return route.comments.select_related("author")
 
-    def post(self, request: Request, pk: UUID) -> Response:
-        """Say it, once."""
-        text = self.sent(request)["text"]
-        token = idempotency.token_for(request, self.actor, new_id())
-        return idempotency.once(request, self.actor, lambda: self._made(request, pk, text, token))
-
-    def _made(self, request: Request, pk: UUID, text: str, token: UUID) -> Response:
+    def make(self, given: Mapping[str, Any], token: UUID) -> Comment:
+        """Say it."""
+        said = {"route_id": self.kwargs["pk"], "text": given["text"], "comment_id": token}
         try:
-            said: Any = actions.comment(route_id=pk, text=text, actor=self.actor, now=self.now, comment_id=token)
+            return actions.comment(**said, actor=self.actor, now=self.now)
         except Invalid as refusal:
             raise refusal.renamed({"comment_id": idempotency.HEADER}) from refusal
-        return Response(self.told(request, said), status=201)

@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api import bases, conditions, idempotency
+from governance.api import bases
 from governance.api.fields import Body, Content, Id, Seconds, Shape, Text
 from governance.api.operations import Operation
 from governance.api.query import NoFilter
@@ -200,7 +200,7 @@ class _Runs:
         return found
 
 
-class RunList(_Runs, bases.ListEndpoint):
+class RunList(_Runs, bases.MakeEndpoint):
     """Every file that was handed in, newest first, for administrators and auditors; nobody else finds any."""
 
     operations = {
@@ -209,23 +209,22 @@ class RunList(_Runs, bases.ListEndpoint):
     }
     most_bytes: ClassVar[int] = 15 * 1024 * 1024
 
-    def post(self, request: Request) -> Response:
-        """Read a file and foresee what it would do. Nothing else changes before it is accepted."""
-        permissions.require_feeds(self.actor)  # before a large body is read
-        given = self.sent(request)
-        return idempotency.once(request, self.actor, lambda: self._read(request, given))
+    address = "api-feed-run-detail"
 
-    def _read(self, request: Request, given: Mapping[str, Any]) -> Response:
+    def post(self, request: Request, **where: UUID) -> Response:
+        """Hand it in, as somebody who may: asked before a large body is read."""
+        permissions.require_feeds(self.actor)
+        return super().post(request, **where)
+
+    def make(self, given: Mapping[str, Any], _token: UUID) -> FeedRun:
+        """Read a file and foresee what it would do. Nothing else changes before it is accepted."""
         said: dict[str, Any] = {name: given[name] for name in ("file_name", "content", "strict")}
         try:
-            run = feeds.read_file(source_id=given["source"], **said, actor=self.actor, now=self.now)
+            return feeds.read_file(source_id=given["source"], **said, actor=self.actor, now=self.now)
         except NotFound as refusal:
             raise Invalid({"source": "There is no such source."}) from refusal
         except Invalid as refusal:
             raise refusal.renamed({"file": "content"}) from refusal
-        told = self.told(request, self.whole(self.visible().get(pk=run.pk)))
-        headers = {"ETag": conditions.tag_of(told), "Location": f"{request.path}/{run.pk}"}
-        return Response(told, status=201, headers=headers)
 
 
 class RunExport(_Runs, bases.ExportEndpoint):

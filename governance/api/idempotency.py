@@ -66,7 +66,8 @@ def once(request: Request, actor: Actor, work: Work) -> Response:
         with _spared():
             cache.delete(place)
         raise
-    kept = {"mark": mark, "status": answer.status_code, "body": _plain(answer.data), "etag": answer.get("ETag")}
+    headers = {name: answer[name] for name in ("ETag", "Location") if name in answer}
+    kept = {"mark": mark, "status": answer.status_code, "body": _plain(answer.data), "headers": headers}
     with _spared():
         cache.set(place, kept, timeout=KEPT_SECONDS)
     return answer
@@ -86,7 +87,7 @@ def _again(kept: dict[str, Any] | None, mark: str) -> Response:
         raise Conflict("The same request is being carried out at the moment. Ask again.", code="in_progress")
     if kept["mark"] != mark:
         raise Invalid({HEADER: "This key was used for another request. Choose a new one."})
-    headers = {"Idempotent-Replayed": "true", **({"ETag": kept["etag"]} if kept["etag"] else {})}
+    headers = kept["headers"] | {"Idempotent-Replayed": "true"}
     return Response(kept["body"], status=kept["status"], headers=headers)
 
 

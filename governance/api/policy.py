@@ -9,7 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api import bases, conditions, idempotency
+from governance.api import bases
 from governance.api.fields import Body, Id, Shape, Text, Whole
 from governance.api.operations import Operation
 from governance.api.query import NoFilter
@@ -142,7 +142,7 @@ class _Rules:
         return listing.listed(permissions.visible(self.actor, self.now), self.now)
 
 
-class RuleList(_Rules, bases.ListEndpoint):
+class RuleList(_Rules, bases.MakeEndpoint):
     """Rules by key: all for those who oversee, else those that the caller answers for."""
 
     operations = {
@@ -150,17 +150,12 @@ class RuleList(_Rules, bases.ListEndpoint):
         "POST": Operation("policy_rule_create", "Draft a new rule", Scope.POLICY, RuleShape, 201, RuleBody),
     }
 
-    def post(self, request: Request) -> Response:
-        """Make a rule with its first draft. It decides nothing until it is published."""
-        given = self.sent(request)
-        return idempotency.once(request, self.actor, lambda: self._made(request, given))
+    address = "api-policy-rule-detail"
 
-    def _made(self, request: Request, given: Mapping[str, Any]) -> Response:
+    def make(self, given: Mapping[str, Any], _token: UUID) -> PolicyRule:
+        """Make a rule with its first draft. It decides nothing until it is published."""
         said = {"key": given["key"], "title": given["title"], "owner_id": given["owner"], "why": given["why"]}
-        version = actions.create_rule(**said, wording=_wording(given), actor=self.actor, now=self.now)
-        told = self.told(request, self.visible().get(pk=version.rule_id))
-        headers = {"ETag": conditions.tag_of(told), "Location": f"{request.path}/{version.rule_id}"}
-        return Response(told, status=201, headers=headers)
+        return actions.create_rule(**said, wording=_wording(given), actor=self.actor, now=self.now).rule
 
 
 class RuleExport(_Rules, bases.ExportEndpoint):
@@ -220,7 +215,7 @@ class _Versions:
         return self.rows([found])[0]
 
 
-class VersionList(_Versions, bases.ListEndpoint):
+class VersionList(_Versions, bases.MakeEndpoint):
     """The versions of one rule, the newest first."""
 
     operations = {
@@ -235,17 +230,12 @@ class VersionList(_Versions, bases.ListEndpoint):
         rule = permissions.seen(self.actor, self.kwargs["pk"], self.now)
         return super().visible().filter(rule=rule)
 
-    def post(self, request: Request, pk: UUID) -> Response:
-        """Draft it. It decides nothing until it is published."""
-        permissions.seen(self.actor, pk, self.now)
-        given = self.sent(request)
-        return idempotency.once(request, self.actor, lambda: self._drafted(request, pk, given))
+    address = "api-policy-version-detail"
 
-    def _drafted(self, request: Request, pk: UUID, given: Mapping[str, Any]) -> Response:
-        wording = _wording(given)
-        version = actions.draft(rule_id=pk, wording=wording, actor=self.actor, why=given["why"], now=self.now)
-        told = self.told(request, self.whole(version))
-        return Response(told, status=201, headers={"ETag": conditions.tag_of(told)})
+    def make(self, given: Mapping[str, Any], _token: UUID) -> PolicyRuleVersion:
+        """Draft it. It decides nothing until it is published."""
+        said = {"rule_id": self.kwargs["pk"], "wording": _wording(given), "why": given["why"]}
+        return actions.draft(**said, actor=self.actor, now=self.now)
 
 
 class VersionDetail(_Versions, bases.OneEndpoint):

@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from governance.analysis import actions as replays
 from governance.analysis import permissions
@@ -16,7 +15,7 @@ from governance.analysis.actions import MOST_DAYS
 from governance.analysis.filters import FindingFilter
 from governance.analysis.models import Finding, Replay
 from governance.analysis.states import Change, ReplayState, Source
-from governance.api import bases, conditions, idempotency
+from governance.api import bases
 from governance.api.fields import Body, Id, Shape, Text, Whole
 from governance.api.operations import Operation
 from governance.api.policy import TAG
@@ -71,7 +70,7 @@ class _Examples:
         return PolicyExample.objects.filter(rule__in=policy.visible(self.actor, self.now)).select_related("rule")
 
 
-class ExampleList(_Examples, bases.ListEndpoint):
+class ExampleList(_Examples, bases.MakeEndpoint):
     """The examples of one rule that are kept."""
 
     operations = {
@@ -84,19 +83,11 @@ class ExampleList(_Examples, bases.ListEndpoint):
         rule = policy.seen(self.actor, self.kwargs["pk"], self.now)
         return super().visible().filter(rule=rule, state=ExampleState.KEPT)
 
-    def post(self, request: Request, pk: UUID) -> Response:
+    def make(self, given: Mapping[str, Any], _token: UUID) -> PolicyExample:
         """Keep one more."""
-        policy.seen(self.actor, pk, self.now)
-        given = self.sent(request)
-        return idempotency.once(request, self.actor, lambda: self._kept(request, pk, given))
-
-    def _kept(self, request: Request, pk: UUID, given: Mapping[str, Any]) -> Response:
+        said = {"rule_id": self.kwargs["pk"], "title": given["title"], "why": given["why"]}
         expected = Expected(given["changed_facts"], given["applies"], given["outcome"])
-        made = actions.keep_example(
-            rule_id=pk, title=given["title"], expected=expected, actor=self.actor, why=given["why"], now=self.now
-        )
-        told = self.told(request, made)
-        return Response(told, status=201, headers={"ETag": conditions.tag_of(told)})
+        return actions.keep_example(**said, expected=expected, actor=self.actor, now=self.now)
 
 
 class ExampleDrop(_Examples, bases.ActEndpoint):
@@ -168,7 +159,7 @@ class _Replays:
         return permissions.visible(self.actor).select_related("version__rule", "progress")
 
 
-class ReplayList(_Replays, bases.ListEndpoint):
+class ReplayList(_Replays, bases.MakeEndpoint):
     """Replays, newest first, for those who oversee; nobody else finds any."""
 
     operations = {
@@ -176,19 +167,14 @@ class ReplayList(_Replays, bases.ListEndpoint):
         "POST": Operation("replay_start", "Replay a version", Scope.POLICY, ReplayShape, 201, ReplayBody),
     }
 
-    def post(self, request: Request) -> Response:
-        """Begin one. It goes on in the background, and its counts say how far it has come."""
-        given = self.sent(request)
-        return idempotency.once(request, self.actor, lambda: self._started(request, given))
+    address = "api-replay-detail"
 
-    def _started(self, request: Request, given: Mapping[str, Any]) -> Response:
+    def make(self, given: Mapping[str, Any], _token: UUID) -> Replay:
+        """Begin one. It goes on in the background, and its counts say how far it has come."""
         try:
-            made = replays.start(version_id=given["version"], days=given["days"], actor=self.actor, now=self.now)
+            return replays.start(version_id=given["version"], days=given["days"], actor=self.actor, now=self.now)
         except NotFound as refusal:
             raise Invalid({"version": "There is no such version."}) from refusal
-        told = self.told(request, self.visible().get(pk=made.pk))
-        headers = {"ETag": conditions.tag_of(told), "Location": f"{request.path}/{made.pk}"}
-        return Response(told, status=201, headers=headers)
 
 
 class ReplayDetail(_Replays, bases.OneEndpoint):

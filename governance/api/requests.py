@@ -12,7 +12,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api import bases, conditions, idempotency
+from governance.api import bases, idempotency
 from governance.api.approvals import StepShape
 from governance.api.fields import Body, Id, Moment, Seconds, Shape, Text, Whole
 from governance.api.operations import Operation
@@ -213,7 +213,7 @@ class _Requests:
         return _whole([found])[0]
 
 
-class RequestList(_Requests, bases.ListEndpoint):
+class RequestList(_Requests, bases.MakeEndpoint):
     """Requests by, for or waiting on the caller; all for those who oversee. Newest first."""
 
     operations = {
@@ -221,22 +221,17 @@ class RequestList(_Requests, bases.ListEndpoint):
         "POST": Operation("request_submit", "Submit a request", Scope.REQUEST, RequestShape, 201, SubmitBody),
     }
 
-    def post(self, request: Request) -> Response:
-        """File it, and have policy decide on each item. What a policy rule denies is recorded as denied."""
-        given = self.sent(request)
-        token = idempotency.token_for(request, self.actor, uuid4())
-        return idempotency.once(request, self.actor, lambda: self._submit(request, _draft(given, token)))
+    address = "api-request-detail"
 
-    def _submit(self, request: Request, draft: Draft) -> Response:
+    def make(self, given: Mapping[str, Any], token: UUID) -> AccessRequest:
+        """File it, and have policy decide on each item. What a policy rule denies is recorded as denied."""
+        draft = _draft(given, token)
         try:
-            filed = actions.submit(draft=draft, actor=self.actor, now=self.now)
+            return actions.submit(draft=draft, actor=self.actor, now=self.now)
         except NotFound as refusal:
             raise Invalid(_missing(draft, self.actor, self.now)) from refusal
         except Invalid as refusal:
             raise refusal.renamed({"form_token": idempotency.HEADER}) from refusal
-        told = self.told(request, self.whole(self.visible().get(pk=filed.pk)))
-        headers = {"ETag": conditions.tag_of(told), "Location": f"{request.path}/{filed.pk}"}
-        return Response(told, status=201, headers=headers)
 
 
 class RequestExport(_Requests, bases.ExportEndpoint):

@@ -6,12 +6,10 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from governance.access.filters import InclusionFilter
 from governance.access.models import Inclusion
-from governance.api import bases, conditions, idempotency
+from governance.api import bases
 from governance.api.fields import Body, Id, Moment, Shape, Text
 from governance.api.operations import Operation
 from governance.api.query import NoFilter
@@ -169,25 +167,6 @@ def _wording(given: Mapping[str, Any]) -> Wording:
     return Wording(frozenset(given["left"]), frozenset(given["right"]), given["severity"], given["reason"])
 
 
-class _Made(bases.ListEndpoint):
-    """A list to which a thing is added."""
-
-    def post(self, request: Request) -> Response:
-        """Make it, once."""
-        given = self.sent(request)
-        return idempotency.once(request, self.actor, lambda: self._made(request, given))
-
-    def _made(self, request: Request, given: Mapping[str, Any]) -> Response:
-        made = self.make(given)
-        told = self.told(request, self.visible().get(pk=made))
-        headers = {"ETag": conditions.tag_of(told), "Location": f"{request.path}/{made}"}
-        return Response(told, status=201, headers=headers)
-
-    def make(self, given: Mapping[str, Any]) -> UUID:
-        """Call one action; the id of what it made."""
-        raise NotImplementedError
-
-
 class _Rules:
     """What all of them have in common."""
 
@@ -202,7 +181,7 @@ class _Rules:
         return permissions.visible_rules(self.actor, self.now)
 
 
-class RuleList(_Rules, _Made):
+class RuleList(_Rules, bases.MakeEndpoint):
     """Rules: those that the caller answers for, all for those who oversee."""
 
     operations = {
@@ -214,10 +193,12 @@ class RuleList(_Rules, _Made):
         ),
     }
 
-    def make(self, given: Mapping[str, Any]) -> UUID:
+    address = "api-separation-rule-detail"
+
+    def make(self, given: Mapping[str, Any], _token: UUID) -> SeparationRule:
         """Draft it. Somebody else puts it in force."""
         said = {"key": given["key"], "title": given["title"], "owner_id": given["owner"], "why": given["why"]}
-        return actions.create_rule(**said, wording=_wording(given), actor=self.actor, now=self.now).rule_id
+        return actions.create_rule(**said, wording=_wording(given), actor=self.actor, now=self.now).rule
 
 
 class RuleDetail(_Rules, bases.OneEndpoint):
@@ -366,7 +347,7 @@ class _Mitigations:
         return permissions.visible_mitigations(self.actor, self.now).with_names()
 
 
-class MitigationList(_Mitigations, _Made):
+class MitigationList(_Mitigations, bases.MakeEndpoint):
     """Mitigations, as violations are seen, and those the caller has asked for."""
 
     operations = {
@@ -376,12 +357,14 @@ class MitigationList(_Mitigations, _Made):
         ),
     }
 
-    def make(self, given: Mapping[str, Any]) -> UUID:
+    address = "api-mitigation-detail"
+
+    def make(self, given: Mapping[str, Any], _token: UUID) -> Mitigation:
         """Ask for it. Somebody else decides."""
         said = {name: given[name] for name in ("reason", "control", "ends_at", "review_at")}
         about = {"rule_id": given["rule"], "identity_id": given["identity"]}
         try:
-            return actions.propose_mitigation(**about, **said, actor=self.actor, now=self.now).pk
+            return actions.propose_mitigation(**about, **said, actor=self.actor, now=self.now)
         except NotFound as refusal:
             raise Invalid({"rule": "There is no such rule in force, or nobody like that."}) from refusal
 
@@ -452,7 +435,7 @@ class _Inclusions:
         return permissions.visible_inclusions(self.actor).select_related("entitlement__system", "conferred__system")
 
 
-class InclusionList(_Inclusions, _Made):
+class InclusionList(_Inclusions, bases.MakeEndpoint):
     """What confers what, for those who oversee; nobody else finds any."""
 
     operations = {
@@ -462,10 +445,12 @@ class InclusionList(_Inclusions, _Made):
         ),
     }
 
-    def make(self, given: Mapping[str, Any]) -> UUID:
+    address = "api-inclusion-detail"
+
+    def make(self, given: Mapping[str, Any], _token: UUID) -> Inclusion:
         """Keep it."""
         pair = {"entitlement_id": given["entitlement"], "conferred_id": given["conferred"]}
-        return actions.enter_inclusion(**pair, actor=self.actor, why=given["reason"], now=self.now).pk
+        return actions.enter_inclusion(**pair, actor=self.actor, why=given["reason"], now=self.now)
 
 
 class InclusionDetail(_Inclusions, bases.OneEndpoint):

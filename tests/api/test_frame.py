@@ -319,7 +319,11 @@ class TestIdempotencyKey:
         again = api.post("/requests", wish(org), Idempotency_Key="key-00000001")
         assert (first.status_code, again.status_code) == (201, 201)
         assert first.json() == again.json()
-        assert again["Idempotent-Replayed"] == "true"
+        assert (again["Idempotent-Replayed"], again["Location"], again["ETag"]) == (
+            "true",
+            first["Location"],
+            first["ETag"],
+        )
         assert AccessRequest.objects.count() == 1
 
     def test_is_for_one_request_alone(self, org: Organisation, call: Call) -> None:
