@@ -20,6 +20,8 @@ from governance.core.actor import Role
 from governance.core.errors import NotFound
 from governance.core.stepup import StepUpRequired
 from governance.identities.models import Identity
+from governance.lifecycle import tasks as lifecycle
+from governance.lifecycle.models import Reevaluation
 from governance.policy.models import PolicyRule, PolicyRuleVersion
 from governance.policy.queries import rules_in_force
 from governance.policy.states import Mode, VersionState
@@ -63,6 +65,12 @@ def made(client: Client, **changes: str) -> PolicyRuleVersion:
     response = client.post(reverse("rule-new"), {**RULE, **changes})
     assert response.status_code == 302, response.content.decode()
     return PolicyRuleVersion.objects.select_related("rule").get(rule__key="POL-50")
+
+
+def rehearsed(client: Client, version: PolicyRuleVersion) -> None:
+    """The version, replayed over a day."""
+    client.post(reverse("rule-version-replay", args=[version.rule.key, version.number]), {"days": "1"})
+    tasks.run_replay(str(version.replays.order_by("-number")[0].pk))
 
 
 def page_of(client: Client, version: PolicyRuleVersion) -> str:
@@ -330,8 +338,11 @@ class TestPublish:
     REASON = {"reason": "The review of May asked for it."}
 
     def proposed(self, client: Client, version: PolicyRuleVersion, **changes: str) -> Any:
+        if not version.replays.exists():
+            rehearsed(client, version)
         address = reverse("rule-version-publish", args=[version.rule.key, version.number])
-        return client.post(address, {"token": str(uuid4()), "effective_from": "", **self.REASON, **changes})
+        said = {"token": str(uuid4()), "effective_from": "", "denied_leases": "end", **self.REASON, **changes}
+        return client.post(address, said)
 
     def step(self, version: PolicyRuleVersion) -> ApprovalStep:
         change = ProposedChange.objects.get(subject_id=version.pk, state="proposed")
@@ -398,6 +409,40 @@ class TestPublish:
         self.approve(version, owner)
         change = ProposedChange.objects.get()
         assert (change.state, "says something else by now" in change.state_reason) == ("failed", True)
+
+    def test_shows_first_what_it_means_to_live_leases(self, admin: Client, version: PolicyRuleVersion) -> None:
+        address = reverse("rule-version-publish", args=["POL-50", 1])
+        assert "Replay it first" in admin.get(address).content.decode()
+        rehearsed(admin, version)
+        said = "2 stay as they are, 0 stay and their owners are told, 0 are denied"
+        builders.portal_role(builders.person("Ben"), Role.AUDITOR)
+        rehearsed(admin, version)
+        assert said in admin.get(address).content.decode()
+        page = admin.get(self.proposed(admin, version, denied_leases="run_out")["Location"]).content.decode()
+        assert said in page
+        assert "Let them run to their end" in page
+
+    def test_is_refused_before_that(self, admin: Client, version: PolicyRuleVersion) -> None:
+        said = {"token": str(uuid4()), "denied_leases": "end", **self.REASON}
+        response = admin.post(reverse("rule-version-publish", args=["POL-50", 1]), said)
+        assert response.status_code == 422
+        assert "Replay POL-50 version 1 first" in response.content.decode()
+
+    def test_says_what_becomes_of_denied_leases(self, admin: Client, version: PolicyRuleVersion) -> None:
+        response = self.proposed(admin, version, denied_leases="")
+        assert response.status_code == 422
+        assert "Say what becomes of them" in response.content.decode()
+
+    def test_is_carried_out_on_live_leases(self, admin: Client, version: PolicyRuleVersion, owner: Identity) -> None:
+        self.proposed(admin, version)
+        self.approve(version, owner)
+        assert "Held against it from" in page_of(admin, version)
+        found = Reevaluation.objects.get(version=version)
+        Reevaluation.objects.filter(pk=found.pk).update(due_at=timezone.now())
+        lifecycle.reevaluate(str(found.pk))
+        page = page_of(admin, version)
+        for words in ("Live leases", "Stays as it is", "End them at once", "Done"):
+            assert words in page
 
     def test_takes_effect_later(self, admin: Client, version: PolicyRuleVersion, owner: Identity) -> None:
         self.proposed(admin, version, effective_from="2031-01-01T09:00")
