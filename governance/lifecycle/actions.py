@@ -80,9 +80,9 @@ def reevaluate(
 
 @unit_of_work()
 def _reevaluate(reevaluation_id: UUID, judge: Judge | None, *, actor: Actor, now: datetime) -> Judge | None:
-    """One batch. None once there is nothing left to do now."""
+    """One batch. None once there is nothing left to do now, or a twin is at it."""
     due = Reevaluation.objects.filter(pk=reevaluation_id, due_at__lte=now, state=ReevaluationState.RUNNING)
-    for found in locked_all(due.select_related("version__rule")):
+    for found in locked_all(due.select_related("version__rule"), skip_locked=True):
         progress = ReevaluationProgress.objects.get(reevaluation=found)
         if not versions_in_force(now).filter(pk=found.version_id).exists():
             reevaluation.stop(found, progress, actor=actor, why=f"{found.version} is not in force", now=now)

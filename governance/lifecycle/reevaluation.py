@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from governance.access.models import Assignment
@@ -161,5 +161,5 @@ def finish(found: Reevaluation, progress: ReevaluationProgress, *, actor: Actor,
 
 def stop(found: Reevaluation, progress: ReevaluationProgress, *, actor: Actor, why: str, now: datetime) -> None:
     """End a held re-evaluation before that: its version is not in force."""
-    changes = {"state_reason": why, "counts": progress.counts, "closed_at": now}
+    changes: dict[str, Any] = {"state_reason": why, "counts": progress.counts, "closed_at": now}
     move(found, ReevaluationState.STOPPED, actor=actor, why=why, now=now, **changes)

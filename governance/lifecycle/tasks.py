@@ -59,7 +59,7 @@ def retire_due() -> None:
 
 @shared_task(name=reevaluation.RUN)
 def reevaluate(reevaluation_id: str) -> None:
-    """Go on with one re-evaluation, and hand on what is left. While a twin or a lease is held, the sweep comes back."""
+    """Go on with one re-evaluation, and hand on what is left. While a lease is held by others, the sweep comes back."""
     with suppress(Conflict):
         if actions.reevaluate(reevaluation_id=UUID(reevaluation_id), actor=REEVALUATION, clock=timezone.now):
             reevaluate.delay(reevaluation_id)

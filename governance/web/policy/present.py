@@ -263,7 +263,7 @@ def reevaluated(found: Reevaluation) -> Carried:
     """A re-evaluation; needs its progress."""
     counts = found.counts if found.counts is not None else found.progress.counts
     fates = [(str(fate.label), counts.get(fate.value, 0)) for fate in Fate]
-    return Carried(found.state, found.state_reason, Denied(found.denied).label, found.due_at, fates)
+    return Carried(found.state, found.state_reason, str(Denied(found.denied).label), found.due_at, fates)
 
 
 @dataclass(frozen=True, slots=True)
