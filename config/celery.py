@@ -45,6 +45,7 @@ TIMETABLE = [
     Beat("lifecycle.end_due", timedelta(minutes=1), "rule 8: an identity's end ends its access within a minute"),
     Beat("lifecycle.retire_due", timedelta(minutes=1), "a purpose that has ended, and one whose removals are proven"),
     Beat("lifecycle.apply_runs_due", timedelta(minutes=1), "accepted runs of a feed that no worker has finished"),
+    Beat("lifecycle.reevaluate_due", timedelta(minutes=1), "rule 9: what a new version of a rule means to live leases"),
     Beat("analysis.continue_replays", timedelta(minutes=1), "replays whose worker died, or whose wake-up got lost"),
     Beat(
         "separation.scan", timedelta(minutes=1), "rule 7: whatever breaks a rule, and each end of a mitigation, is told"

@@ -9,7 +9,7 @@ from governance.changes.models import ProposedChange
 from governance.connectors.models import ConnectorConfiguration
 from governance.grants.models import Grant
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
-from governance.lifecycle.models import FeedFile, FeedRun, Source
+from governance.lifecycle.models import FeedFile, FeedRun, Reevaluation, ReevaluationProgress, Source
 from governance.notifications.models import Mail, MailPreference, Notification
 from governance.policy.models import PolicyDecision, PolicyExample, PolicyRule, PolicyRuleVersion
 from governance.provisioning.models import ManualEvidence, ManualTask, ProvisioningTask, TaskAttempt
@@ -66,6 +66,8 @@ __all__ = [
     "ProvisioningTask",
     "Purpose",
     "Question",
+    "Reevaluation",
+    "ReevaluationProgress",
     "Replay",
     "ReplayProgress",
     "RequestItem",

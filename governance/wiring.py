@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 
 from django.utils import timezone
 
+from governance.analysis.publishing import RulePublish
 from governance.audit import moves as audit
 from governance.changes import kinds
 from governance.changes.bundles import BundleEdit, BundleNew, BundleRetire
 from governance.changes.entitlements import EntitlementEdit
 from governance.changes.models import ProposedChange
 from governance.changes.moves import ChangeSubject
-from governance.changes.policy_rules import RulePublish, RuleRetire
+from governance.changes.policy_rules import RuleRetire
 from governance.changes.purposes import PurposeEdit, PurposeNew
 from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment

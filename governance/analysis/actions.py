@@ -12,7 +12,6 @@ from typing import Final
 from uuid import UUID
 
 from governance.analysis import moves, permissions, queries
-from governance.analysis.judging import Judge
 from governance.analysis.models import Replay, ReplayProgress
 from governance.analysis.states import ReplayState
 from governance.core.actor import Actor
@@ -21,6 +20,7 @@ from governance.core.locking import locked_all, unit_of_work
 from governance.core.moves import create
 from governance.core.seen import AsSeen, unsaid
 from governance.core.wake import after_commit
+from governance.policy.judging import Judge
 
 RUN: Final = "analysis.run_replay"
 """The task that goes on with one replay."""

@@ -4,8 +4,9 @@ import django_filters
 from django.db.models import QuerySet
 
 from governance.analysis.models import Finding
-from governance.analysis.states import Change, Source
+from governance.analysis.states import Source
 from governance.core.filters import Words
+from governance.policy.states import Change
 
 
 class FindingFilter(django_filters.FilterSet):

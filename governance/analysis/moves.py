@@ -11,20 +11,27 @@ from uuid import UUID
 import rfc8785
 
 from governance.analysis import queries
-from governance.analysis.judging import Differs, Judge
 from governance.analysis.models import Finding, Replay, ReplayProgress
 from governance.analysis.queries import Row
-from governance.analysis.states import Change, ReplayState, Source
+from governance.analysis.states import ReplayState, Source
 from governance.core.actor import Actor
 from governance.core.moves import move
+from governance.lifecycle.reevaluation import fate
+from governance.lifecycle.states import Fate
 from governance.policy import moves as policy
+from governance.policy.judging import Differs, Judge
 from governance.policy.models import PolicyDecision
+from governance.policy.states import Change
 
 MOST_FINDINGS: Final = 10_000
 """How many findings of a replay are kept; its counts know all."""
 
 PREFIXES: Final = {Source.REQUEST: "R", Source.GRANT: "G"}
 NOTHING: Final[Mapping[str, int]] = {"read": 0, "changed": 0, "not_replayable": 0, **dict.fromkeys(Change.values, 0)}
+NOTHING_OF: Final[Mapping[str, Mapping[str, int]]] = {
+    Source.REQUEST: NOTHING,
+    Source.GRANT: {**NOTHING, **dict.fromkeys(Fate.values, 0)},
+}
 
 
 def wording_of(replay: Replay) -> dict[str, Any]:
@@ -57,7 +64,7 @@ def _note(replay: Replay, progress: ReplayProgress, judge: Judge, rows: Sequence
     suspects = [row for row in rows if row.kept is not None and judge.may_differ(row.kept)]
     decisions = PolicyDecision.objects.filter(pk__in=[row.kept.decision_id for row in suspects if row.kept])
     judged = judge.differ(decisions.iterator(chunk_size=1000)) if suspects else {}
-    counts = Counter(progress.counts.get(progress.source, NOTHING))
+    counts = Counter(progress.counts.get(progress.source, NOTHING_OF[progress.source]))
     counts["read"] += sum(row.kept is not None for row in rows)
     counts["not_replayable"] += sum(one is None for one in judged.values())
     findings = [
@@ -66,10 +73,19 @@ def _note(replay: Replay, progress: ReplayProgress, judge: Judge, rows: Sequence
         if row.kept and (one := judged[row.kept.decision_id]) is not None and one.changes
     ]
     counts["changed"] += len(findings)
+    if progress.source == Source.GRANT:
+        counts.update(str(_fate(row, judged)) for row in rows)
     counts.update(change for _, _, one in findings for change in one.changes)
     progress.counts = {**progress.counts, progress.source: dict(counts)}
     room = findings[: MOST_FINDINGS - progress.kept]
     _keep(replay, progress, room)
+
+
+def _fate(row: Row, judged: Mapping[UUID, Differs | None]) -> Fate:
+    """What the version would mean to a live lease; one without a decision can't be judged."""
+    if row.kept is not None and row.kept.decision_id not in judged:
+        return Fate.UNCHANGED
+    return fate(judged[row.kept.decision_id] if row.kept is not None else None)
 
 
 def _keep(replay: Replay, progress: ReplayProgress, found: Sequence[tuple[Row, UUID, Differs]]) -> None:
@@ -95,14 +111,14 @@ def _finding(
         change=differs.changes[0],
         changes=list(differs.changes),
         before=differs.before.told(),
-        after=differs.after.told(),
+        after={**differs.after.told(), "why": differs.why},
     )
 
 
 def finish(replay: Replay, progress: ReplayProgress, *, actor: Actor, now: datetime) -> None:
     """End a held replay that has read everything; its event has the counts, and a digest over the findings."""
     facts = {"findings": progress.kept, "findings_sha256": _digest(replay)}
-    counts = {source: {**NOTHING, **progress.counts.get(source, {})} for source in Source}
+    counts = {source: {**NOTHING_OF[source], **progress.counts.get(source, {})} for source in Source}
     why = "Everything has been replayed"
     move(replay, ReplayState.DONE, actor=actor, why=why, now=now, facts=facts, counts=counts, closed_at=now)
 

@@ -13,11 +13,11 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
-from governance.analysis.judging import Kept
 from governance.analysis.models import Replay
 from governance.analysis.states import ReplayState, Source
 from governance.grants.models import Grant
 from governance.grants.states import LIVE
+from governance.policy.judging import Kept
 from governance.requests.models import RequestItem
 
 BATCH: Final = 5_000

@@ -1,4 +1,4 @@
-"""The words of a replay as data: a run's life, what is replayed, and how a verdict can differ."""
+"""The words of a replay as data: a run's life, and what is replayed."""
 
 from collections.abc import Mapping
 
@@ -21,16 +21,3 @@ class Source(TextChoices):
 
     REQUEST = "request", "Past requests"
     GRANT = "grant", "Live grants"
-
-
-class Change(TextChoices):
-    """How a verdict would differ, the heaviest first."""
-
-    DENIED = "denied", "Would be denied"
-    ALLOWED = "allowed", "Would be allowed"
-    STEPS_ADDED = "steps_added", "More people decide"
-    STEPS_REMOVED = "steps_removed", "Fewer people decide"
-    SHORTER = "shorter", "A shorter lease"
-    LONGER = "longer", "A longer lease"
-    REVIEWED_MORE = "reviewed_more", "Reviewed more often"
-    REVIEWED_LESS = "reviewed_less", "Reviewed less often"

@@ -16,6 +16,8 @@ from governance.api.query import NoFilter
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.evidence import tables
+from governance.lifecycle.models import Reevaluation
+from governance.lifecycle.states import Denied, ReevaluationState
 from governance.policy import actions, listing, permissions
 from governance.policy.cel import LONGEST_CONDITION
 from governance.policy.checks import faults
@@ -51,6 +53,17 @@ class SaidShape(Shape):
     why = serializers.CharField()
 
 
+class ReevaluationShape(Shape):
+    """What a version has meant to the leases that were live when it took effect."""
+
+    state = serializers.ChoiceField(ReevaluationState.choices)
+    state_reason = serializers.CharField()
+    denied = serializers.ChoiceField(Denied.choices, help_text="What becomes of leases that policy no longer allows.")
+    due_at = serializers.DateTimeField(help_text="When the first of them is judged.")
+    closed_at = serializers.DateTimeField(allow_null=True)
+    counts = serializers.DictField(source="progress.counts", child=serializers.IntegerField(), help_text="By fate.")
+
+
 class VersionShape(Shape):
     """What a rule says from one moment to another. A published version says for ever what it said."""
 
@@ -68,6 +81,7 @@ class VersionShape(Shape):
     effective_until = serializers.DateTimeField(allow_null=True)
     drafted = SaidShape(allow_null=True)
     published = SaidShape(allow_null=True)
+    reevaluation = ReevaluationShape(allow_null=True, source="carried")
 
 
 class FaultShape(Shape):
@@ -205,7 +219,10 @@ class _Versions:
     def rows(self, found: Sequence[PolicyRuleVersion]) -> Sequence[PolicyRuleVersion]:
         """With who drafted and published each; one query."""
         history = listing.drafted_and_published(found)
+        carried = Reevaluation.objects.filter(version__in=found).select_related("progress")
+        by_version = {one.version_id: one for one in carried}
         for one in found:
+            one.carried = by_version.get(one.pk)  # type: ignore[attr-defined]  # for its shape alone
             said = history[one.pk]
             one.drafted, one.published = said.get(VersionState.DRAFT), said.get(VersionState.PUBLISHED)  # type: ignore[attr-defined]
         return found

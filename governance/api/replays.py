@@ -14,7 +14,7 @@ from governance.analysis import permissions
 from governance.analysis.actions import MOST_DAYS
 from governance.analysis.filters import FindingFilter
 from governance.analysis.models import Finding, Replay
-from governance.analysis.states import Change, ReplayState, Source
+from governance.analysis.states import ReplayState, Source
 from governance.api import bases
 from governance.api.fields import Body, Id, Shape, Text, Whole
 from governance.api.operations import Operation
@@ -29,7 +29,7 @@ from governance.policy import actions
 from governance.policy import permissions as policy
 from governance.policy.models import PolicyExample
 from governance.policy.moves import Expected
-from governance.policy.states import ExampleState, OutcomeKind
+from governance.policy.states import Change, ExampleState, OutcomeKind
 from governance.users.states import Scope
 
 

@@ -1,8 +1,8 @@
-"""Putting a version of a policy rule in force, or ending one: the rule's owner decides, and nobody who wrote it."""
+"""Changes of a version of a policy rule: the rule's owner decides, and nobody who wrote it."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -16,10 +16,9 @@ from governance.core.models import Governed
 from governance.core.moves import plain
 from governance.identities.models import Identity
 from governance.policy import moves, permissions
-from governance.policy.consequences import read, sentences
 from governance.policy.listing import writers_of
 from governance.policy.models import PolicyRule, PolicyRuleVersion
-from governance.policy.states import Mode, StepKind, VersionState
+from governance.policy.states import StepKind, VersionState
 from governance.policy.words import minute
 
 AT_ONCE = ""
@@ -28,15 +27,12 @@ AT_ONCE = ""
 NO_END = "no end"
 
 
-def _moment(value: str) -> str:
+def moment_in_words(value: str) -> str:
+    """A moment of a change; without one it is that of the last yes."""
     return minute(datetime.fromisoformat(value)) if value else "When it is approved"
 
 
-def _follows(value: Any) -> str:
-    return " ".join(sentences(read(value)))
-
-
-class _OfVersion(ChangeKind):
+class OfVersion(ChangeKind):
     """A change of one version. Only administrators propose, and the owner of the rule decides."""
 
     subject_kind = PolicyRuleVersion.NOUN
@@ -78,79 +74,20 @@ class _OfVersion(ChangeKind):
     def _version(self, pk: UUID) -> PolicyRuleVersion | None:
         return PolicyRuleVersion.objects.select_related("rule").filter(pk=pk).first()
 
-    def _held(self, pk: UUID) -> PolicyRuleVersion:
+    def held(self, pk: UUID) -> PolicyRuleVersion:
+        """The version that a change is about."""
         return PolicyRuleVersion.objects.select_related("rule").get(pk=pk)
 
 
-class RulePublish(_OfVersion):
-    """Putting a draft in force. What is shown is what it says, beside what the version before it says."""
-
-    name = "policy_rule.publish"
-    title = "Publish a version of a policy rule"
-    verb = "publish"
-    fields = {
-        "effective_from": Field("Takes effect", _moment),
-        "condition": Field("When"),
-        "outcomes": Field("What follows", _follows),
-        "reason": Field("Reason"),
-        "priority": Field("Priority"),
-        "mode": Field("Mode", lambda value: str(Mode(value).label)),
-    }
-
-    def require(self, version: PolicyRuleVersion, now: datetime) -> None:
-        """Only a draft."""
-        if version.state != VersionState.DRAFT:
-            raise Conflict(f"{version} has been published already.", code="already_published")
-
-    def current(self, subject_id: UUID) -> dict[str, Any]:
-        """What the newest published version of the rule says; nothing where there is none."""
-        published = PolicyRuleVersion.objects.filter(rule__versions=subject_id, state=VersionState.PUBLISHED)
-        version = published.order_by("-number").first()
-        return _says(version) if version else {}
-
-    def checked(self, subject_id: UUID, payload: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        """With what the draft says, so that nobody approves one thing and gets another."""
-        version = self._held(subject_id)
-        says = _says(version)
-        if any(payload[name] != says[name] for name in says if name in payload):
-            raise Invalid({"condition": f"{version} says something else by now. Propose it anew."})
-        moves.require_publishable(version)
-        return {"effective_from": _start(payload.get("effective_from", AT_ONCE), now), **says}
-
-    def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:
-        """Publish it."""
-        said = change.payload["effective_from"]
-        start = datetime.fromisoformat(said) if said else now
-        version = self._held(change.subject_id)
-        moves.publish(version, effective_from=start, actor=actor, why=change.reason, now=now)
-
-
-def _says(version: PolicyRuleVersion) -> dict[str, Any]:
-    names = ("condition", "outcomes", "reason", "priority", "mode")
-    return {name: getattr(version, name) for name in names}
-
-
-def _start(said: Any, now: datetime) -> str:
-    """The moment in its plain form. Raises Invalid for none, and for one that has passed."""
-    if said == AT_ONCE:
-        return AT_ONCE
-    try:
-        moment = datetime.fromisoformat(said)
-    except (TypeError, ValueError):
-        raise Invalid({"effective_from": "A moment reads like 2027-06-30T18:00:00Z."}) from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-    if moment < now:
-        raise Invalid({"effective_from": "A rule can't take effect in the past."})
-    return str(plain(moment))
-
-
-class RuleRetire(_OfVersion):
+class RuleRetire(OfVersion):
     """Ending a published version, at the last yes."""
 
     name = "policy_rule.retire"
     title = "Retire a version of a policy rule"
     verb = "retire"
-    fields = {"effective_until": Field("In force until", lambda value: value if value == NO_END else _moment(value))}
+    fields = {
+        "effective_until": Field("In force until", lambda value: value if value == NO_END else moment_in_words(value))
+    }
 
     def require(self, version: PolicyRuleVersion, now: datetime) -> None:
         """Only one that is in force, or will be."""
@@ -160,16 +97,16 @@ class RuleRetire(_OfVersion):
 
     def current(self, subject_id: UUID) -> dict[str, Any]:
         """Until when it is in force."""
-        end = self._held(subject_id).effective_until
+        end = self.held(subject_id).effective_until
         return {"effective_until": NO_END if end is None else plain(end)}
 
     def checked(self, subject_id: UUID, payload: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """It ends when it is approved, and at no other time."""
         if payload.get("effective_until", AT_ONCE) != AT_ONCE:
             raise Invalid({"effective_until": "A version is retired when that is approved."})
-        self.require(self._held(subject_id), now)
+        self.require(self.held(subject_id), now)
         return {"effective_until": AT_ONCE}
 
     def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:
         """Retire it."""
-        moves.retire(self._held(change.subject_id), actor=actor, why=change.reason, now=now)
+        moves.retire(self.held(change.subject_id), actor=actor, why=change.reason, now=now)

@@ -23,6 +23,7 @@ LOCK_ORDER = (
     "policyexample",
     "separationrule",
     "separationruleversion",
+    "reevaluation",
     "source",
     "feedrun",
     "system",

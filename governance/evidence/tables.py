@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from governance.analysis.rules import summed
 from governance.approvals.models import ApprovalStep
 from governance.audit.models import AuditEvent
 from governance.catalog.models import Bundle, BundleVersion
@@ -13,6 +12,7 @@ from governance.changes.models import ProposedChange
 from governance.evidence.entries import Entry
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED
+from governance.policy.differences import summed
 from governance.requests.models import AccessRequest
 from governance.separation.models import SeparationRule, SeparationRuleVersion
 from governance.separation.states import Side

@@ -1,6 +1,9 @@
-"""Journeys of identities. What ends one ends or re-points all that rests on it, in the same transaction."""
+"""Journeys: of identities, of purposes, and of a change of policy through all live leases."""
 
-from datetime import datetime
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from governance.core import stepup
@@ -9,9 +12,16 @@ from governance.core.locking import locked_all, unit_of_work
 from governance.core.stepup import Sensitive
 from governance.identities.models import Identity
 from governance.identities.states import Status
-from governance.lifecycle import moves, permissions, retirement, succession
+from governance.lifecycle import moves, permissions, reevaluation, retirement, succession
+from governance.lifecycle.models import Reevaluation, ReevaluationProgress
+from governance.lifecycle.states import ReevaluationState
+from governance.policy.judging import Judge
+from governance.policy.queries import versions_in_force
 from governance.purposes.models import Purpose
 from governance.purposes.states import PurposeState
+
+AT_A_TIME: Final = timedelta(minutes=2)
+"""How long one task works at a re-evaluation: a message that takes longer is handed out twice."""
 
 
 @unit_of_work()
@@ -50,3 +60,35 @@ def retire_if_due(*, purpose_id: UUID, actor: Actor, now: datetime) -> bool:
             return True
         return retirement.settle(purpose, actor=actor, now=now)
     return False
+
+
+def reevaluate(
+    *, reevaluation_id: UUID, actor: Actor, clock: Callable[[], datetime], time_left: timedelta = AT_A_TIME
+) -> bool:
+    """Go on with a re-evaluation that is due, batch by batch. True if something is left to do.
+
+    Safe to run twice, late, and beside a twin: each batch goes on where the last one ended.
+    """
+    until = time.monotonic() + time_left.total_seconds()
+    judge: Judge | None = None
+    while time.monotonic() < until:
+        judge = _reevaluate(reevaluation_id, judge, actor=actor, now=clock())
+        if judge is None:
+            return False
+    return True
+
+
+@unit_of_work()
+def _reevaluate(reevaluation_id: UUID, judge: Judge | None, *, actor: Actor, now: datetime) -> Judge | None:
+    """One batch. None once there is nothing left to do now, or a twin is at it."""
+    due = Reevaluation.objects.filter(pk=reevaluation_id, due_at__lte=now, state=ReevaluationState.RUNNING)
+    for found in locked_all(due.select_related("version__rule"), skip_locked=True):
+        progress = ReevaluationProgress.objects.get(reevaluation=found)
+        if not versions_in_force(now).filter(pk=found.version_id).exists():
+            reevaluation.stop(found, progress, actor=actor, why=f"{found.version} is not in force", now=now)
+            return None
+        judge = judge or Judge(found.version)
+        if reevaluation.advance(found, progress, judge, actor=actor, now=now):
+            return judge
+        reevaluation.finish(found, progress, actor=actor, now=now)
+    return None

@@ -5,9 +5,21 @@ from django.db import models
 from django.db.models import Q
 
 from governance.core.models import Governed, Record, Recorded
+from governance.core.moves import plain
 from governance.core.numbers import NextNumber
 from governance.lifecycle import rules
-from governance.lifecycle.states import MOVES, WAITING, Absence, DateForm, Encoding, RunState
+from governance.lifecycle.states import (
+    MOVES,
+    REEVALUATION_MOVES,
+    WAITING,
+    Absence,
+    DateForm,
+    Denied,
+    Encoding,
+    ReevaluationState,
+    RunState,
+)
+from governance.policy.models import PolicyRuleVersion
 from governance.purposes.models import Purpose
 
 
@@ -114,6 +126,60 @@ class FeedRun(Recorded):
             "strict": self.strict,
             "counts": self.preview["counts"],
         }
+
+
+class Reevaluation(Recorded):
+    """Every live lease held against a version of a rule that takes effect (rule 9).
+
+    It is begun when the version is published and due once that is in force. `denied` says what becomes of leases that
+    policy no longer allows, `counts` how many met which fate, once it is over.
+    """
+
+    NOUN = "reevaluation"
+    MOVES = REEVALUATION_MOVES
+
+    version = models.OneToOneField(PolicyRuleVersion, on_delete=models.PROTECT, related_name="reevaluation")
+    denied = models.CharField(max_length=16, choices=Denied.choices)
+    due_at = models.DateTimeField()
+    state = models.CharField(max_length=16, choices=ReevaluationState.choices, default=ReevaluationState.RUNNING)
+    state_reason = models.TextField(blank=True)
+    counts = models.JSONField(null=True)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["due_at"], name="reevaluations_due", condition=Q(state=ReevaluationState.RUNNING)),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(state__in=ReevaluationState.values), name="reevaluation_state_is_known"),
+            models.CheckConstraint(condition=Q(denied__in=Denied.values), name="reevaluation_says_what_becomes"),
+            models.CheckConstraint(
+                condition=Q(state=ReevaluationState.RUNNING, closed_at__isnull=True)
+                | (~Q(state=ReevaluationState.RUNNING) & Q(closed_at__isnull=False)),
+                name="reevaluation_says_when_it_was_over",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Re-evaluation by {self.version}"
+
+    def facts(self) -> dict[str, Any]:
+        """What the leases are held against, when, and what becomes of those that are denied."""
+        return {"version_id": str(self.version_id), "denied": self.denied, "due_at": plain(self.due_at)}
+
+
+class ReevaluationProgress(Record):
+    """How far a re-evaluation has come: rewritten with each batch, and no record of anything.
+
+    `last` is the last lease that was judged, `counts` what has been found so far.
+    """
+
+    reevaluation = models.OneToOneField(Reevaluation, on_delete=models.PROTECT, related_name="progress")
+    last = models.UUIDField(null=True)
+    counts = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"Progress of {self.reevaluation_id}"
 
 
 class FeedFile(Record):

@@ -13,10 +13,10 @@ from governance.grants.models import Grant
 from governance.grants.states import OVER
 from governance.identities.models import Identity, Ownership
 from governance.identities.queries import accountable_owner
-from governance.lifecycle.models import FeedRun, Source
+from governance.lifecycle.models import FeedRun, Reevaluation, Source
 from governance.lifecycle.planning import Known, Terms
 from governance.lifecycle.reading import Reading
-from governance.lifecycle.states import WAITING, Absence, RunState
+from governance.lifecycle.states import WAITING, Absence, ReevaluationState, RunState
 from governance.purposes.models import Purpose
 from governance.purposes.states import PurposeState
 
@@ -95,6 +95,12 @@ def undecided(source: Source) -> FeedRun | None:
 
 def _with_a_yes(source_id: UUID) -> "QuerySet[FeedRun]":
     return FeedRun.objects.filter(source=source_id, state__in=[RunState.ACCEPTED, RunState.APPLIED])
+
+
+def reevaluations_due(now: datetime) -> "QuerySet[Reevaluation, UUID]":
+    """The re-evaluations that are due and not over."""
+    due = Reevaluation.objects.filter(state=ReevaluationState.RUNNING, due_at__lte=now)
+    return due.order_by("due_at").values_list("pk", flat=True)
 
 
 def purposes_to_retire(now: datetime) -> "QuerySet[Purpose, UUID]":

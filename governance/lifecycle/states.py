@@ -1,4 +1,4 @@
-"""The life of one run of a feed, and the choices that a source is read by."""
+"""The words of journeys as data: runs of a feed and how a source is read, and what a change of policy means."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -27,6 +27,34 @@ MOVES: Mapping[str, frozenset[str]] = {
 
 WAITING = frozenset({RunState.PROPOSED, RunState.HELD})
 """A person is to say yes or no."""
+
+
+class ReevaluationState(TextChoices):
+    """How far the re-evaluation of all live leases has come."""
+
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    STOPPED = "stopped", "Stopped"
+
+
+REEVALUATION_MOVES: Mapping[str, frozenset[str]] = {
+    ReevaluationState.RUNNING: frozenset({ReevaluationState.DONE, ReevaluationState.STOPPED})
+}
+
+
+class Denied(TextChoices):
+    """What becomes of live leases that policy no longer allows, as whoever publishes a version declares."""
+
+    END = "end", "End them at once"
+    RUN_OUT = "run_out", "Let them run to their end"
+
+
+class Fate(TextChoices):
+    """What a change of policy means to a live lease."""
+
+    UNCHANGED = "unchanged", "Stays as it is"
+    REVIEW = "review", "Stays, and its owner is told"
+    REVOKE = "revoke", "No longer allowed"
 
 
 class Absence(TextChoices):

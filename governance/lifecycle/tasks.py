@@ -8,11 +8,12 @@ from governance.core.actor import Actor
 from governance.core.errors import Conflict
 from governance.identities.models import Identity
 from governance.identities.states import Status
-from governance.lifecycle import actions, feeds, queries
+from governance.lifecycle import actions, feeds, queries, reevaluation
 
 BATCH = 100
 LIFECYCLE = Actor.system("lifecycle")
 FEED = Actor.system("people feed")
+REEVALUATION = Actor.system("re-evaluation")
 
 
 @shared_task(name="lifecycle.end")
@@ -54,3 +55,18 @@ def retire_due() -> None:
     """Find the purposes whose end has come, and those that have nothing left to be proven gone."""
     for pk in queries.purposes_to_retire(timezone.now())[:BATCH]:
         retire.delay(str(pk))
+
+
+@shared_task(name=reevaluation.RUN)
+def reevaluate(reevaluation_id: str) -> None:
+    """Go on with one re-evaluation, and hand on what is left. While a lease is held by others, the sweep comes back."""
+    with suppress(Conflict):
+        if actions.reevaluate(reevaluation_id=UUID(reevaluation_id), actor=REEVALUATION, clock=timezone.now):
+            reevaluate.delay(reevaluation_id)
+
+
+@shared_task(name="lifecycle.reevaluate_due")
+def reevaluate_due() -> None:
+    """Wake a worker for each re-evaluation that is due: its time has come, a message was lost, or a worker died."""
+    for pk in queries.reevaluations_due(timezone.now()):
+        reevaluate.delay(str(pk))

@@ -63,6 +63,19 @@ class OutcomeKind(TextChoices):
     TIGHTEN_REVIEW = "tighten_review", "Tighten review"
 
 
+class Change(TextChoices):
+    """How a verdict differs from another, the heaviest first."""
+
+    DENIED = "denied", "Would be denied"
+    ALLOWED = "allowed", "Would be allowed"
+    STEPS_ADDED = "steps_added", "More people decide"
+    STEPS_REMOVED = "steps_removed", "Fewer people decide"
+    SHORTER = "shorter", "A shorter lease"
+    LONGER = "longer", "A longer lease"
+    REVIEWED_MORE = "reviewed_more", "Reviewed more often"
+    REVIEWED_LESS = "reviewed_less", "Reviewed less often"
+
+
 class StepKind(TextChoices):
     """Whose decision a step asks for, in the order in which steps follow one another.
 

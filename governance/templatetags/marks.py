@@ -172,6 +172,7 @@ STATES = {
     "task": TASK,
     "manual": MANUAL,
     "replay": REPLAY,
+    "reevaluation": REPLAY,
     "rule": RULE,
 }
 

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from governance.analysis import actions, moves, permissions, queries, tasks
 from governance.analysis.models import Finding, Replay
-from governance.analysis.rules import summed
 from governance.analysis.states import ReplayState
 from governance.catalog.states import Risk
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
+from governance.lifecycle.states import Fate
 from governance.policy import actions as policy
+from governance.policy.differences import summed
 from governance.policy.models import PolicyDecision, PolicyRuleVersion
 from governance.policy.moves import Wording
 from governance.policy.states import Mode
@@ -187,7 +188,7 @@ class TestReplay:
 
     def test_asks_the_engine_only_of_what_is_new(self, org: Organisation, admin: Actor) -> None:
         live_grant(org.submit())
-        with mock.patch("governance.analysis.judging.evaluate") as summed:
+        with mock.patch("governance.policy.judging.evaluate") as summed:
             replayed(draft(org, admin, "true && !system.id.startsWith('x')", steps=MANAGER), admin)
         assert not summed.called
 
@@ -249,6 +250,31 @@ class TestCadence:
         org.submit()
         replay = replayed(draft(org, admin, steps=MANAGER, cadence_seconds=3600), admin)
         assert summed(Finding.objects.get(replay=replay).after).endswith("reviewed every 1 hour")
+
+
+class TestFates:
+    """What the version would mean to live leases, sorted as publishing it would carry it out."""
+
+    @pytest.mark.parametrize(
+        ("outcomes", "fate"),
+        [
+            ({"steps": MANAGER}, "unchanged"),
+            ({"steps": MANAGER, "cadence_seconds": 3600}, "unchanged"),
+            ({"steps": [*MANAGER, {"kind": "security"}]}, "review"),
+            ({"steps": MANAGER, "cap_seconds": 3600}, "review"),
+            ({"deny": True}, "revoke"),
+        ],
+    )
+    def test_are_counted_for_grants(self, org: Organisation, admin: Actor, outcomes: dict[str, Any], fate: str) -> None:
+        live_grant(org.submit())
+        replay = replayed(draft(org, admin, **outcomes), admin)
+        counts = (replay.counts or {})["grant"]
+        assert {name: counts[name] for name in Fate.values} == {**dict.fromkeys(Fate.values, 0), fate: 1}
+
+    def test_say_why(self, org: Organisation, admin: Actor) -> None:
+        live_grant(org.submit())
+        replay = replayed(draft(org, admin, deny=True), admin)
+        assert summed(Finding.objects.get(replay=replay, source="grant").after) == "Denied: Because of the draft."
 
 
 class TestRun:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from governance.analysis import tasks
 from governance.core.actor import Role
 from governance.identities.models import Identity
+from governance.lifecycle import tasks as lifecycle
+from governance.lifecycle.models import Reevaluation, ReevaluationProgress
 from governance.policy.models import PolicyRule
 from tests import builders
 from tests.api.conftest import Call
@@ -78,3 +82,31 @@ class TestExample:
         answer = call(writer).post(f"/policy-rules/{rule.pk}/examples", given)
         assert "risk.tier follows from the other facts" in answer.content.decode()
         assert not rule.examples.exists()
+
+
+class TestPublish:
+    def change(self, version_id: str, **payload: Any) -> dict[str, Any]:
+        said = {"kind": "policy_rule.publish", "reason": "The review of May asked for it."}
+        return {**said, "subject_id": version_id, "payload": payload}
+
+    def test_says_what_becomes_of_live_leases(self, writer: Identity, call: Call) -> None:
+        api = call(writer)
+        api.post("/policy-rules", body(writer))
+        version = str(PolicyRule.objects.get().versions.get().pk)
+        answer = api.post("/changes", self.change(version))
+        assert [one["field"] for one in answer.json()["errors"]] == ["denied_leases"]
+        answer = api.post("/changes", self.change(version, denied_leases="end"))
+        assert [one["field"] for one in answer.json()["errors"]] == ["rehearsal"]
+        replay = api.post("/replays", {"version": version, "days": 1}).json()
+        tasks.run_replay(replay["id"])
+        told = api.post("/changes", self.change(version, denied_leases="end")).json()
+        assert {"Live leases", "Those that are denied"} <= {one["label"] for one in told["differences"]}
+        assert api.get(f"/policy-rule-versions/{version}").json()["reevaluation"] is None
+
+    def test_tells_what_became_of_them(self, writer: Identity, call: Call) -> None:
+        version = builders.rule("manager").versions.get()
+        made = builders.keep(Reevaluation(version=version, denied="end", due_at=timezone.now()))
+        ReevaluationProgress.objects.create(reevaluation=made)
+        lifecycle.reevaluate(str(made.pk))
+        told = call(writer).get(f"/policy-rule-versions/{version.pk}").json()["reevaluation"]
+        assert (told["state"], told["denied"], told["counts"]) == ("done", "end", {"unchanged": 1})

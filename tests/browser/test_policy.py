@@ -70,11 +70,13 @@ def replay(page: Page) -> None:
 def propose(page: Page) -> None:
     """That it takes effect at the last yes."""
     page.get_by_role("button", name="Propose to publish").first.click()
+    page.get_by_label("Live leases that it denies").select_option("Let them run to their end")
     page.get_by_role("textbox", name="Why", exact=True).fill(
         "The review of May asked for it, and the replay shows whom it meets."
     )
     page.get_by_role("button", name="Propose to publish").last.click()
     expect(page.get_by_text("POL-70 stays as it is until it is approved.")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Of the leases live on .* 0 are denied"))).to_be_visible()
     look_over(page)
 
 

@@ -51,3 +51,20 @@ def enter(client: Client, user: User, *ways: tuple[str, str], ago: float = 0) ->
         for method, kind in ways or (("password", ""), ("mfa", "totp"))
     ]
     session.save()
+
+
+@pytest.fixture
+def writer(db: None) -> Identity:
+    """Who writes rules of policy."""
+    from governance.core.actor import Role  # noqa: PLC0415 - see above
+    from tests import builders  # noqa: PLC0415 - see above
+
+    person = builders.person("Naomi")
+    builders.portal_role(person, Role.ADMINISTRATOR)
+    return person
+
+
+@pytest.fixture
+def admin(visit: Visit, writer: Identity) -> Client:
+    """Their browser."""
+    return visit(writer)

@@ -9,6 +9,7 @@ from governance.analysis.actions import MOST_DAYS
 from governance.changes.policy_rules import AT_ONCE
 from governance.core.moves import plain
 from governance.identities.models import Team
+from governance.lifecycle.states import Denied
 from governance.policy.cel import LONGEST_CONDITION
 from governance.policy.consequences import LAST_STAGE, MOST_APPROVERS, ConsequenceError, StepSpec, read
 from governance.policy.models import PolicyRuleVersion
@@ -236,10 +237,19 @@ class PublishForm(RetireForm):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
     )
 
+    denied_leases = forms.ChoiceField(
+        label="Live leases that it denies",
+        choices=[("", "Choose"), *Denied.choices],
+        help_text="Whoever answers for leases that stay, although they would not be given so any more, is told.",
+        error_messages={"required": "Say what becomes of them."},
+    )
+    field_order = ("reason", "denied_leases", "effective_from")
+
     def payload(self) -> dict[str, Any]:
         """What is proposed."""
-        start = self.cleaned_data["effective_from"]
-        return {"effective_from": plain(start) if start else AT_ONCE}
+        said = self.cleaned_data
+        start = plain(said["effective_from"]) if said["effective_from"] else AT_ONCE
+        return {"effective_from": start, "denied_leases": said["denied_leases"]}
 
 
 class ReplayForm(forms.Form):

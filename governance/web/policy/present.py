@@ -10,16 +10,19 @@ from django.forms import Form
 from django.urls import reverse
 
 from governance.analysis.models import Finding, Replay
-from governance.analysis.rules import summed
-from governance.analysis.states import Change, ReplayState, Source
+from governance.analysis.publishing import rehearsals
+from governance.analysis.states import ReplayState, Source
+from governance.lifecycle.models import Reevaluation
+from governance.lifecycle.states import Denied, Fate
 from governance.policy.cel import type_name
 from governance.policy.consequences import ConsequenceError, read, sentences
+from governance.policy.differences import summed
 from governance.policy.examples import Result, results
 from governance.policy.facts import declarations
 from governance.policy.kept import value
 from governance.policy.listing import Said
 from governance.policy.models import PolicyExample, PolicyRuleVersion
-from governance.policy.states import Mode, OutcomeKind, VersionState
+from governance.policy.states import Change, Mode, OutcomeKind, VersionState
 from governance.policy.words import said
 from governance.web.policy.forms import FOLLOWS, MODES, WordingForm
 from governance.web.shapes import Act
@@ -210,8 +213,13 @@ def dropping(example: PolicyExample, form: Form) -> Act:
     return Act("drop", "Let it go", f"Let “{example.title}” go", text, url, back, form, "danger")
 
 
+NOT_REHEARSED = "Replay it first: nobody knows yet what it means to live leases."
 PROPOSING = {
-    "publish": ("Propose to publish", "Publish {}", "Whoever answers for the rule says yes, and nobody who wrote it."),
+    "publish": (
+        "Propose to publish",
+        "Publish {}",
+        "Whoever answers for the rule says yes, and nobody who wrote it. {}",
+    ),
     "retire": ("Propose to retire", "Retire {}", "It ends when whoever answers for the rule has said yes."),
 }
 
@@ -222,7 +230,8 @@ def proposing(of: PolicyRuleVersion, verb: str, form: Form) -> Act:
     where = [of.rule.key, of.number]
     back = reverse("rule-version", args=where)
     url = reverse(f"rule-version-{verb}", args=where)
-    return Act(verb, name, title.format(of), text, url, back, form, leave="Not now")
+    shown = next((one.words for one in rehearsals(of)), NOT_REHEARSED) if verb == "publish" else ""
+    return Act(verb, name, title.format(of), text.format(shown), url, back, form, leave="Not now")
 
 
 def replaying(of: PolicyRuleVersion, form: Form) -> Act:
@@ -237,6 +246,24 @@ def stopping(found: Replay, form: Form) -> Act:
     """The form that stops a replay."""
     url, back = reverse("replay-stop", args=[found.pk]), reverse("replay-detail", args=[found.pk])
     return Act("stop", "Stop", f"Stop {found}", "What it has found is kept.", url, back, form, "danger", "Go on")
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a version has meant to live leases so far, or from when on it will be known."""
+
+    state: str
+    why: str
+    denied: str
+    due_at: datetime
+    fates: Sequence[tuple[str, int]]
+
+
+def reevaluated(found: Reevaluation) -> Carried:
+    """A re-evaluation; needs its progress."""
+    counts = found.counts if found.counts is not None else found.progress.counts
+    fates = [(str(fate.label), counts.get(fate.value, 0)) for fate in Fate]
+    return Carried(found.state, found.state_reason, str(Denied(found.denied).label), found.due_at, fates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +315,7 @@ FIGURES = {
     "changed": "Would differ",
     **{str(one.value): str(one.label) for one in Change},
     "not_replayable": "Can't be replayed: a fact is missing",
+    **{fate.value: f"Live lease: {fate.label.lower()}" for fate in Fate},
 }
 
 

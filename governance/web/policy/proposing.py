@@ -7,9 +7,10 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
+from governance.analysis.publishing import RulePublish
 from governance.changes import actions
 from governance.changes.kinds import kind_of
-from governance.changes.policy_rules import RulePublish, RuleRetire
+from governance.changes.policy_rules import RuleRetire
 from governance.core.errors import Invalid
 from governance.policy.models import PolicyRuleVersion
 from governance.web import bases
@@ -45,7 +46,7 @@ class Propose(bases.FormPage):
                 now=self.now,
             )
         except Invalid as refusal:
-            raise refusal.renamed({"examples": "reason"}) from refusal
+            raise refusal.renamed({"examples": "reason", "rehearsal": "reason"}) from refusal
         messages.success(self.request, f"{change} is proposed. {version.rule.key} stays as it is until it is approved.")
         return redirect("change-detail", pk=change.pk)
 

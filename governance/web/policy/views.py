@@ -14,6 +14,7 @@ from governance.analysis import permissions as analysis
 from governance.core.errors import Conflict, Denied, Invalid
 from governance.evidence import tables
 from governance.identities.models import Identity
+from governance.lifecycle.models import Reevaluation
 from governance.policy import actions, listing, permissions
 from governance.policy.checks import Fault, faults
 from governance.policy.filters import RuleFilter
@@ -87,6 +88,7 @@ class VersionPage(bases.Page):
         found = version_of(self)
         history = listing.drafted_and_published([found])[found.pk]
         kept = PolicyExample.objects.filter(rule=found.rule_id, state=ExampleState.KEPT).order_by("title")
+        carried = Reevaluation.objects.filter(version=found).select_related("progress").first()
         replays = analysis.visible(self.actor).filter(version=found).select_related("version__rule", "progress")
         return self.draw(
             {
@@ -95,6 +97,7 @@ class VersionPage(bases.Page):
                 "examples": present.examples(found, list(kept)),
                 "replays": [present.replay(one) for one in replays.order_by("-number")[:MOST_REPLAYS]],
                 "sees_replays": self.actor.has(*analysis.SEES_ALL),
+                "reevaluation": present.reevaluated(carried) if carried else None,
                 "may_write": permissions.can(self.actor, "draft"),
                 "acts": list(self._acts(found)),
             }

@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from governance.analysis.rules import Outcome, changes
-from governance.analysis.states import Change
 from governance.policy.cel import ConditionError, EvaluationFailed, compiled, given_some
+from governance.policy.differences import Outcome, changes
 from governance.policy.facts import Facts
 from governance.policy.kept import NotKept, names_in, revived, value
 from governance.policy.models import PolicyDecision, PolicyRuleVersion
 from governance.policy.queries import rule_data
 from governance.policy.rules import RuleData, RuleSet, evaluate, prepared
-from governance.policy.states import BITES
+from governance.policy.states import BITES, Change
 from governance.policy.verdicts import BUILT_IN
 
 MOST_REMEMBERED: Final = 50_000
@@ -49,12 +48,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Differs:
-    """How one verdict would differ."""
+    """How one verdict would differ. `why` is the reason of what it would be then, in words."""
 
     changes: tuple[Change, ...]
     before: Outcome
     after: Outcome
     facts: Facts
+    why: str
 
 
 class Judge:
@@ -105,6 +105,17 @@ class Judge:
             self.rule, version=0, condition="", reason="", priority=0
         )
 
+    def judge(self, decisions: Sequence[PolicyDecision]) -> Mapping[UUID, Differs | None]:
+        """How the verdicts of whole decisions would differ, as `differ`; those left out would not."""
+        kept = {one.pk: self._kept(one) for one in decisions}
+        self.learn((self.rule.key, one.spoken) for one in kept.values() if one.spoken)
+        return self.differ(one for one in decisions if self.may_differ(kept[one.pk]))
+
+    def _kept(self, decision: PolicyDecision) -> Kept:
+        spoke = any(said["rule"] == self.rule.key for said in decision.reasons)
+        number = decision.rule_versions[self.rule.key] if spoke else None
+        return Kept(decision.pk, _named(decision.facts, self.names), number)
+
     def differ(self, decisions: Iterable[PolicyDecision]) -> Mapping[UUID, Differs | None]:
         """How the verdict of each would differ, with no changes where it would not; None where a fact is missing."""
         whole = list(decisions)
@@ -130,8 +141,9 @@ class Judge:
         spoke = (said for said in decision.reasons if said["rule"] not in mine)
         others = tuple((said["rule"], said["version"], said["defect"]) for said in spoke)
         before = Outcome(decision.allowed, decision.steps, decision.latest_end - decision.at, decision.cadence)
-        after = Outcome.of(evaluate(self._with(others), facts))
-        return Differs(changes(before, after), before, after, facts)
+        verdict = evaluate(self._with(others), facts)
+        after = Outcome.of(verdict)
+        return Differs(changes(before, after), before, after, facts, verdict.why)
 
     def _with(self, others: tuple[Applied, ...]) -> RuleSet:
         """This version beside the rules that applied then, ready for all decisions on which the same ones did."""
@@ -144,6 +156,19 @@ class Judge:
     def _applied(self, key: str, number: int, defect: str) -> RuleData:
         """The rule as it spoke then, whatever its condition."""
         return replace(self._versions[key, number], defect=defect)
+
+
+def _named(facts: Mapping[str, Any], names: Iterable[str]) -> tuple[Any, ...] | None:
+    """The named facts as a key to remember answers by; None if one is missing."""
+    found = []
+    for name in names:
+        said: Any = facts
+        for part in name.split("."):
+            if part not in said:
+                return None
+            said = said[part]
+        found.append(tuple(said) if isinstance(said, list) else said)
+    return tuple(found)
 
 
 def _listed(kept: Any) -> Any:

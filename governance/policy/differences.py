@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from governance.analysis.states import Change
 from governance.core.moves import plain
 from governance.policy.consequences import written_step
-from governance.policy.states import StepKind
+from governance.policy.states import Change, StepKind
 from governance.policy.verdicts import Verdict
 from governance.policy.words import length
 
@@ -75,7 +74,7 @@ def _asked(outcome: Outcome) -> Mapping[tuple[str, str], tuple[int, bool]]:
 def summed(said: Mapping[str, Any]) -> str:
     """What a finding keeps of an outcome, in words."""
     if not said["allowed"]:
-        return "Denied"
+        return f"Denied: {said['why']}" if said.get("why") else "Denied"
     steps = [str(StepKind(step["kind"]).label).lower() for step in said["steps"]]
     deciding = f"decided by {', '.join(steps)}" if steps else "nobody decides"
     cadence = said.get("cadence_seconds")
