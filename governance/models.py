@@ -4,7 +4,15 @@ from governance.access.models import Account, Assignment, Inclusion, PresencePer
 from governance.analysis.models import Finding, Replay, ReplayProgress
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
-from governance.catalog.models import Bundle, BundlePart, BundleVersion, Entitlement, System
+from governance.catalog.models import (
+    Bundle,
+    BundlePart,
+    BundleVersion,
+    CatalogApplication,
+    Entitlement,
+    FileManagement,
+    System,
+)
 from governance.changes.models import ProposedChange
 from governance.connectors.models import ConnectorConfiguration
 from governance.grants.models import Grant
@@ -37,6 +45,7 @@ __all__ = [
     "Bundle",
     "BundlePart",
     "BundleVersion",
+    "CatalogApplication",
     "Comment",
     "ConnectorConfiguration",
     "Decision",
@@ -44,6 +53,7 @@ __all__ = [
     "Entitlement",
     "FeedFile",
     "FeedRun",
+    "FileManagement",
     "Finding",
     "Grant",
     "Human",

@@ -8,8 +8,8 @@ from rest_framework import serializers
 from governance.api import bases
 from governance.api.fields import Shape
 from governance.api.operations import Operation
-from governance.api.shapes import NamedEntitlement
-from governance.catalog import bundles, permissions
+from governance.api.shapes import ManagedFrom, NamedEntitlement
+from governance.catalog import bundles, managed, permissions
 from governance.catalog.filters import BundleFilter
 from governance.catalog.models import Bundle
 from governance.catalog.states import BundleState
@@ -26,6 +26,7 @@ class BundleShape(Shape):
     name = serializers.CharField()
     description = serializers.CharField()
     state = serializers.ChoiceField(BundleState.choices)
+    managed_from = ManagedFrom()
 
 
 class BundleValuesShape(Shape):
@@ -71,7 +72,7 @@ class _Bundles:
 
     def visible(self) -> "QuerySet[Bundle]":
         """From the permissions of the catalog."""
-        return permissions.visible_bundles(self.actor, self.now)
+        return permissions.visible_bundles(self.actor, self.now).annotate(managed_from=managed.file_of(Bundle.NOUN))
 
 
 class BundleList(_Bundles, bases.ListEndpoint):

@@ -8,8 +8,8 @@ from rest_framework import serializers
 from governance.api import bases
 from governance.api.fields import Seconds, Shape
 from governance.api.operations import Operation
-from governance.api.shapes import Named
-from governance.catalog import permissions
+from governance.api.shapes import ManagedFrom, Named
+from governance.catalog import managed, permissions
 from governance.catalog.filters import EntitlementFilter, SystemFilter
 from governance.catalog.models import Entitlement, System
 from governance.catalog.states import CatalogState, Risk
@@ -31,6 +31,7 @@ class SystemShape(Shape):
     environment = serializers.ChoiceField(Environment.choices)
     risk = serializers.ChoiceField(Risk.choices)
     state = serializers.ChoiceField(CatalogState.choices)
+    managed_from = ManagedFrom()
 
 
 class PermissionShape(Shape):
@@ -56,6 +57,7 @@ class EntitlementShape(Shape):
     allowed_kinds = serializers.ListField(child=serializers.ChoiceField(Kind.choices))
     permits = PermissionShape(many=True)
     state = serializers.ChoiceField(CatalogState.choices)
+    managed_from = ManagedFrom()
 
 
 class _Systems:
@@ -69,7 +71,7 @@ class _Systems:
 
     def visible(self) -> "QuerySet[System]":
         """From the permissions of the catalog."""
-        return permissions.visible_systems(self.actor, self.now)
+        return permissions.visible_systems(self.actor, self.now).annotate(managed_from=managed.file_of(System.NOUN))
 
 
 class SystemList(_Systems, bases.ListEndpoint):
@@ -102,7 +104,8 @@ class _Entitlements:
 
     def visible(self) -> "QuerySet[Entitlement]":
         """From the permissions of the catalog."""
-        return permissions.visible_entitlements(self.actor, self.now).select_related("system")
+        seen = permissions.visible_entitlements(self.actor, self.now).select_related("system")
+        return seen.annotate(managed_from=managed.file_of(Entitlement.NOUN))
 
 
 class EntitlementList(_Entitlements, bases.ListEndpoint):

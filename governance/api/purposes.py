@@ -8,7 +8,8 @@ from rest_framework import serializers
 from governance.api import bases
 from governance.api.fields import Shape
 from governance.api.operations import Operation
-from governance.api.shapes import NamedEntitlement
+from governance.api.shapes import ManagedFrom, NamedEntitlement
+from governance.catalog import managed
 from governance.catalog.permissions import visible_entitlements
 from governance.core.paging import Keyset
 from governance.evidence import tables
@@ -33,6 +34,7 @@ class PurposeShape(Shape):
     emergency = serializers.BooleanField()
     ends_at = serializers.DateTimeField(allow_null=True)
     review_at = serializers.DateTimeField(allow_null=True)
+    managed_from = ManagedFrom()
 
 
 class RestingShape(Shape):
@@ -79,7 +81,7 @@ class _Purposes:
 
     def visible(self) -> "QuerySet[Purpose]":
         """From the permissions of purposes."""
-        return permissions.visible(self.actor, self.now)
+        return permissions.visible(self.actor, self.now).annotate(managed_from=managed.file_of(Purpose.NOUN))
 
 
 class PurposeList(_Purposes, bases.ListEndpoint):

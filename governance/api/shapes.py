@@ -39,3 +39,11 @@ class MaybeReasonBody(Body):
     """Why, if there is something to say."""
 
     reason = Text(max_length=2000, required=False, allow_blank=True, default="", help_text="Kept on record.")
+
+
+class ManagedFrom(serializers.CharField):
+    """The file that a thing of the catalog is managed from, or null; needs `catalog.managed.file_of`."""
+
+    def __init__(self) -> None:
+        told = "The catalog's file that it is managed from: then it changes by that alone. Null if by none."
+        super().__init__(allow_null=True, read_only=True, help_text=told)

@@ -16,8 +16,8 @@ from governance.catalog.models import Bundle, BundlePart, BundleVersion, Entitle
 from governance.catalog.states import BundleState, CatalogState
 from governance.core.actor import Actor
 from governance.core.moves import amend, create, move, plain
-from governance.identities.models import Identity, Ownership
-from governance.identities.states import OwnerRole
+from governance.identities.models import Identity, Team
+from governance.identities.moves import answer_for
 
 CIRCLES: Final = 0x42554E44
 """The key of the advisory lock under which inclusions are changed: "BUND"."""
@@ -104,15 +104,12 @@ def circle(bundle_id: UUID, included: Iterable[Bundle]) -> Bundle | None:
 
 
 def propose(
-    key: str, given: Mapping[str, Any], parts: Parts, owner: Identity, *, actor: Actor, why: str, now: datetime
+    key: str, given: Mapping[str, Any], parts: Parts, owner: Identity | Team, *, actor: Actor, why: str, now: datetime
 ) -> Bundle:
     """Make a proposed bundle with its owner and its first version. `given` are checked values."""
     bundle = Bundle(key=key, name=given["name"], description=given["description"])
     create(bundle, actor=actor, why=why, now=now)
-    period = Ownership(
-        subject_kind=Bundle.NOUN, subject_id=bundle.pk, role=OwnerRole.OWNER, identity=owner, starts_at=now
-    )
-    create(period, actor=actor, why=why, now=now)
+    answer_for(bundle, owner, actor=actor, why=why, now=now)
     _add_version(bundle, 1, given, parts, actor=actor, why=why, now=now)
     return bundle
 

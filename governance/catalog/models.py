@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -8,6 +9,7 @@ from django.db.models import Q
 from governance.catalog import querysets
 from governance.catalog.states import BUNDLE_MOVES, MOVES, BundleState, CatalogState, Risk
 from governance.core.models import Governed
+from governance.identities.models import Identity
 from governance.identities.states import Environment, Kind
 
 
@@ -156,3 +158,59 @@ class BundlePart(Governed):
             "entitlement_id": str(self.entitlement_id) if self.entitlement_id else None,
             "bundle_id": str(self.bundle_id) if self.bundle_id else None,
         }
+
+
+class CatalogApplication(Governed):
+    """That somebody has applied the catalog's files, and how much became otherwise by it."""
+
+    NOUN = "catalog_application"
+
+    by = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    applied_at = models.DateTimeField()
+    digest = models.CharField(max_length=64)
+    counts = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"Catalog files {self.digest[:12]}"
+
+    def facts(self) -> dict[str, Any]:
+        """Which files, as a SHA-256 over their names and texts, and the counts."""
+        return {"digest": self.digest, "counts": self.counts}
+
+
+class FileManagement(Governed):
+    """A period in which one thing of the catalog is managed from a file.
+
+    `said` is what the file said when it was applied last, as JSON: a text, since it may hold what no event can.
+    """
+
+    NOUN = "file_management"
+
+    subject_kind = models.CharField(max_length=32)
+    subject_id = models.UUIDField()
+    file = models.CharField(max_length=200)
+    said = models.TextField()
+    application = models.ForeignKey(CatalogApplication, on_delete=models.PROTECT, related_name="managed")
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["subject_kind", "subject_id"],
+                condition=Q(ended_at__isnull=True),
+                name="managed_from_one_file",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject_kind} from {self.file}"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What the file said."""
+        found: dict[str, Any] = json.loads(self.said)
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """What is managed from where."""
+        return {"subject_kind": self.subject_kind, "subject_id": str(self.subject_id), "file": self.file}

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from governance.catalog.models import Entitlement
-from governance.catalog.rules import entitlement_problems
+from governance.catalog.models import Entitlement, System
+from governance.catalog.rules import entitlement_problems, system_problems
+from governance.catalog.states import CatalogState
 from governance.core.actor import Actor
 from governance.core.errors import Invalid
-from governance.core.moves import amend
+from governance.core.moves import amend, create, move
+from governance.identities.models import Identity, Team
+from governance.identities.moves import answer_for
 
 LENGTHS = {"longest_lease_seconds": "longest_lease", "review_cadence_seconds": "review_cadence"}
 
@@ -47,7 +50,60 @@ def edit_entitlement(
 ) -> Entitlement:
     """Give a held entitlement other plain values. What is leased already is not touched. Raises Invalid."""
     kept = checked_entitlement(entitlement_values(entitlement), values)
-    fields: dict[str, Any] = {
+    return amend(entitlement, "edited", actor=actor, why=why, now=now, **_fields(kept))
+
+
+def _fields(kept: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         LENGTHS.get(name, name): timedelta(seconds=value) if name in LENGTHS else value for name, value in kept.items()
     }
-    return amend(entitlement, "edited", actor=actor, why=why, now=now, **fields)
+
+
+def add_entitlement(
+    system: System,
+    key: str,
+    values: Mapping[str, Any],
+    owner: Identity | Team,
+    *,
+    actor: Actor,
+    why: str,
+    now: datetime,
+) -> Entitlement:
+    """Let something more be granted in a system, from all its plain values. Raises Invalid."""
+    entitlement = Entitlement(system=system, key=key, **_fields(checked_entitlement(values, values)))
+    create(entitlement, actor=actor, why=why, now=now)
+    answer_for(entitlement, owner, actor=actor, why=why, now=now)
+    return entitlement
+
+
+def system_values(system: System) -> dict[str, Any]:
+    """What of a system can be changed, as plain values."""
+    return {name: getattr(system, name) for name in ("name", "description", "environment", "risk")}
+
+
+def add_system(
+    key: str, values: Mapping[str, Any], owner: Identity | Team, *, actor: Actor, why: str, now: datetime
+) -> System:
+    """A system more, from all its plain values. How it is reached is its connector's matter. Raises Invalid."""
+    system = System(key=key, **_checked_system(values, values))
+    create(system, actor=actor, why=why, now=now)
+    answer_for(system, owner, actor=actor, why=why, now=now)
+    return system
+
+
+def edit_system(system: System, values: Mapping[str, Any], *, actor: Actor, why: str, now: datetime) -> System:
+    """Give a held system other plain values. Raises Invalid."""
+    kept = _checked_system(system_values(system), values)
+    return amend(system, "edited", actor=actor, why=why, now=now, **kept)
+
+
+def _checked_system(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    found = system_problems({**current, **wanted})
+    if wrong := {name: text for name, text in found.items() if name in wanted}:
+        raise Invalid(wrong)
+    return {name: value.strip() for name, value in wanted.items()}
+
+
+def retire(thing: System | Entitlement, *, actor: Actor, why: str, now: datetime) -> None:
+    """End a held system or entitlement on which nothing rests: nobody can ask for it any more."""
+    move(thing, CatalogState.RETIRED, actor=actor, why=why, now=now)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from governance.catalog.states import HIGH_RISKS, Risk
-from governance.identities.states import Kind
+from governance.identities.states import Environment, Kind
 
 LONGEST_LEASE: Final[Mapping[str, timedelta]] = {
     Risk.LOW: timedelta(days=366),
@@ -37,6 +37,21 @@ def entitlement_problems(values: Mapping[str, Any]) -> dict[str, str]:
             found["longest_lease_seconds"] = f"At {values['risk']} risk a lease lasts {longest.days} days at most."
     if "review_cadence_seconds" not in found and timedelta(seconds=values["review_cadence_seconds"]) > LONGEST_CADENCE:
         found["review_cadence_seconds"] = f"It is reviewed every {LONGEST_CADENCE.days} days at least."
+    return found
+
+
+def system_problems(values: Mapping[str, Any]) -> dict[str, str]:
+    """What is wrong with a system's plain values, by field; all fields are there. Empty when nothing is."""
+    found = {}
+    name, description = values["name"], values["description"]
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= MOST_NAME or "\0" in name:
+        found["name"] = f"Name it, in {MOST_NAME} characters at most."
+    if not isinstance(description, str) or len(description) > MOST_TEXT or "\0" in description:
+        found["description"] = f"At most {MOST_TEXT} characters."
+    if values["environment"] not in Environment.values:
+        found["environment"] = f"An environment is one of {', '.join(Environment.values)}."
+    if values["risk"] not in Risk.values:
+        found["risk"] = f"A risk is one of {', '.join(Risk.values)}."
     return found
 
 

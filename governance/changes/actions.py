@@ -7,6 +7,7 @@ from uuid import UUID
 
 from governance.approvals import moves as approvals
 from governance.approvals.models import Question
+from governance.catalog import managed
 from governance.changes import moves, permissions, queries
 from governance.changes.kinds import ChangeKind, Proposing, kind_of, known
 from governance.changes.models import ProposedChange
@@ -119,4 +120,6 @@ def _locked_question(change: ProposedChange, question_id: UUID) -> Question:
 
 def proposable(*, kind: str, subject_id: UUID, actor: Actor, now: datetime) -> Governed:
     """The thing that the actor may propose such a change of now. Raises NotFound, Denied, Conflict."""
-    return kind_of(kind).subject(actor, subject_id, now)
+    found = kind_of(kind).subject(actor, subject_id, now)
+    managed.refuse(found.NOUN, found.pk, str(found))
+    return found

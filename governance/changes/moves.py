@@ -13,6 +13,7 @@ from django.db import transaction
 from governance.approvals import moves as approvals
 from governance.approvals.models import ApprovalRoute
 from governance.approvals.states import RouteState
+from governance.catalog import managed
 from governance.changes.kinds import ChangeKind, Proposing, kind_of
 from governance.changes.models import ProposedChange
 from governance.changes.queries import waiting_for
@@ -39,8 +40,9 @@ def propose(
 ) -> ProposedChange:
     """Keep a checked change of a held subject and ask those who must approve it. Raises Conflict while another waits.
 
-    `payload` is what `kind.checked` answered.
+    `payload` is what `kind.checked` answered. Raises Conflict also for what is managed from files.
     """
+    managed.refuse(kind.subject_kind, subject.pk, str(subject))
     if other := waiting_for(kind.name, subject.pk):
         raise Conflict(f"{other} proposes this already and waits for its decision.", code="already_proposed")
     current = kind.current(subject.pk)
@@ -98,6 +100,7 @@ def carry_out(change: ProposedChange, *, actor: Actor, why: str, now: datetime) 
     try:
         with transaction.atomic():
             _require_as_shown(kind, change, now)
+            managed.refuse(change.subject_kind, change.subject_id, change.subject_label)
             kind.apply(change, actor=actor, now=now)
     except DomainError as refusal:
         close(change, ChangeState.FAILED, actor=actor, why=refusal.message, now=now)

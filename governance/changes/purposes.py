@@ -1,6 +1,6 @@
 """Proposing a purpose, and changing one. A second person decides on what widens what may rest on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -164,9 +164,8 @@ class PurposeEdit(_PurposeKind):
         current = self.current(subject_id)
         found = changed(current, moves.checked(current, payload, now))
         lost = set(current["entitlements"]) - set(found.get("entitlements", current["entitlements"]))
-        if leases := _leases(subject_id, lost):
-            named = ", ".join(map(str, leases[:3]))
-            raise Invalid({"entitlements": f"{named} still rests on what would be left out. End that first."})
+        if problem := narrowing_problem(subject_id, lost):
+            raise Invalid({"entitlements": problem})
         return found
 
     def route(self, subject: Governed, payload: Mapping[str, Any], by: Proposing) -> Sequence[StepPlan]:
@@ -186,15 +185,26 @@ class PurposeEdit(_PurposeKind):
         purpose = Purpose.objects.get(pk=change.subject_id)
         if purpose.state != PurposeState.ACTIVE:
             raise Conflict(f"{purpose} is {purpose.get_state_display().lower()}.")
-        moves.edit(purpose, change.payload, actor=actor, why=change.reason, now=now)
-        limits = [limit for limit in (purpose.ends_at, purpose.review_at) if limit is not None]
-        until = min(limits)
-        outlasting = Grant.objects.filter(purpose=purpose, state__in=[*STANDING, *WAITING], ends_at__gt=until)
-        why = f"{purpose} ends or is reviewed {minute(until)}"
-        grants.shorten(list(outlasting), lambda _: until, actor=actor, why=why, now=now)
+        edit(purpose, change.payload, actor=actor, why=change.reason, now=now)
 
 
-def _leases(purpose_id: UUID, keys: set[str]) -> list[Grant]:
+def edit(purpose: Purpose, wanted: Mapping[str, Any], *, actor: Actor, why: str, now: datetime) -> None:
+    """Edit a purpose, held with its scope and its leases, and shorten what would outlast it (rule 1)."""
+    moves.edit(purpose, wanted, actor=actor, why=why, now=now)
+    until = min(limit for limit in (purpose.ends_at, purpose.review_at) if limit is not None)
+    outlasting = Grant.objects.filter(purpose=purpose, state__in=[*STANDING, *WAITING], ends_at__gt=until)
+    why = f"{purpose} ends or is reviewed {minute(until)}"
+    grants.shorten(list(outlasting), lambda _: until, actor=actor, why=why, now=now)
+
+
+def narrowing_problem(purpose_id: UUID, keys: Collection[str]) -> str:
+    """Why a purpose can't cease to justify the entitlements: no scope is narrowed under a lease. Empty where it can."""
+    leases = _leases(purpose_id, keys)
+    named = ", ".join(map(str, leases[:3]))
+    return f"{named} still rests on what would be left out. End that first." if leases else ""
+
+
+def _leases(purpose_id: UUID, keys: Collection[str]) -> list[Grant]:
     """What stands or waits on the purpose for the entitlements."""
     wanted = Q(pk__in=[])
     for key in keys:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, models, transaction
 
 from governance.core.errors import Conflict
@@ -32,6 +33,7 @@ LOCK_ORDER = (
     "entitlement",
     "bundle",
     "inclusion",
+    "filemanagement",
     "team",
     "identity",
     "human",
@@ -150,7 +152,10 @@ def _for_update(rows: "models.QuerySet[M]", *, skip_locked: bool) -> list[M]:
 
 def _share(rows: "models.QuerySet[M]") -> list[M]:
     """Django has no FOR SHARE, so the ids are locked by hand and the rows read again under the lock."""
-    sql, params = rows.values("pk").query.sql_with_params()
+    try:
+        sql, params = rows.values("pk").query.sql_with_params()
+    except EmptyResultSet:  # what is looked for among no ids
+        return []
     table = connection.ops.quote_name(rows.model._meta.db_table)
     with connection.cursor() as cursor:
         cursor.execute(f"{sql} FOR SHARE OF {table}", params)

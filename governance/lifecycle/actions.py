@@ -55,7 +55,7 @@ def retire_if_due(*, purpose_id: UUID, actor: Actor, now: datetime) -> bool:
     """
     for purpose in locked_all(Purpose.objects.filter(pk=purpose_id)):
         if purpose.state == PurposeState.ACTIVE and purpose.ends_at is not None and purpose.ends_at <= now:
-            retirement.lock_resting(purpose_id)
+            retirement.lock_resting([purpose_id])
             retirement.retire(purpose, actor=actor, why="It came to its end", now=now)
             return True
         return retirement.settle(purpose, actor=actor, now=now)

@@ -48,6 +48,12 @@ def require_feeds(actor: Actor) -> None:
         raise Denied("Only an administrator changes sources and decides on their files.")
 
 
+def require_catalog(actor: Actor) -> None:
+    """Raise Denied for all but administrators, who answer by name for the files that they apply."""
+    if actor.identity_id is None or not actor.has(Role.ADMINISTRATOR):
+        raise Denied("Only an administrator applies the catalog's files.")
+
+
 def lock_source(actor: Actor, source_id: UUID) -> Source:
     """The source, held, for whoever may change it. Raises NotFound, Denied."""
     require_feeds(actor)

@@ -4,7 +4,7 @@ If this lets a lease stand, somebody keeps access for a reason that is no more. 
 its purpose; whoever retires it holds it alone. So nothing new comes to rest on it meanwhile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,63 +64,69 @@ def resting(purpose_id: UUID, now: datetime) -> Resting:
         alone=standing.filter(~Exists(elsewhere)).with_names().order_by("number"),
         supported=standing.filter(Exists(elsewhere)).with_names().order_by("number"),
         waiting=Grant.objects.filter(purpose=purpose_id, state__in=WAITING).with_names().order_by("number"),
-        in_review=_in_review(purpose_id).select_related("request__beneficiary", "entitlement__system").order_by("pk"),
+        in_review=_in_review([purpose_id]).select_related("request__beneficiary", "entitlement__system").order_by("pk"),
         dedicated=dedicated.order_by("name"),
     )
 
 
-def _in_review(purpose_id: UUID) -> "QuerySet[RequestItem]":
-    return RequestItem.objects.filter(request__purpose=purpose_id, state=ItemState.PENDING)
+def _in_review(purpose_ids: Collection[UUID]) -> "QuerySet[RequestItem]":
+    return RequestItem.objects.filter(request__purpose__in=purpose_ids, state=ItemState.PENDING)
 
 
-def lock_resting(purpose_id: UUID) -> None:
-    """Hold all that ends with a held purpose, in the one order: changes of it that wait are among it."""
-    leases = Grant.objects.filter(purpose=purpose_id).exclude(state__in=OVER)
+def lock_resting(purpose_ids: Collection[UUID]) -> None:
+    """Hold all that ends with held purposes, in the one order: changes of them that wait are among it."""
+    leases = Grant.objects.filter(purpose__in=purpose_ids).exclude(state__in=OVER)
     locked_all(Assignment.objects.filter(pk__in=leases.values("assignment")))
     locked_all(leases)
-    items = _in_review(purpose_id)
+    items = _in_review(purpose_ids)
     locked_all(AccessRequest.objects.filter(pk__in=items.values("request")))
-    about = {item.pk for item in locked_all(items)} | {change.pk for change in locked_all(_changes(purpose_id))}
+    about = {item.pk for item in locked_all(items)} | {change.pk for change in locked_all(_changes(purpose_ids))}
     routes = locked_all(ApprovalRoute.objects.filter(state=RouteState.OPEN, subject_id__in=about))
     locked_all(ApprovalStep.objects.filter(route__in=[route.pk for route in routes]))
 
 
-def _changes(purpose_id: UUID) -> "QuerySet[ProposedChange]":
-    return ProposedChange.objects.filter(subject_kind=Purpose.NOUN, subject_id=purpose_id, state=ChangeState.PROPOSED)
+def _changes(purpose_ids: Collection[UUID]) -> "QuerySet[ProposedChange]":
+    waiting = ProposedChange.objects.filter(subject_kind=Purpose.NOUN, state=ChangeState.PROPOSED)
+    return waiting.filter(subject_id__in=purpose_ids)
 
 
-def retire(purpose: Purpose, *, actor: Actor, why: str, now: datetime) -> None:
-    """End a held purpose and, held like it, all that rests on it. Retired once no removal is unproven.
+def retire(*purposes: Purpose, actor: Actor, why: str, now: datetime) -> None:
+    """End held purposes and, held like them, all that rests on them. Retired once no removal is unproven.
 
-    Raises IllegalMove, and Conflict where it would take the portal's own roles away.
+    Call it once for all: removals are queued together. Raises IllegalMove, and Conflict where it would take the
+    portal's own roles away.
     """
-    if _carries_portal_roles(purpose.pk, now):
-        raise Conflict(f"The portal's own roles rest on {purpose}: lease them for another purpose first.")
-    move(purpose, PurposeState.RETIRING, actor=actor, why=why, now=now)
-    told = f"{purpose} is retired: {why}"
-    for change in list(_changes(purpose.pk).order_by("pk")):
+    for purpose in purposes:
+        if carries_portal_roles(purpose.pk, now):
+            raise Conflict(f"The portal's own roles rest on {purpose}: lease them for another purpose first.")
+        move(purpose, PurposeState.RETIRING, actor=actor, why=why, now=now)
+    ids = [purpose.pk for purpose in purposes]
+    told = f"{', '.join(map(str, purposes))} {'is' if len(purposes) == 1 else 'are'} retired: {why}"
+    for change in list(_changes(ids).order_by("pk")):
         changes.withdraw(change, actor=actor, why=told, now=now)
-    _close_items(purpose, actor=actor, why=told, now=now)
-    _end_leases(purpose, actor=actor, why=told, now=now)
-    settle(purpose, actor=actor, now=now)
+    _close_items(ids, actor=actor, why=told, now=now)
+    _end_leases(ids, actor=actor, why=told, now=now)
+    for purpose in purposes:
+        settle(purpose, actor=actor, now=now)
 
 
-def _carries_portal_roles(purpose_id: UUID, now: datetime) -> bool:
+def carries_portal_roles(purpose_id: UUID, now: datetime) -> bool:
+    """Whether a role of the portal itself is leased for the purpose: then it can't be retired."""
     leases = Grant.objects.supporting(now).filter(purpose=purpose_id)
     return leases.filter(entitlement__system__key=PORTAL_SYSTEM).exists()
 
 
-def _close_items(purpose: Purpose, *, actor: Actor, why: str, now: datetime) -> None:
-    items = list(_in_review(purpose.pk).select_related("request"))
+def _close_items(purpose_ids: Collection[UUID], *, actor: Actor, why: str, now: datetime) -> None:
+    items = list(_in_review(purpose_ids).select_related("request"))
     requests.cancel_routes(items, actor=actor, why=why, now=now)
     for item in items:
         requests.close_item(item, ItemState.CLOSED, actor=actor, why=why, now=now)
 
 
-def _end_leases(purpose: Purpose, *, actor: Actor, why: str, now: datetime) -> None:
-    for grant in Grant.objects.filter(purpose=purpose, state__in=WAITING).order_by("pk"):
+def _end_leases(purpose_ids: Collection[UUID], *, actor: Actor, why: str, now: datetime) -> None:
+    for grant in Grant.objects.filter(purpose__in=purpose_ids, state__in=WAITING).order_by("pk"):
         grants.cancel(grant, actor=actor, why=why, now=now)
-    standing = list(Grant.objects.filter(purpose=purpose, state__in=STANDING).order_by("pk"))
+    standing = list(Grant.objects.filter(purpose__in=purpose_ids, state__in=STANDING).order_by("pk"))
     behind = {grant.assignment_id for grant in standing if grant.assignment_id}
     assignments = list(Assignment.objects.with_names().filter(pk__in=behind).order_by("pk"))
     grants.end(standing, assignments, actor=actor, why=why, now=now)
@@ -149,7 +155,7 @@ class PurposeRetire(ChangeKind):
             raise NotFound
         if found.state != PurposeState.ACTIVE:
             raise Conflict(f"{found} is {found.get_state_display().lower()} already.")
-        if _carries_portal_roles(found.pk, now):
+        if carries_portal_roles(found.pk, now):
             raise Conflict(f"The portal's own roles rest on {found}: lease them for another purpose first.")
         return found
 
@@ -159,7 +165,7 @@ class PurposeRetire(ChangeKind):
 
     def lock_rest(self, change: ProposedChange) -> None:
         """Everything that ends with it; this change is among those that wait."""
-        lock_resting(change.subject_id)
+        lock_resting([change.subject_id])
 
     def current(self, subject_id: UUID) -> dict[str, Any]:
         """Its state."""

@@ -8,6 +8,9 @@ from typing import Any, Final
 
 _PLACE: Final = re.compile(r"\{([^{}]*)\}")
 _DAY, _HOUR, _MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+_SECONDS: Final = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
+_LENGTH_PART: Final = re.compile(r"(\d{1,9}) *(day|hour|minute|second)s?")
+_LENGTH: Final = re.compile(rf" *({_LENGTH_PART.pattern} *){{1,4}}")
 
 
 class TemplateError(Exception):
@@ -77,3 +80,11 @@ def length(term: timedelta) -> str:
     units = [(days, "day"), (hours, "hour"), (minutes, "minute"), (int(rest.total_seconds()), "second")]
     parts = [f"{number} {unit}{'' if number == 1 else 's'}" for number, unit in units if number]
     return " ".join(parts) or "no time"
+
+
+def seconds(words: str) -> int:
+    """The whole seconds of a length as people write it: "30 days", "36 hours 30 minutes". Raises ValueError."""
+    if not _LENGTH.fullmatch(words):
+        raise ValueError("Write a length such as 30 days, 8 hours or 90 minutes.")
+    parts: list[tuple[str, str]] = _LENGTH_PART.findall(words)
+    return sum(int(number) * _SECONDS[unit] for number, unit in parts)

@@ -10,8 +10,8 @@ from governance.core.actor import Actor
 from governance.core.errors import Invalid
 from governance.core.locking import locked_all
 from governance.core.moves import amend, create, move, plain
-from governance.identities.models import Identity, Ownership
-from governance.identities.states import OwnerRole
+from governance.identities.models import Identity, Team
+from governance.identities.moves import answer_for
 from governance.purposes.models import Justification, Purpose
 from governance.purposes.queries import next_reference
 from governance.purposes.rules import moment, problems
@@ -68,11 +68,24 @@ def entitlements_by_key(keys: Collection[str]) -> dict[str, Entitlement]:
     return {key: found[key] for key in keys if key in found}
 
 
-def propose(given: Mapping[str, Any], owner: Identity, *, actor: Actor, why: str, now: datetime) -> Purpose:
-    """Make a proposed purpose with its owner and its scope; nothing can rest on it yet. Raises Invalid."""
+def propose(
+    given: Mapping[str, Any],
+    owner: Identity | Team,
+    *,
+    actor: Actor,
+    why: str,
+    now: datetime,
+    reference: str = "",
+    emergency: bool = False,
+) -> Purpose:
+    """Make a proposed purpose with its owner and its scope; nothing can rest on it yet. Raises Invalid.
+
+    Without a reference it is given the next one.
+    """
     kept = checked(BLANK, {**BLANK, **given}, now)
     purpose = Purpose(
-        reference=next_reference(),
+        reference=reference or next_reference(),
+        emergency=emergency,
         name=kept["name"],
         description=kept["description"],
         ends_at=moment(kept["ends_at"]),
@@ -80,10 +93,7 @@ def propose(given: Mapping[str, Any], owner: Identity, *, actor: Actor, why: str
         state=PurposeState.PROPOSED,
     )
     create(purpose, actor=actor, why=why, now=now)
-    period = Ownership(
-        subject_kind=Purpose.NOUN, subject_id=purpose.pk, role=OwnerRole.OWNER, identity=owner, starts_at=now
-    )
-    create(period, actor=actor, why=why, now=now)
+    answer_for(purpose, owner, actor=actor, why=why, now=now)
     _widen(purpose, kept["entitlements"], actor=actor, why=why, now=now)
     return purpose
 

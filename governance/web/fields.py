@@ -1,16 +1,11 @@
 """Fields that the forms of several areas have."""
 
-import re
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from django import forms
 
-from governance.policy.words import length
-
-SECONDS: Final = {"day": 86_400, "hour": 3_600, "minute": 60, "second": 1}
-PART: Final = re.compile(r"(\d{1,9}) *(day|hour|minute|second)s?")
-SHAPE: Final = re.compile(rf" *({PART.pattern} *)+")
+from governance.policy.words import length, seconds
 
 
 class OwnWords(forms.CharField):
@@ -37,10 +32,10 @@ class Length(forms.CharField):
         words = super().to_python(value)
         if not words:
             return None
-        if not SHAPE.fullmatch(words):
-            raise forms.ValidationError("Write a length such as 30 days, 8 hours or 90 minutes.")
-        parts: list[tuple[str, str]] = PART.findall(words)
-        return sum(int(number) * SECONDS[unit] for number, unit in parts)
+        try:
+            return seconds(words)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
 
     def prepare_value(self, value: Any) -> Any:
         """As it is written."""

@@ -6,7 +6,7 @@ import csv
 import json
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -23,12 +23,16 @@ from governance.grants.models import Grant
 from governance.policy.models import PolicyDecision
 from governance.policy.states import Mode
 from governance.requests.models import AccessRequest
-from tests import builders
+from tests import builders, changing
 from tests.api.conftest import Call
 from tests.api.test_frame import problem, wish
 from tests.builders import Organisation
+from tests.lifecycle import cataloguing
 from tests.web.conftest import enter
 from tests.web.crowd import Crowd
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class TestLists:
@@ -54,6 +58,19 @@ class TestLists:
 
 
 class TestCatalog:
+    def test_says_what_is_managed_from_files(self, org: Organisation, call: Call, tmp_path: Path) -> None:
+        changing.bundle(org.entitlement, org.owner, org.requester)
+        cataloguing.export(tmp_path)
+        api, places = call(org.requester), ("systems", "entitlements", "bundles", "purposes")
+        assert {api.get(f"/{place}").json()["items"][0]["managed_from"] for place in places} == {None}
+        cataloguing.apply(tmp_path)
+        assert [api.get(f"/{place}").json()["items"][0]["managed_from"] for place in places] == [
+            f"systems/{org.system.key}.yaml",
+            f"systems/{org.system.key}.yaml",
+            "bundles/books.yaml",
+            f"purposes/{org.purpose.reference}.yaml",
+        ]
+
     def test_is_told_to_whoever_may_ask(self, org: Organisation, call: Call) -> None:
         api = call(org.stranger)
         assert api.get(f"/systems/{org.system.pk}").json()["key"] == org.system.key

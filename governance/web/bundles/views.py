@@ -13,7 +13,7 @@ from governance.catalog.filters import BundleFilter
 from governance.catalog.models import Bundle
 from governance.changes import actions
 from governance.evidence import tables
-from governance.web import bases
+from governance.web import bases, managed
 from governance.web.bundles import forms, present
 from governance.web.changes.forms import ProposalForm
 from governance.web.changes.propose import ProposePage
@@ -51,7 +51,7 @@ class BundlePage(bases.DetailPage):
 
     def context(self, found: Bundle) -> dict[str, Any]:
         """All that the page shows."""
-        return {"bundle": present.detail(found, self.actor, self.now)}
+        return {"bundle": present.detail(found, self.actor, self.now), "managed": managed.told(found.NOUN, found.pk)}
 
 
 class BundleNew(ProposePage):

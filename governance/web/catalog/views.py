@@ -13,7 +13,7 @@ from governance.catalog.filters import EntitlementFilter, SystemFilter
 from governance.catalog.models import Entitlement, System
 from governance.changes import actions
 from governance.evidence import tables
-from governance.web import bases
+from governance.web import bases, managed
 from governance.web.catalog import present
 from governance.web.catalog.forms import EntitlementForm
 from governance.web.changes.propose import ProposePage
@@ -51,7 +51,8 @@ class EntitlementPage(bases.DetailPage):
 
     def context(self, found: Entitlement) -> dict[str, Any]:
         """All that the page shows."""
-        return {"entitlement": present.detail(found, self.actor, self.now)}
+        shown = present.detail(found, self.actor, self.now)
+        return {"entitlement": shown, "managed": managed.told(found.NOUN, found.pk)}
 
 
 class EntitlementEdit(ProposePage):
@@ -115,4 +116,4 @@ class SystemPage(bases.DetailPage):
 
     def context(self, found: System) -> dict[str, Any]:
         """All that the page shows."""
-        return {"system": present.system_detail(found, self.now)}
+        return {"system": present.system_detail(found, self.now), "managed": managed.told(found.NOUN, found.pk)}

@@ -13,7 +13,7 @@ from governance.evidence import tables
 from governance.purposes import moves, permissions
 from governance.purposes.filters import PurposeFilter
 from governance.purposes.models import Purpose
-from governance.web import bases
+from governance.web import bases, managed
 from governance.web.changes.forms import ProposalForm
 from governance.web.changes.propose import ProposePage
 from governance.web.paging import Keyset
@@ -53,6 +53,7 @@ class PurposePage(bases.DetailPage):
         """All that the page shows."""
         return {
             "purpose": present.detail(found, self.actor, self.now),
+            "managed": managed.told(found.NOUN, found.pk),
             "rests": present.rests(found, self.actor, self.now),
         }
 
