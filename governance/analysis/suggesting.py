@@ -7,11 +7,12 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from governance.access.models import Assignment, PresencePeriod
+from governance.access.querysets import AssignmentQuerySet
 from governance.analysis import stale
-from governance.analysis.mining import Access, Mined, Peers, mined
+from governance.analysis.mining import MOST, Access, Mined, Peers, mined
 from governance.analysis.models import RoleSuggestion, Survey
 from governance.catalog.models import Entitlement
 from governance.catalog.states import CatalogState
@@ -38,12 +39,36 @@ def suggested(survey: Survey) -> list[RoleSuggestion]:
 
 
 def _held(holders: Mapping[UUID, int], items: Mapping[UUID, int]) -> Iterator[tuple[int, int]]:
-    """Who holds what, as policy's facts have it: wanted for it, or seen in the system. Read as it is used."""
-    seen = PresencePeriod.objects.filter(assignment=OuterRef("pk"), ends_at__isnull=True)
-    standing = Assignment.objects.filter(Q(wanted=True) | Exists(seen), account__identity__isnull=False)
-    for identity_id, entitlement_id in standing.values_list("account__identity", "entitlement").iterator(AT_A_TIME):
+    """Who holds what, by their numbers. Read as it is used."""
+    for identity_id, entitlement_id in standing().values_list("account__identity", "entitlement").iterator(AT_A_TIME):
         if identity_id in holders and entitlement_id in items:
             yield holders[identity_id], items[entitlement_id]
+
+
+def standing() -> "AssignmentQuerySet[Assignment]":
+    """The access of identities as policy's facts have it: wanted for them, or seen in the system."""
+    seen = PresencePeriod.objects.filter(assignment=OuterRef("pk"), ends_at__isnull=True)
+    return Assignment.objects.filter(Q(wanted=True) | Exists(seen), account__identity__isnull=False)
+
+
+def members(suggestion: RoleSuggestion, now: datetime) -> "QuerySet[Identity]":
+    """Those who hold most of what is suggested now, with how much of it as `share`."""
+    active = Identity.objects.active(now).values("pk")
+    held = standing().filter(entitlement__in=suggestion.entitlements, account__identity__in=active)
+    shares = held.values("account__identity").annotate(share=Count("entitlement", distinct=True))
+    fewest = -(-len(suggestion.entitlements) * MOST // 100)
+    share = shares.filter(account__identity=OuterRef("pk")).values("share")
+    return Identity.objects.filter(pk__in=shares.filter(share__gte=fewest).values("account__identity")).annotate(
+        share=Subquery(share)
+    )
+
+
+def held_by_members(suggestion: RoleSuggestion, now: datetime) -> Mapping[UUID, int]:
+    """How many of them hold each entitlement."""
+    those = members(suggestion, now).values("pk")
+    held = standing().filter(entitlement__in=suggestion.entitlements, account__identity__in=those)
+    counted = held.values("entitlement").annotate(holders=Count("account__identity", distinct=True))
+    return dict(counted.values_list("entitlement", "holders"))
 
 
 def _bundled(at: datetime, items: Mapping[UUID, int]) -> Sequence[frozenset[int]]:

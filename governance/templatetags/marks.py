@@ -104,6 +104,12 @@ REPLAY = {
     "stopped": Mark("alert", "Stopped", "bad"),
 }
 
+FOUND = {
+    "open": Mark("alert", "Open", "warn"),
+    "dismissed": Mark("leave", "Dismissed"),
+    "gone": Mark("check", "Gone", "ok"),
+}
+
 CHANGE = {
     "proposed": Mark("clock", "Waits for approval", "note"),
     "approved": Mark("check", "Approved", "ok"),
@@ -172,6 +178,8 @@ STATES = {
     "task": TASK,
     "manual": MANUAL,
     "replay": REPLAY,
+    "survey": REPLAY,
+    "found": FOUND,
     "rule": RULE,
 }
 
