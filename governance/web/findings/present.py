@@ -12,7 +12,7 @@ from django.urls import reverse
 from governance.analysis import permissions, suggesting
 from governance.analysis.models import Found, RoleSuggestion, StaleFinding, Survey
 from governance.analysis.reasons import ADVICE, reason
-from governance.analysis.states import PARTS, FoundState, Stale, SurveyState
+from governance.analysis.states import PARTS, ROLES, FoundState, Stale, SurveyState
 from governance.catalog import permissions as catalog
 from governance.core.actor import Actor
 from governance.identities.queries import owners
@@ -40,7 +40,9 @@ class SurveyLine:
 
 def survey(found: Survey) -> SurveyLine:
     """A survey in a line."""
-    told = {name: sum(part[name] for part in found.counts.values()) for name in ("found", "new", "gone")}
+    stale = [part for name, part in found.counts.items() if name != ROLES]
+    told = {name: sum(part[name] for part in stale) for name in ("found", "new", "gone")}
+    roles = counted(found.counts.get(ROLES, {}).get("found", 0), "suggested role")
     return SurveyLine(
         ref=str(found),
         state=found.state,
@@ -48,7 +50,7 @@ def survey(found: Survey) -> SurveyLine:
         at=found.at,
         by=found.started_by,
         percent=100 * len(found.done) // len(PARTS) if found.state == SurveyState.RUNNING else 100,
-        words=f"{told['found']:,} found, {told['new']:,} of them new; {told['gone']:,} gone",
+        words=f"{counted(told['found'], 'finding')}, {told['new']:,} of them new; {told['gone']:,} gone; {roles}",
     )
 
 
