@@ -41,7 +41,14 @@ FEWEST_DECISIONS: Final = 20
 MOST: Final = 2_000
 """Findings of a kind that are kept, those of the highest score first."""
 
-HELD: Final = """
+CONFERS: Final = """
+    SELECT entitlement_id, conferred_id FROM governance_inclusion WHERE ended_at IS NULL
+    UNION SELECT confers.entitlement_id, further.conferred_id FROM confers
+    JOIN governance_inclusion AS further ON further.entitlement_id = confers.conferred_id AND further.ended_at IS NULL
+"""
+"""What each entitlement confers, at however many removes; UNION ends at a circle."""
+
+DIRECT: Final = """
     SELECT DISTINCT account.identity_id, assignment.entitlement_id
     FROM governance_assignment AS assignment JOIN governance_account AS account ON account.id = assignment.account_id
     JOIN governance_identity AS identity ON identity.id = account.identity_id
@@ -49,7 +56,13 @@ HELD: Final = """
     AND (assignment.wanted OR EXISTS (SELECT FROM governance_presenceperiod AS seen
         WHERE seen.assignment_id = assignment.id AND seen.ends_at IS NULL))
 """
-"""Which active identity holds which entitlement: wanted for it, or seen in the system."""
+"""Which active identity is assigned which entitlement: wanted for it, or seen in the system."""
+
+HELD: Final = """
+    SELECT identity_id, entitlement_id FROM direct
+    UNION SELECT direct.identity_id, confers.conferred_id FROM direct JOIN confers USING (entitlement_id)
+"""
+"""Which of them holds which in effect."""
 
 LATEST: Final = """
     SELECT DISTINCT ON (bundle_id) id, bundle_id, made_at, criteria FROM governance_bundleversion
@@ -72,7 +85,8 @@ CONTENTS: Final = """
 """The active entitlements of each active bundle, by inclusion as well."""
 
 BUNDLES: Final = f"""
-WITH RECURSIVE latest AS ({LATEST}), inside AS ({INSIDE}), contents AS ({CONTENTS}), held AS ({HELD}),
+WITH RECURSIVE latest AS ({LATEST}), inside AS ({INSIDE}), contents AS ({CONTENTS}),
+confers AS ({CONFERS}), direct AS ({DIRECT}), held AS ({HELD}),
 sizes AS (SELECT root, count(*) AS size FROM contents GROUP BY root),
 shares AS (SELECT contents.root, held.identity_id, count(*) AS share FROM contents JOIN held USING (entitlement_id)
     GROUP BY contents.root, held.identity_id),
@@ -85,6 +99,12 @@ WHERE bundle.state = 'active' AND latest.made_at <= %(since)s AND coalesce(most,
 """
 
 UNHELD: Final = """
+WITH RECURSIVE reached AS (SELECT assignment.entitlement_id FROM governance_assignment AS assignment
+    WHERE assignment.wanted OR EXISTS (SELECT FROM governance_presenceperiod AS seen
+        WHERE seen.assignment_id = assignment.id AND seen.ends_at IS NULL)
+    UNION SELECT further.conferred_id FROM reached
+    JOIN governance_inclusion AS further ON further.entitlement_id = reached.entitlement_id
+    WHERE further.ended_at IS NULL)
 SELECT entitlement.id, entitlement.name || ' on ' || system.name, system.id, NULL, NULL, entitlement.id,
     CASE entitlement.risk WHEN 'critical' THEN 100 WHEN 'high' THEN 85 WHEN 'moderate' THEN 70 ELSE 50 END,
     jsonb_build_object('last', (SELECT utc_text(max(ends_at)) FROM governance_grant AS leased
@@ -95,9 +115,7 @@ AND EXISTS (SELECT FROM governance_historicalentitlement AS made
     WHERE made.id = entitlement.id AND made.history_date <= %(since)s)
 AND NOT EXISTS (SELECT FROM governance_grant AS leased WHERE leased.entitlement_id = entitlement.id
     AND leased.state <> %(cancelled)s AND leased.ends_at > %(since)s)
-AND NOT EXISTS (SELECT FROM governance_assignment AS assignment WHERE assignment.entitlement_id = entitlement.id
-    AND (assignment.wanted OR EXISTS (SELECT FROM governance_presenceperiod AS seen
-        WHERE seen.assignment_id = assignment.id AND seen.ends_at IS NULL)))
+AND NOT EXISTS (SELECT FROM reached WHERE reached.entitlement_id = entitlement.id)
 """
 
 LAPSING: Final = """
@@ -116,7 +134,7 @@ WHERE entitlement.state = 'active' AND system.state = 'active' AND holders >= %(
 """
 
 OUTLIERS: Final = f"""
-WITH held AS MATERIALIZED ({HELD}),
+WITH RECURSIVE confers AS ({CONFERS}), direct AS ({DIRECT}), held AS MATERIALIZED ({HELD}),
 peers AS (SELECT id, department, title, count(*) OVER (PARTITION BY department, title) AS size
     FROM governance_identity WHERE state = 'active' AND (ends_at IS NULL OR ends_at > %(at)s)
     AND department <> '' AND title <> ''),

@@ -29,7 +29,7 @@ from governance.policy.cel import compiled
 from governance.policy.facts import declarations
 from governance.purposes.models import Dedication, Justification
 from governance.requests import actions as requests
-from tests import builders, changing
+from tests import apart, builders, changing
 from tests.builders import Organisation, actor, live_grant, person, see
 from tests.core.log import events_of
 
@@ -93,6 +93,14 @@ class TestBundles:
         outer = changing.bundle(org.entitlement, org.owner, org.requester, "outer", entitlements=[], bundles=["inner"])
         assert set(found(Stale.BUNDLE, later())) == {inner.pk, outer.pk}
         live_grant(org.submit())
+        assert found(Stale.BUNDLE, later()) == {}
+
+    def test_are_held_through_what_confers_their_entitlements(self, org: Organisation) -> None:
+        made = changing.bundle(org.entitlement, org.owner, org.requester)
+        lead = builders.entitlement(org.system, org.owner)
+        builders.keep(Assignment(account=org.account, entitlement=lead, wanted=True))
+        assert set(found(Stale.BUNDLE, later())) == {made.pk}
+        apart.confers(lead, org.entitlement)
         assert found(Stale.BUNDLE, later()) == {}
 
     def test_are_not_stale_while_they_are_new(self, org: Organisation) -> None:
@@ -165,6 +173,12 @@ class TestEntitlements:
         builders.keep(Assignment(account=org.account, entitlement=org.entitlement, wanted=True))
         assert org.entitlement.pk not in found(Stale.UNHELD, later())
 
+    def test_are_not_stale_while_somebody_holds_what_confers_one(self, org: Organisation) -> None:
+        lead = builders.entitlement(org.system, org.owner)
+        builders.keep(Assignment(account=org.account, entitlement=lead, wanted=True))
+        apart.confers(lead, org.entitlement)
+        assert org.entitlement.pk not in found(Stale.UNHELD, later())
+
     def test_are_stale_when_most_let_their_lease_run_out(self, org: Organisation) -> None:
         people = [org.requester, *(person(manager=org.manager) for _ in range(4))]
         leases = [leased(org, one) for one in people]
@@ -213,6 +227,16 @@ class TestOutliers:
         one, two, *_ = peers(org, 6)
         leased(org, one)
         leased(org, two)
+        assert found(Stale.OUTLIER) == {}
+
+    def test_are_not_what_peers_hold_through_something_else(self, org: Organisation) -> None:
+        one, *others = peers(org, 6)
+        lead = builders.entitlement(org.system, org.owner)
+        for other in others:
+            builders.keep(Assignment(account=builders.account(other, org.system), entitlement=lead, wanted=True))
+        grant = leased(org, one)
+        assert set(found(Stale.OUTLIER)) == {grant.pk}
+        apart.confers(lead, org.entitlement)
         assert found(Stale.OUTLIER) == {}
 
     def test_are_people_whose_department_and_title_are_known(self, org: Organisation) -> None:
