@@ -8,7 +8,7 @@ late or has a twin counts nothing twice.
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from governance.analysis import moves, permissions, queries, settling, stale
@@ -191,5 +191,5 @@ def _dismiss(found: D, reason: str, until: datetime | None, actor: Actor, now: d
         wrong["until"] = f"At most {LONGEST_DISMISSAL.days} days from now."
     if wrong:
         raise Invalid(wrong)
-    told = {"state_reason": reason.strip(), "dismissed_by": actor.label, "dismissed_until": until}
+    told: dict[str, Any] = {"state_reason": reason.strip(), "dismissed_by": actor.label, "dismissed_until": until}
     return move(found, FoundState.DISMISSED, actor=actor, why=reason.strip(), now=now, **told)

@@ -70,7 +70,8 @@ def holds(criteria: str, values: Mapping[str, Any]) -> bool:
 def _combinations(names: Sequence[str], now: datetime) -> Iterator[Mapping[str, Any]]:
     """Each combination of the facts that there is among active identities."""
     if not names:
-        yield from [{}] if Identity.objects.active(now).exists() else []
+        if Identity.objects.active(now).exists():
+            yield {}
         return
     for row in _distinct(names, now).iterator(AT_A_TIME):
         yield {name: tuple(value) if isinstance(value, list) else value for name, value in zip(names, row, strict=True)}

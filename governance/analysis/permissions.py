@@ -4,12 +4,12 @@ What a survey has found of a thing is for whoever answers for it as well, and th
 """
 
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from governance.analysis.models import Finding, Replay, RoleSuggestion, StaleFinding, Survey
+from governance.analysis.models import Finding, Found, Replay, RoleSuggestion, StaleFinding, Survey
 from governance.analysis.states import FoundState, ReplayState
 from governance.catalog.models import Bundle, Entitlement, System
 from governance.core.actor import Actor, Role
@@ -22,6 +22,8 @@ from governance.purposes.models import Purpose
 
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 VERBS = frozenset({"start", "stop"})
+
+F = TypeVar("F", bound=Found)
 
 
 def visible(actor: Actor) -> "QuerySet[Replay]":
@@ -140,7 +142,7 @@ def may_dismiss_suggestions(actor: Actor) -> bool:
     return actor.has(Role.ADMINISTRATOR)
 
 
-def _open(found: Any) -> Any:
+def _open(found: F) -> F:
     if found.state != FoundState.OPEN:
         raise Conflict(f"{found} is {found.get_state_display().lower()} already.", code="already_closed")
     return found

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from governance.analysis.models import Found, RoleSuggestion, StaleFinding, Survey
 from governance.analysis.reasons import reason
 from governance.analysis.stale import Seen
@@ -46,7 +48,7 @@ def finding(seen: Seen, survey: Survey) -> StaleFinding:
 
 def settle(survey: Survey, part: str, seen: Sequence[Found], *, actor: Actor, now: datetime) -> None:
     """Hold what was found against what is known of the part of the held survey, and note that the part is done."""
-    rows = RoleSuggestion.objects.all() if part == ROLES else StaleFinding.objects.filter(kind=part)
+    rows: QuerySet[Any] = RoleSuggestion.objects.all() if part == ROLES else StaleFinding.objects.filter(kind=part)
     known = {one.key: one for one in locked_all(rows.exclude(state=FoundState.GONE))}
     found = {one.key: one for one in seen}
     by: dict[str, Any] = {"actor": actor, "now": now}
@@ -58,7 +60,11 @@ def settle(survey: Survey, part: str, seen: Sequence[Found], *, actor: Actor, no
         move_many(some, FoundState.GONE, why=f"Found no more by {survey}", closed_at=now, **by)
     _say_anew([one for key, one in known.items() if key in found], found, by)
     counts = {"found": len(found), "new": len(new), "gone": len(gone)}
-    changes = {"done": [*survey.done, part], "counts": {**survey.counts, part: counts}, "worked_at": now}
+    changes: dict[str, Any] = {
+        "done": [*survey.done, part],
+        "counts": {**survey.counts, part: counts},
+        "worked_at": now,
+    }
     amend(survey, "advanced", why=f"Looked at {part}", **changes, **by)
 
 
@@ -73,7 +79,7 @@ def _say_anew(known: Sequence[Found], found: Mapping[str, Found], by: Mapping[st
         amend_many(some, "restated", why="The figures have changed", each=told, **by)
     due = [one for one in known if one.dismissed_until and one.dismissed_until <= by["now"]]
     for some in _batches(due):
-        blank = {"state_reason": "", "dismissed_by": "", "dismissed_until": None}
+        blank: dict[str, Any] = {"state_reason": "", "dismissed_by": "", "dismissed_until": None}
         move_many(some, FoundState.OPEN, why="Its dismissal has ended", **blank, **by)
 
 
