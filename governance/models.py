@@ -1,7 +1,7 @@
 """The switchboard of models: Django finds them by this module, wherever their package lies."""
 
 from governance.access.models import Account, Assignment, Inclusion, PresencePeriod, Verification
-from governance.analysis.models import Finding, Replay, ReplayProgress
+from governance.analysis.models import Finding, Replay, ReplayProgress, RoleSuggestion, StaleFinding, Survey
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
 from governance.catalog.models import (
@@ -81,12 +81,15 @@ __all__ = [
     "Replay",
     "ReplayProgress",
     "RequestItem",
+    "RoleSuggestion",
     "SeparationMember",
     "SeparationRule",
     "SeparationRuleVersion",
     "SeparationViolation",
     "Source",
+    "StaleFinding",
     "StepApprover",
+    "Survey",
     "System",
     "TaskAttempt",
     "Team",

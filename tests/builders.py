@@ -284,6 +284,11 @@ def portal_role(holder: Identity, role: Role) -> Grant:
     why = purpose(holder, what, name="Running the portal")
     at = Account.objects.filter(system=portal, identity=holder).first()
     at = at or keep(Account(system=portal, native_id=str(holder.user_id), login=holder.name, identity=holder))
+    return adopted(at, holder, what, why)
+
+
+def adopted(at: Account, holder: Identity, what: Entitlement, why: Purpose) -> Grant:
+    """Access that stood already, leased to its holder for a week, whatever policy says of it."""
     standing = keep(Assignment(account=at, entitlement=what, wanted=True))
     now = timezone.now()
     asking = Asking(identity=holder, purpose=why, requester=holder, term=timedelta(days=7), assurance=2, now=now)

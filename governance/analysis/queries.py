@@ -13,8 +13,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
-from governance.analysis.models import Replay
-from governance.analysis.states import ReplayState, Source
+from governance.analysis.models import Replay, Survey
+from governance.analysis.states import ReplayState, Source, SurveyState
 from governance.grants.models import Grant
 from governance.grants.states import LIVE
 from governance.policy.judging import Kept
@@ -49,6 +49,9 @@ ORDER BY batch.id
 STATEMENTS: Final = {Source.REQUEST: REQUESTS, Source.GRANT: GRANTS}
 LEFT_ALONE: Final = timedelta(seconds=45)
 """After so long without a batch, a worker has died or was never woken."""
+
+SURVEY_LEFT_ALONE: Final = timedelta(minutes=10)
+"""The same of a survey: no part of one takes as long."""
 
 FIRST: Final = UUID(int=0)
 MISSING: Final = '{"missing": true}'
@@ -125,3 +128,18 @@ def running() -> "QuerySet[Replay]":
 def left_alone(now: datetime) -> "QuerySet[Replay]":
     """Those of them that no worker has been at for a while."""
     return running().filter(progress__worked_at__lt=now - LEFT_ALONE)
+
+
+def survey_running() -> "QuerySet[Survey]":
+    """The survey that is not over; there is one at most."""
+    return Survey.objects.filter(state=SurveyState.RUNNING)
+
+
+def surveys_left_alone(now: datetime) -> "QuerySet[Survey]":
+    """The same, if no worker has been at it for a while."""
+    return survey_running().filter(worked_at__lt=now - SURVEY_LEFT_ALONE)
+
+
+def latest_survey() -> Survey | None:
+    """The last one that was begun."""
+    return Survey.objects.order_by("-number").first()

@@ -9,6 +9,7 @@ from governance.core.actor import Actor
 from governance.core.errors import Conflict
 
 REPLAY = Actor.system("replay")
+SURVEY = Actor.system("survey")
 
 
 @shared_task(name=actions.RUN)
@@ -24,3 +25,23 @@ def continue_replays() -> None:
     """Wake a worker for each replay that nobody is at: a message was lost, or a worker died at it."""
     for pk in queries.left_alone(timezone.now()).values_list("pk", flat=True):
         run_replay.delay(str(pk))
+
+
+@shared_task(name=actions.RUN_SURVEY)
+def run_survey(survey_id: str) -> None:
+    """Go on with one survey to its end. While a twin is at it, the twin does."""
+    with suppress(Conflict):
+        actions.run_survey(survey_id=UUID(survey_id), actor=SURVEY, clock=timezone.now)
+
+
+@shared_task(name="analysis.survey")
+def survey() -> None:
+    """Begin the look of the day."""
+    actions.daily_survey(actor=SURVEY, now=timezone.now())
+
+
+@shared_task(name="analysis.continue_surveys")
+def continue_surveys() -> None:
+    """Wake a worker for a survey that nobody is at: a message was lost, or a worker died at it."""
+    for pk in queries.surveys_left_alone(timezone.now()).values_list("pk", flat=True):
+        run_survey.delay(str(pk))

@@ -56,6 +56,9 @@ LOCK_ORDER = (
     "mail",
     "manualtask",
     "replay",
+    "survey",
+    "stalefinding",
+    "rolesuggestion",
 )
 
 HELD_BY_OTHERS = frozenset({"55P03", "40P01"})

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from governance.analysis.reasons import reason
 from governance.approvals.models import ApprovalStep
 from governance.audit.models import AuditEvent
 from governance.catalog.models import Bundle, BundleVersion
@@ -377,6 +378,47 @@ INCLUSIONS = _table(
     ("source", "Known from", "source"),
     ("seen_at", "Last seen", "seen_at"),
     ("ended_at", "Ended", "ended_at"),
+    ("id", "Id", "pk"),
+)
+
+STALE_FINDINGS = _table(
+    "findings",
+    ("reference", "Finding", str),
+    ("kind", "What", "kind"),
+    ("subject", "About", "subject"),
+    ("reason", "Why", lambda row: reason(row.kind, row.figures)),
+    ("score", "Weight", "score"),
+    ("system", "System", "system.name"),
+    ("holder", "Held by", "holder.name"),
+    ("state", "State", "state"),
+    ("state_reason", "Reason", "state_reason"),
+    ("dismissed_by", "Dismissed by", "dismissed_by"),
+    ("dismissed_until", "Until", "dismissed_until"),
+    ("found_at", "Found", "found_at"),
+    ("closed_at", "Gone since", "closed_at"),
+    ("subject_kind", "About a", "subject_kind"),
+    ("subject_id", "About id", "subject_id"),
+    ("id", "Id", "pk"),
+)
+
+ROLE_SUGGESTIONS = _table(
+    "role-suggestions",
+    ("reference", "Suggestion", str),
+    ("criteria", "Who matches", "criteria"),
+    ("members", "Members", "members"),
+    ("matched", "Match", "matched"),
+    ("covered", "Explains", "covered"),
+    ("standing", "Of", "standing"),
+    ("missing", "Members lack", "missing"),
+    ("excess", "Gives anew", "excess"),
+    ("score", "Fit", "score"),
+    ("entitlement_ids", "Entitlements", "entitlements"),
+    ("state", "State", "state"),
+    ("state_reason", "Reason", "state_reason"),
+    ("dismissed_by", "Dismissed by", "dismissed_by"),
+    ("dismissed_until", "Until", "dismissed_until"),
+    ("found_at", "Found", "found_at"),
+    ("closed_at", "Gone since", "closed_at"),
     ("id", "Id", "pk"),
 )
 

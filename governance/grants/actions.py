@@ -17,7 +17,7 @@ from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
 from governance.grants import moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
-from governance.grants.states import UNPROVEN, WAITING, Basis
+from governance.grants.states import RAN_OUT, UNPROVEN, WAITING, Basis
 from governance.identities.models import Identity
 from governance.identities.queries import same_human
 from governance.policy import moves as policy
@@ -76,7 +76,7 @@ def expire_due(*, now: datetime, limit: int = 500, only: Collection[UUID] | None
     """
     ids = queries.assignments_due(now, limit) if only is None else only
     held = locked_ids(Assignment.objects.filter(pk__in=ids))
-    return moves.end_due(held, actor=EXPIRY, why="The lease came to its end", now=now)
+    return moves.end_due(held, actor=EXPIRY, why=RAN_OUT, now=now)
 
 
 @unit_of_work()

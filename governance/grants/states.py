@@ -47,6 +47,9 @@ STANDS_ON = "The access stands on"
 STANDING = LIVE | {GrantState.SUSPENDED}
 """States that an end leads out of, into revoking."""
 
+RAN_OUT = "The lease came to its end"
+"""The reason of a grant that nobody ended before its time."""
+
 OVER = frozenset({GrantState.REVOKED, GrantState.CANCELLED})
 
 

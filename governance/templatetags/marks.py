@@ -104,6 +104,12 @@ REPLAY = {
     "stopped": Mark("alert", "Stopped", "bad"),
 }
 
+FOUND = {
+    "open": Mark("alert", "Open", "warn"),
+    "dismissed": Mark("leave", "Dismissed"),
+    "gone": Mark("check", "Gone", "ok"),
+}
+
 CHANGE = {
     "proposed": Mark("clock", "Waits for approval", "note"),
     "approved": Mark("check", "Approved", "ok"),
@@ -173,6 +179,8 @@ STATES = {
     "manual": MANUAL,
     "replay": REPLAY,
     "reevaluation": REPLAY,
+    "survey": REPLAY,
+    "found": FOUND,
     "rule": RULE,
 }
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from governance.analysis import permissions as analysis
 from governance.approvals.permissions import inbox
 from governance.audit import permissions as audit
 from governance.audit.queries import Seal, lag, latest_checkpoint
@@ -109,6 +110,8 @@ class Portal:
         ]
         if self._sees_rules(self._actor):
             items.append(self._item("Policy", "rule-list"))
+        if self._sees_findings(self._actor):
+            items.append(self._item("Findings", "finding-list"))
         if sees_feeds(self._actor):
             items.append(self._item("People", "feed-run-list"))
         if self._actor.has(*SEES_SEPARATION):
@@ -120,6 +123,10 @@ class Portal:
     def _sees_rules(self, actor: Actor) -> bool:
         """Those who oversee; an owner of rules finds the way on the rules' own pages."""
         return actor.has(*policy.SEES_ALL) or self._path.startswith(reverse("rule-list"))
+
+    def _sees_findings(self, actor: Actor) -> bool:
+        """Those who oversee; whoever owns a thing that is stale is led here by a message."""
+        return actor.has(*analysis.SEES_ALL) or self._path.startswith(reverse("finding-list"))
 
     def _tasks(self, actor: Actor) -> list[NavItem]:
         """The way to people's tasks, for those who have any, those who oversee them, and whoever is there."""

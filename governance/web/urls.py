@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("purposes/", include("governance.web.purposes.urls")),
     path("bundles/", include("governance.web.bundles.urls")),
     path("catalog/", include("governance.web.catalog.urls")),
+    path("findings/", include("governance.web.findings.urls")),
     path("notifications/", include("governance.web.notifications.urls")),
     path("policy/", include("governance.web.policy.urls")),
     path("people/", include("governance.web.people.urls")),

@@ -70,6 +70,9 @@ def ids(scene: Scene) -> dict[str, str]:
         "mitigations": str(scene.proposed.pk),
         "inclusions": str(scene.inclusion.pk),
         "tokens": str(scene.token.pk),
+        "surveys": str(scene.survey.pk),
+        "findings": str(scene.finding.pk),
+        "role-suggestions": str(scene.suggestion.pk),
         "sequence": str(scene.event.pk),
     }
 

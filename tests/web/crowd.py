@@ -35,6 +35,7 @@ from governance.separation import actions as separation
 from governance.separation.models import Mitigation, SeparationViolation
 from governance.users.moves import issue
 from tests import apart, builders, changing, handwork
+from tests.analysis.surveying import found_by_now
 from tests.builders import Organisation
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
@@ -64,6 +65,7 @@ class Crowd:
         self._tokens()
         self._changes()
         self._violations()
+        self._found()
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE")  # as autovacuum would have by now: plans for empty tables take minutes on these
 
@@ -205,6 +207,15 @@ class Crowd:
         BundleVersion.objects.bulk_create(versions)
         step = ApprovalStep.objects.get(pk=changing.steps_of(self.change)[0])
         self._route_copies(step, twins)
+
+    def _found(self) -> None:
+        found = found_by_now(self.org.entitlement, timezone.now())
+        self.finding, self.suggestion = found[1:]
+        for one in (self.finding, self.suggestion):
+            twins = list(self._copies(one, key="key-"))
+            for twin in twins:
+                twin.number = twin._meta.get_field("number").get_default()
+            type(one)._base_manager.bulk_create(twins)
 
     def _tokens(self) -> None:
         """Of one person, each made by the product: their prefixes differ."""

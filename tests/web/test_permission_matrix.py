@@ -29,6 +29,8 @@ ROLES = (None, Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 
 API = "api-"
 
+SOON = timezone.now() + timedelta(days=9)
+
 WORDING = {"condition": "true", "outcomes": {"deny": True}, "reason": "No."}
 
 TABLE = Path(__file__).with_name("permissions.txt")
@@ -111,6 +113,16 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "openid_connect_login": ["sso"],
         "openid_connect_callback": ["sso"],
         **where_changes(scene),
+        **where_findings(scene),
+    }
+
+
+def where_findings(scene: Scene) -> dict[str, list[Any]]:
+    """The same of what surveys find."""
+    return {
+        **{f"{of}finding-{verb}": [scene.finding.pk] for of in ("", "api-") for verb in ("detail", "dismiss")},
+        **{f"{of}suggestion-{verb}": [scene.suggestion.pk] for of in ("", "api-") for verb in ("detail", "dismiss")},
+        "api-survey-detail": [scene.survey.pk],
     }
 
 
@@ -199,6 +211,8 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-change-answer": {"question": str(scene.doubt.pk), "answer": "It was asked."},
         **{f"approval-{verb}": reason for verb in ("approve", "reject", "return")},
         "grant-revoke": reason,
+        **{f"{what}-dismiss": {**told, "until": str(SOON.date())} for what in ("finding", "suggestion")},
+        **{f"api-{what}-dismiss": {**told, "until": SOON.isoformat()} for what in ("finding", "suggestion")},
         "route-comment": {"text": "See the ticket."},
         "task-done": {"report": "It is done.", "evidence": handwork.a_file()},
         **{f"task-{verb}": {"judgement": "As the picture shows."} for verb in ("confirm", "send-back")},

@@ -59,6 +59,7 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "token-list": (org.requester, reverse("token-list")),
         **catalog(crowd, auditor),
         **separation(crowd, auditor),
+        **stale(crowd, auditor),
         **resources(crowd, auditor),
     }
 
@@ -104,6 +105,24 @@ def separation(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str
         "api-mitigation-list": (auditor, reverse("api-mitigation-list")),
         "api-mitigation-detail": (org.requester, reverse("api-mitigation-detail", args=[crowd.mitigation.pk])),
         "api-inclusion-list": (auditor, reverse("api-inclusion-list")),
+    }
+
+
+def stale(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
+    """The same of what surveys find."""
+    org = crowd.org
+    one, role = [crowd.finding.pk], [crowd.suggestion.pk]
+    return {
+        "finding-list": (auditor, reverse("finding-list")),
+        "finding-list of an owner": (org.owner, reverse("finding-list")),
+        "finding-detail": (org.owner, reverse("finding-detail", args=one)),
+        "suggestion-list": (auditor, reverse("suggestion-list")),
+        "suggestion-detail": (auditor, reverse("suggestion-detail", args=role)),
+        "api-survey-list": (auditor, reverse("api-survey-list")),
+        "api-finding-list": (org.owner, reverse("api-finding-list")),
+        "api-finding-detail": (org.owner, reverse("api-finding-detail", args=one)),
+        "api-suggestion-list": (auditor, reverse("api-suggestion-list")),
+        "api-suggestion-detail": (auditor, reverse("api-suggestion-detail", args=role)),
     }
 
 

@@ -15,6 +15,7 @@ from governance.changes import actions
 from governance.evidence import tables
 from governance.web import bases, managed
 from governance.web.bundles import forms, present
+from governance.web.bundles.suggested import suggested
 from governance.web.changes.forms import ProposalForm
 from governance.web.changes.propose import ProposePage
 from governance.web.paging import Keyset
@@ -59,6 +60,11 @@ class BundleNew(ProposePage):
 
     kind = "bundle.new"
     form_class = forms.NewBundleForm
+
+    def form(self, data: Any = None) -> forms.NewBundleForm:
+        """The empty form, or what a suggestion that the address names says already. Raises NotFound."""
+        named = self.request.GET.get("suggestion")
+        return forms.NewBundleForm(data, initial=suggested(named, self.actor, self.now) if named else None)
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The empty form."""

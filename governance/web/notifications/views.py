@@ -31,8 +31,8 @@ PAGES = {
 }
 """Where what a message is about has its page."""
 
-OWN_PAGES = {"user": "mfa_index"}
-"""Where the one thing of its kind that is the reader's own has its page."""
+OWN_PAGES = {"user": "mfa_index", "survey": "finding-list"}
+"""Where the one thing of its kind that is the reader's own has its page, or where all of it stands."""
 
 
 class NotificationList(bases.ListPage):

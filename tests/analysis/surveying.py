@@ -1,0 +1,46 @@
+"""A survey that has found one thing of each sort, without the months that it takes."""
+
+from datetime import datetime
+from typing import Any
+
+from governance.analysis import actions
+from governance.analysis.models import RoleSuggestion, StaleFinding, Survey
+from governance.analysis.settling import finding
+from governance.analysis.stale import Seen
+from governance.analysis.states import ROLES, Stale
+from governance.catalog.models import Entitlement
+from governance.core.actor import Actor
+
+SYSTEM = Actor.system("survey")
+
+
+def found_by_now(what: Entitlement, now: datetime) -> tuple[Survey, StaleFinding, RoleSuggestion]:
+    """A survey that runs; it has found that nobody holds the entitlement, and a role of it alone."""
+    survey = actions.daily_survey(actor=SYSTEM, now=now)
+    assert survey is not None
+    figures = {"last": None, "risk": what.risk}
+    key, kind = str(what.pk), Entitlement.NOUN
+    seen = Seen(Stale.UNHELD, key, kind, what.pk, str(what), kind, what.pk, what.system_id, None, 70, figures)
+    for part, found in ((Stale.UNHELD, finding(seen, survey)), (ROLES, a_role(survey, what))):
+        actions._settle(survey, part, [found], actor=SYSTEM, now=now)
+    return survey, StaleFinding.objects.get(), RoleSuggestion.objects.get()
+
+
+def a_role(survey: Survey, *items: Entitlement, **given: Any) -> RoleSuggestion:
+    """A suggestion that is not saved yet."""
+    values = {
+        "key": "0" * 64,
+        "score": 90,
+        "department": "Finance",
+        "title": "Clerk",
+        "criteria": "identity.department == 'Finance' && identity.title == 'Clerk'",
+        "members": 6,
+        "matched": 7,
+        "covered": 18,
+        "missing": 0,
+        "excess": 2,
+        "standing": 30,
+    }
+    return RoleSuggestion(
+        survey=survey, found_at=survey.at, entitlements=[item.pk for item in items], **{**values, **given}
+    )

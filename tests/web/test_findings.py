@@ -1,0 +1,192 @@
+"""What a survey has found, as people see it and deal with it."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from governance.analysis import actions
+from governance.analysis.models import RoleSuggestion, StaleFinding, Survey
+from governance.analysis.states import ROLES, FoundState, SurveyState
+from governance.core.actor import Role
+from governance.notifications.models import Notification
+from tests import builders
+from tests.analysis.surveying import SYSTEM, a_role, found_by_now
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tests.builders import Organisation
+    from tests.web.conftest import Visit
+
+WHY = "It is kept for the end of the year."
+
+
+@pytest.fixture
+def found(org: Organisation) -> tuple[Survey, StaleFinding, RoleSuggestion]:
+    return found_by_now(org.entitlement, timezone.now())
+
+
+def with_role(visit: Visit, role: Role) -> Client:
+    someone = builders.person(role.title())
+    builders.portal_role(someone, role)
+    return visit(someone)
+
+
+def text(client: Client, path: str, status: int = 200) -> str:
+    response = client.get(path)
+    assert response.status_code == status
+    return response.content.decode()
+
+
+class TestFindingList:
+    def test_is_of_what_one_answers_for(self, org: Organisation, visit: Visit, found: Any) -> None:
+        assert str(found[1]) in text(visit(org.owner), "/findings/")
+        page = text(visit(org.stranger), "/findings/")
+        assert str(found[1]) not in page
+        assert "Nothing is stale among what you answer for." in page
+
+    def test_has_an_entry_in_the_menu_for_those_who_oversee(self, org: Organisation, visit: Visit) -> None:
+        entry = '<a href="/findings/"'
+        assert entry in text(with_role(visit, Role.AUDITOR), "/")
+        assert entry not in text(visit(org.owner), "/")
+
+    @pytest.mark.parametrize(
+        ("query", "there"),
+        [
+            ("kind=unheld", True),
+            ("kind=outlier", False),
+            ("state=gone", False),
+            ("state=open", True),
+            ("owner=owner", True),
+            ("owner=nobody+at+all", False),
+            ("q=F-1", False),
+            ("q=Role", True),
+        ],
+    )
+    def test_is_filtered(self, org: Organisation, visit: Visit, found: Any, query: str, *, there: bool) -> None:
+        auditor = with_role(visit, Role.AUDITOR)
+        assert (str(found[1]) in text(auditor, f"/findings/?{query}")) == there
+
+    def test_leaves_out_what_is_gone_unless_asked(self, org: Organisation, visit: Visit, found: Any) -> None:
+        held = actions.daily_survey(actor=SYSTEM, now=timezone.now() + timedelta(hours=21))
+        assert held is not None
+        actions._settle(held, "unheld", [], actor=SYSTEM, now=timezone.now())
+        auditor = with_role(visit, Role.AUDITOR)
+        assert str(found[1]) not in text(auditor, "/findings/")
+        assert str(found[1]) in text(auditor, "/findings/?state=gone")
+
+    def test_leaves_as_a_file(self, visit: Visit, found: Any) -> None:
+        response = with_role(visit, Role.AUDITOR).get("/findings/?as=jsonl")
+        (line,) = [json.loads(one) for one in b"".join(response.streaming_content).splitlines()]  # type: ignore[attr-defined]
+        assert (line["reference"], line["kind"], line["score"]) == (str(found[1]), "unheld", 70)
+        assert line["reason"] == "Nobody holds it, and nobody has for 90 days. It was never leased."
+
+    def test_tells_how_the_survey_stands(self, visit: Visit, found: Any) -> None:
+        auditor = with_role(visit, Role.AUDITOR)
+        page = text(auditor, "/findings/")
+        assert "1 finding, 1 of them new; 0 gone; 1 suggested role" in page
+        assert 'hx-trigger="every 2s"' in page
+        assert "/findings/look" not in page
+
+
+class TestLook:
+    def test_begins_a_survey(self, visit: Visit, org: Organisation) -> None:
+        administrator = with_role(visit, Role.ADMINISTRATOR)
+        assert "/findings/look" in text(administrator, "/findings/")
+        assert administrator.post("/findings/look").status_code == 302
+        assert Survey.objects.get().state == SurveyState.RUNNING
+        assert administrator.post("/findings/look").status_code == 409
+
+
+class TestFinding:
+    def test_leads_to_what_can_be_done(self, org: Organisation, visit: Visit, found: Any) -> None:
+        page = text(visit(org.owner), f"/findings/{found[1].pk}/")
+        assert f'href="/catalog/{org.entitlement.pk}/edit"' in page
+        assert "Dismiss" in page
+
+    def test_says_why_one_may_not_dismiss_it(self, visit: Visit, found: Any) -> None:
+        page = text(with_role(visit, Role.ADMINISTRATOR), f"/findings/{found[1].pk}/")
+        assert "Only whoever answers for it may dismiss it." in page
+        assert f"/findings/{found[1].pk}/dismiss" not in page
+
+    def test_is_dismissed(self, org: Organisation, visit: Visit, found: Any) -> None:
+        until = (timezone.now() + timedelta(days=30)).date()
+        path = f"/findings/{found[1].pk}/dismiss"
+        response = visit(org.owner).post(path, {"reason": WHY, "until": str(until)})
+        assert response.status_code == 302
+        found[1].refresh_from_db()
+        assert (found[1].state, found[1].state_reason) == (FoundState.DISMISSED, WHY)
+        assert found[1].dismissed_until.date() == until
+        assert WHY in text(visit(org.owner), f"/findings/{found[1].pk}/")
+
+    @pytest.mark.parametrize(
+        ("given", "said"),
+        [
+            ({"until": "2020-01-01", "reason": WHY}, "Name a day to come."),
+            ({"until": "", "reason": WHY}, "Name a day to come."),
+            ({"until": "2999-01-01", "reason": WHY}, "At most 366 days from now."),
+            ({"until": "2999-01-01", "reason": ""}, "Say why, in a sentence"),
+        ],
+    )
+    def test_says_what_is_wrong_at_the_field(
+        self, org: Organisation, visit: Visit, found: Any, given: dict[str, str], said: str
+    ) -> None:
+        response = visit(org.owner).post(f"/findings/{found[1].pk}/dismiss", given)
+        assert response.status_code == 422
+        assert said in response.content.decode()
+
+
+class TestSuggestion:
+    def test_shows_who_holds_most_of_it(self, org: Organisation, visit: Visit, found: Any) -> None:
+        builders.live_grant(org.submit())
+        auditor = with_role(visit, Role.AUDITOR)
+        assert "Finance, Clerk" in text(auditor, "/findings/roles/")
+        page = text(auditor, f"/findings/roles/{found[2].pk}/")
+        assert org.requester.name in page
+        assert "holds all of it" in page
+        assert "1 of the members" in page
+
+    def test_begins_the_form_of_a_bundle(self, org: Organisation, visit: Visit, found: Any) -> None:
+        administrator = with_role(visit, Role.ADMINISTRATOR)
+        path = f"/bundles/new/?suggestion={found[2].pk}"
+        assert f'href="{path}"' in text(administrator, f"/findings/roles/{found[2].pk}/")
+        page = text(administrator, path)
+        assert 'value="finance-clerk"' in page
+        assert f"{org.system.key}/{org.entitlement.key}" in page
+        assert "identity.department == &#x27;Finance&#x27; &amp;&amp; identity.title == &#x27;Clerk&#x27;" in page
+
+    @pytest.mark.parametrize("named", ["nothing", str(uuid4())])
+    def test_of_another_name_begins_nothing(self, org: Organisation, visit: Visit, found: Any, named: str) -> None:
+        assert text(with_role(visit, Role.ADMINISTRATOR), f"/bundles/new/?suggestion={named}", 404)
+        assert text(visit(org.owner), f"/bundles/new/?suggestion={found[2].pk}", 404)
+
+    def test_is_dismissed_by_administrators(self, visit: Visit, found: Any) -> None:
+        path, given = f"/findings/roles/{found[2].pk}", {"reason": WHY, "until": "2999-01-01"}
+        administrator = with_role(visit, Role.ADMINISTRATOR)
+        assert administrator.post(f"{path}/dismiss", given).status_code == 422
+        given["until"] = str((timezone.now() + timedelta(days=9)).date())
+        assert administrator.post(f"{path}/dismiss", given).status_code == 302
+        assert WHY in text(administrator, f"{path}/")
+
+    def test_of_no_department_says_so(self, org: Organisation, visit: Visit, found: Any) -> None:
+        other = builders.entitlement(org.system, org.owner)
+        one = a_role(found[0], other, key="1" * 64, department="", title="", criteria="")
+        held = actions.daily_survey(actor=SYSTEM, now=timezone.now() + timedelta(hours=21))
+        assert held is not None
+        actions._settle(held, ROLES, [one], actor=SYSTEM, now=timezone.now())
+        assert "Of no one department or title" in text(with_role(visit, Role.AUDITOR), "/findings/roles/")
+
+
+class TestMessage:
+    def test_leads_owners_to_their_findings(self, org: Organisation, visit: Visit, found: Any) -> None:
+        actions._finish(found[0].pk, actor=SYSTEM, now=timezone.now())
+        said = Notification.objects.get(recipient=org.owner, subject_kind="survey")
+        assert said.title == "One finding about what you answer for"
+        response = visit(org.owner).post(f"/notifications/{said.pk}/")
+        assert response["Location"] == "/findings/"
