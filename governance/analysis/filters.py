@@ -43,7 +43,7 @@ class FoundFilter(django_filters.FilterSet):
 
     def filter_queryset(self, rows: "QuerySet[Any]") -> "QuerySet[Any]":
         """Those that fit all that was asked."""
-        found = super().filter_queryset(rows)
+        found: QuerySet[Any] = super().filter_queryset(rows)
         return found if self.form.cleaned_data["state"] else found.exclude(state=FoundState.GONE)
 
 

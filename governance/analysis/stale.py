@@ -250,7 +250,8 @@ def rows(statement: str, at: datetime) -> list[tuple[Any, ...]]:
     }
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def _unmatched(at: datetime) -> Iterator[Seen]:

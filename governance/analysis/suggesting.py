@@ -52,15 +52,14 @@ def standing() -> "AssignmentQuerySet[Assignment]":
 
 
 def members(suggestion: RoleSuggestion, now: datetime) -> "QuerySet[Identity]":
-    """Those who hold most of what is suggested now, with how much of it as `share`."""
+    """Those who hold most of what is suggested now, with how much of it as `share`; the most first."""
     active = Identity.objects.active(now).values("pk")
     held = standing().filter(entitlement__in=suggestion.entitlements, account__identity__in=active)
     shares = held.values("account__identity").annotate(share=Count("entitlement", distinct=True))
     fewest = -(-len(suggestion.entitlements) * MOST // 100)
     share = shares.filter(account__identity=OuterRef("pk")).values("share")
-    return Identity.objects.filter(pk__in=shares.filter(share__gte=fewest).values("account__identity")).annotate(
-        share=Subquery(share)
-    )
+    most = Identity.objects.filter(pk__in=shares.filter(share__gte=fewest).values("account__identity"))
+    return most.annotate(share=Subquery(share)).order_by("-share", "name", "pk")
 
 
 def held_by_members(suggestion: RoleSuggestion, now: datetime) -> Mapping[UUID, int]:

@@ -48,10 +48,11 @@ def require_feeds(actor: Actor) -> None:
         raise Denied("Only an administrator changes sources and decides on their files.")
 
 
-def require_catalog(actor: Actor) -> None:
-    """Raise Denied for all but administrators, who answer by name for the files that they apply."""
+def require_catalog(actor: Actor) -> UUID:
+    """The identity of an administrator, who answers by name for the files. Raises Denied for everybody else."""
     if actor.identity_id is None or not actor.has(Role.ADMINISTRATOR):
         raise Denied("Only an administrator applies the catalog's files.")
+    return actor.identity_id
 
 
 def lock_source(actor: Actor, source_id: UUID) -> Source:

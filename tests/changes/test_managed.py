@@ -60,7 +60,8 @@ class TestWhatIsManagedFromFiles:
     def test_is_not_proposed_to_be_changed(self, org: Organisation, bundle: Bundle, tmp_path: Path, kind: str) -> None:
         managed(tmp_path)
         thing, act = proposals(org, bundle)[kind]
-        for refused in (act, lambda: _form(kind, thing, org)):
+        refusals: tuple[Callable[[], Governed], ...] = (act, lambda: _form(kind, thing, org))
+        for refused in refusals:
             with pytest.raises(Conflict, match=r"is managed from files: change .*yaml and apply it") as found:
                 refused()
             assert found.value.code == "managed_from_files"

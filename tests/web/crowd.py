@@ -21,6 +21,7 @@ from governance.changes.models import ProposedChange
 from governance.core.events import Event
 from governance.core.ids import new_id
 from governance.core.locking import unit_of_work
+from governance.core.models import Governed
 from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
 from governance.lifecycle.models import FeedRun
@@ -211,6 +212,7 @@ class Crowd:
     def _found(self) -> None:
         found = found_by_now(self.org.entitlement, timezone.now())
         self.finding, self.suggestion = found[1:]
+        one: Governed
         for one in (self.finding, self.suggestion):
             twins = list(self._copies(one, key="key-"))
             for twin in twins:

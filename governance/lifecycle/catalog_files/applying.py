@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import connection
 
@@ -64,7 +65,7 @@ def apply(*, files: Files, actor: Actor, reason: str, now: datetime) -> Plan:
     Raises Denied for all but administrators, Refused with everything that is wrong, Conflict where the catalog
     changes meanwhile.
     """
-    permissions.require_catalog(actor)
+    by_id = permissions.require_catalog(actor)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ALONE])
     seen = _sound(plan(files, now))
@@ -74,7 +75,7 @@ def apply(*, files: Files, actor: Actor, reason: str, now: datetime) -> Plan:
     found = _sound(plan(files, now))
     if found != seen:
         raise Conflict("The catalog has changed meanwhile. Apply the files again.")
-    _Applying(found, files, actor, reason, now).all()
+    _Applying(found, files, actor, by_id, reason, now).all()
     return found
 
 
@@ -111,6 +112,7 @@ class _Applying:
     plan: Plan
     files: Files
     actor: Actor
+    by_id: UUID
     reason: str
     now: datetime
 
@@ -135,7 +137,7 @@ class _Applying:
         counts = {str(verb): sum(one.verb == verb for one in self.plan.changes) for verb in Verb}
         counts |= {"managed": len(self.files.entries)}
         made = CatalogApplication(
-            by_id=self.actor.identity_id,
+            by_id=self.by_id,
             applied_at=self.now,
             digest=self.files.digest,
             counts=counts,

@@ -247,7 +247,7 @@ class SuggestionDetail:
 def suggestion(one: RoleSuggestion, form: Form, actor: Actor, now: datetime) -> SuggestionDetail:
     """One suggestion with what it holds, and who holds it now."""
     items = _items(one, actor, now)
-    members = list(suggesting.members(one, now).order_by("-share", "name", "pk")[: MOST + 1])
+    members = list(suggesting.members(one, now)[: MOST + 1])
     may = one.state == FoundState.OPEN and permissions.may_dismiss_suggestions(actor)
     return SuggestionDetail(
         row=suggestion_row(one, [item.name for item in items]),
