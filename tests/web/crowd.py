@@ -21,7 +21,6 @@ from governance.changes.models import ProposedChange
 from governance.core.events import Event
 from governance.core.ids import new_id
 from governance.core.locking import unit_of_work
-from governance.core.models import Governed
 from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
 from governance.lifecycle.models import FeedRun
@@ -212,12 +211,14 @@ class Crowd:
     def _found(self) -> None:
         found = found_by_now(self.org.entitlement, timezone.now())
         self.finding, self.suggestion = found[1:]
-        one: Governed
         for one in (self.finding, self.suggestion):
-            twins = list(self._copies(one, key="key-"))
-            for twin in twins:
-                twin.number = twin._meta.get_field("number").get_default()
-            type(one)._base_manager.bulk_create(twins)
+            self._numbered_copies(one)
+
+    def _numbered_copies(self, one: Any) -> None:
+        twins = list(self._copies(one, key="key-"))
+        for twin in twins:
+            twin.number = twin._meta.get_field("number").get_default()
+        type(one)._base_manager.bulk_create(twins)
 
     def _tokens(self) -> None:
         """Of one person, each made by the product: their prefixes differ."""
