@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTEST := $(BIN)/python -m pytest
-TESTS ?= -n 2
+TESTS ?= -n 2 --maxschedchunk 2
 UV := $(shell command -v uv)
 # Enough of a configuration for tools that load the settings and connect to nothing.
 STAND_INS := DEBUG=true DATABASE_URL=postgresql:///leasehold
