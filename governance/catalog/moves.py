@@ -13,6 +13,18 @@ from governance.core.moves import amend, create, move
 from governance.identities.models import Identity, Team
 from governance.identities.moves import answer_for
 
+BLANK: Mapping[str, Any] = {
+    "name": "",
+    "description": "",
+    "risk": "",
+    "privileged": False,
+    "longest_lease_seconds": None,
+    "review_cadence_seconds": None,
+    "allowed_kinds": [],
+    "permits": [],
+}
+"""An entitlement of which nothing is said yet."""
+
 LENGTHS = {"longest_lease_seconds": "longest_lease", "review_cadence_seconds": "review_cadence"}
 
 
@@ -85,7 +97,7 @@ def add_system(
     key: str, values: Mapping[str, Any], owner: Identity | Team, *, actor: Actor, why: str, now: datetime
 ) -> System:
     """A system more, from all its plain values. How it is reached is its connector's matter. Raises Invalid."""
-    system = System(key=key, **_checked_system(values, values))
+    system = System(key=key, **checked_system(values, values))
     create(system, actor=actor, why=why, now=now)
     answer_for(system, owner, actor=actor, why=why, now=now)
     return system
@@ -93,11 +105,12 @@ def add_system(
 
 def edit_system(system: System, values: Mapping[str, Any], *, actor: Actor, why: str, now: datetime) -> System:
     """Give a held system other plain values. Raises Invalid."""
-    kept = _checked_system(system_values(system), values)
+    kept = checked_system(system_values(system), values)
     return amend(system, "edited", actor=actor, why=why, now=now, **kept)
 
 
-def _checked_system(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+def checked_system(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The wanted values in their kept form. Raises Invalid with what is wrong at each field."""
     found = system_problems({**current, **wanted})
     if wrong := {name: text for name, text in found.items() if name in wanted}:
         raise Invalid(wrong)

@@ -44,7 +44,7 @@ def propose(
     found = kind_of(kind)
     if subject_id is not None:
         found.lock(subject_id)
-    proposer = _proposer(actor, now)
+    proposer = _proposer(actor, found.people(payload), now)
     twin = ProposedChange.objects.filter(form_token=token).first()
     if twin is not None:
         return _own(twin, found, subject_id, actor)
@@ -63,12 +63,13 @@ def _propose(
         subject = kind.create(payload, by)
         return moves.propose(kind, subject, kind.checked(subject.pk, payload, by.now), by, token=token)
     subject = kind.subject(by.actor, subject_id, by.now)
-    return moves.propose(kind, subject, kind.checked(subject_id, payload, by.now), by, token=token)
+    kept = kind.checked(subject_id, kind.completed(payload, by), by.now)
+    return moves.propose(kind, subject, kept, by, token=token)
 
 
-def _proposer(actor: Actor, now: datetime) -> Identity:
-    """The identity that proposes, held, so that it does not end meanwhile."""
-    held = {identity.pk: identity for identity in locked_all(Identity.objects.filter(pk__in=actor.identity_ids))}
+def _proposer(actor: Actor, named: frozenset[UUID], now: datetime) -> Identity:
+    """The identity that proposes, held with those that are named, so that none of them ends meanwhile."""
+    held = {one.pk: one for one in locked_all(Identity.objects.filter(pk__in=actor.identity_ids | named))}
     proposer = held.get(actor.identity_id) if actor.identity_id else None
     if proposer is None or not proposer.acts(now):
         raise Denied("Only an active identity proposes a change.")

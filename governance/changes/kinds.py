@@ -66,6 +66,8 @@ class ChangeKind(ABC):
     title: ClassVar[str]
     subject_kind: ClassVar[str]
     fields: ClassVar[Mapping[str, Field]]
+    several: ClassVar[bool] = False
+    """Whether more than one may wait for a decision on the same subject."""
 
     @abstractmethod
     def subject(self, actor: Actor, subject_id: UUID, now: datetime) -> Governed:
@@ -91,9 +93,20 @@ class ChangeKind(ABC):
     def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:
         """Carry it out by moves. Raises Invalid or Conflict if it can't be; what was done by then is undone."""
 
+    def completed(self, payload: Mapping[str, Any], by: Proposing) -> Mapping[str, Any]:
+        """The payload of a change of something that is there, with what goes without saying. Raises Invalid."""
+        return payload
+
     def create(self, payload: Mapping[str, Any], by: Proposing) -> Governed:
         """Make the thing that is proposed, where a kind proposes new ones. Raises Invalid."""
         raise Invalid({"subject_id": "Say what is to be changed."})
+
+    def people(self, payload: Mapping[str, Any]) -> frozenset[UUID]:
+        """Identities that it names, held with the proposer so that none of them ends meanwhile."""
+        try:
+            return frozenset({UUID(str(payload["owner"]))})
+        except (KeyError, ValueError):
+            return frozenset()
 
     def lock_rest(self, change: ProposedChange) -> None:
         """Hold what carrying it out touches that ranks after identities, and the change among it."""

@@ -45,7 +45,7 @@ class ProposedChange(Governed):
             ),
             models.UniqueConstraint(
                 fields=["kind", "subject_id"],
-                condition=Q(state=ChangeState.PROPOSED),
+                condition=Q(state=ChangeState.PROPOSED) & ~Q(kind="entitlement.new"),
                 name="one_open_change_of_a_kind",
             ),
         ]

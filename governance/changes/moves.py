@@ -43,7 +43,7 @@ def propose(
     `payload` is what `kind.checked` answered. Raises Conflict also for what is managed from files.
     """
     managed.refuse(kind.subject_kind, subject.pk, str(subject))
-    if other := waiting_for(kind.name, subject.pk):
+    if not kind.several and (other := waiting_for(kind.name, subject.pk)):
         raise Conflict(f"{other} proposes this already and waits for its decision.", code="already_proposed")
     current = kind.current(subject.pk)
     change = ProposedChange(
@@ -125,12 +125,13 @@ class ChangeSubject:
     """What approval routes call upward about a proposed change."""
 
     def lock(self, subject_id: UUID, identity_ids: Collection[UUID]) -> None:
-        """What the kind touches, then the proposer with the given identities, then the change."""
+        """What the kind touches, then the proposer and whom it names with the given identities, then the change."""
         change = ProposedChange.objects.get(pk=subject_id)
-        kind_of(change.kind).lock(change.subject_id)
-        locked_all(Identity.objects.filter(pk__in={change.proposer_id, *identity_ids}))
+        kind = kind_of(change.kind)
+        kind.lock(change.subject_id)
+        locked_all(Identity.objects.filter(pk__in={change.proposer_id, *kind.people(change.payload), *identity_ids}))
         if identity_ids:
-            kind_of(change.kind).lock_rest(change)
+            kind.lock_rest(change)
         else:  # nobody decides, and since no step asks everyone, nothing is carried out
             locked_all(ProposedChange.objects.filter(pk=subject_id))
 

@@ -98,3 +98,36 @@ class TestSystems:
         assert org.system.name in client.get(reverse("system-list")).content.decode()
         page = client.get(reverse("system-detail", args=[org.system.pk])).content.decode()
         assert f"/catalog/?system={org.system.pk}" in page
+
+
+class TestSystemEdit:
+    def test_proposes_what_differs(self, org: Organisation, visit: Visit) -> None:
+        client, where = visit(org.requester), reverse("system-edit", args=[org.system.pk])
+        assert where in client.get(reverse("system-detail", args=[org.system.pk])).content.decode()
+        assert f'value="{org.system.name}"' in client.get(where).content.decode()
+        given = form(name="General ledger", description="", environment=org.system.environment, risk=org.system.risk)
+        assert client.post(where, given).status_code == 302
+        change = ProposedChange.objects.get()
+        assert (change.kind, change.payload) == ("system.edit", {"name": "General ledger"})
+        page = client.get(reverse("system-detail", args=[org.system.pk])).content.decode()
+        assert str(change) in page
+
+
+class TestEntitlementNew:
+    def test_proposes_it_with_its_owner(self, org: Organisation, visit: Visit) -> None:
+        client, where = visit(org.requester), reverse("entitlement-new", args=[org.system.pk])
+        assert where in client.get(reverse("system-detail", args=[org.system.pk])).content.decode()
+        assert client.get(where).status_code == 200
+        assert client.post(where, form(key="journals", owner=org.stranger.email)).status_code == 302
+        change = ProposedChange.objects.get()
+        assert (change.payload["key"], change.payload["owner"]) == ("journals", str(org.stranger.pk))
+        shown = client.get(reverse("change-detail", args=[change.pk])).content.decode()
+        for said in ("journals", org.stranger.name, reverse("system-detail", args=[org.system.pk])):
+            assert said in shown
+
+    def test_says_what_is_wrong_at_the_field(self, org: Organisation, visit: Visit) -> None:
+        answer = visit(org.requester).post(
+            reverse("entitlement-new", args=[org.system.pk]), form(key=org.entitlement.key)
+        )
+        assert answer.status_code == 422
+        assert f"There is an entitlement {org.entitlement.key} already." in answer.content.decode()

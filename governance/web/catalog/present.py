@@ -93,7 +93,6 @@ def detail(one: Entitlement, actor: Actor, now: datetime) -> Detail:
     """One entitlement, with the purposes that justify it and what is proposed of it; needs its system."""
     named = owners.named(Entitlement.NOUN, [one.pk], now)[one.pk]
     justifying = purposes.visible(actor, now).justifying(one.pk).order_by("reference")
-    proposed = waiting_on(Entitlement.NOUN, one.pk).filter(pk__in=visible_changes(actor, now).values("pk"))
     return Detail(
         pk=one.pk,
         key=f"{one.system.key}/{one.key}",
@@ -115,9 +114,15 @@ def detail(one: Entitlement, actor: Actor, now: datetime) -> Detail:
             Line(purpose.name, purpose.reference, reverse("purpose-detail", args=[purpose.pk]))
             for purpose in justifying
         ],
-        changes=[Line(str(change), change.reason, reverse("change-detail", args=[change.pk])) for change in proposed],
+        changes=_proposed(one, actor, now),
         active=one.state == CatalogState.ACTIVE,
     )
+
+
+def _proposed(one: Entitlement | System, actor: Actor, now: datetime) -> list[Line]:
+    """The changes of it that wait for their decision and that the actor sees."""
+    found = waiting_on(one.NOUN, one.pk).filter(pk__in=visible_changes(actor, now).values("pk"))
+    return [Line(str(change), change.reason, reverse("change-detail", args=[change.pk])) for change in found]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +168,22 @@ class SystemDetail:
     key: str
     backup: str
     catalog_url: str
+    changes: Sequence[Line]
+    edit_url: str
+    new_url: str
 
 
-def system_detail(one: System, now: datetime) -> SystemDetail:
-    """One system, and the way to what can be granted in it."""
+def system_detail(one: System, actor: Actor, now: datetime) -> SystemDetail:
+    """One system with what is proposed of it, and the way to what can be granted in it."""
     named = owners.named(System.NOUN, [one.pk], now)[one.pk]
     catalog_url = f"{reverse('entitlement-list')}?system={one.pk}"
-    return SystemDetail(system_rows([one], now)[0], one.key, named[OwnerRole.BACKUP_OWNER], catalog_url)
+    active = one.state == CatalogState.ACTIVE
+    return SystemDetail(
+        row=system_rows([one], now)[0],
+        key=one.key,
+        backup=named[OwnerRole.BACKUP_OWNER],
+        catalog_url=catalog_url,
+        changes=_proposed(one, actor, now),
+        edit_url=reverse("system-edit", args=[one.pk]) if active else "",
+        new_url=reverse("entitlement-new", args=[one.pk]) if active else "",
+    )

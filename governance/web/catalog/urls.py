@@ -8,4 +8,6 @@ urlpatterns = [
     path("<uuid:pk>/edit", views.EntitlementEdit.as_view(), name="entitlement-edit"),
     path("systems/", views.SystemList.as_view(), name="system-list"),
     path("systems/<uuid:pk>/", views.SystemPage.as_view(), name="system-detail"),
+    path("systems/<uuid:pk>/edit", views.SystemEdit.as_view(), name="system-edit"),
+    path("systems/<uuid:pk>/entitlements/new", views.EntitlementNew.as_view(), name="entitlement-new"),
 ]

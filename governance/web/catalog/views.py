@@ -1,4 +1,4 @@
-"""The catalog: entitlements and systems, and proposing another shape of an entitlement."""
+"""The catalog: entitlements and systems, and proposing another shape of them and new entitlements."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,11 +11,12 @@ from django.urls import reverse
 from governance.catalog import moves, permissions
 from governance.catalog.filters import EntitlementFilter, SystemFilter
 from governance.catalog.models import Entitlement, System
+from governance.catalog.states import Risk
 from governance.changes import actions
 from governance.evidence import tables
+from governance.identities.states import Kind
 from governance.web import bases, managed
-from governance.web.catalog import present
-from governance.web.catalog.forms import EntitlementForm
+from governance.web.catalog import forms, present
 from governance.web.changes.propose import ProposePage
 from governance.web.paging import Keyset
 
@@ -59,16 +60,16 @@ class EntitlementEdit(ProposePage):
     """Proposing another shape."""
 
     kind = "entitlement.edit"
-    form_class = EntitlementForm
+    form_class = forms.EntitlementForm
 
     def entitlement(self) -> Any:
         """The entitlement, if the actor sees it and it is active. Raises NotFound, Conflict."""
         pk: UUID = self.kwargs["pk"]
         return actions.proposable(kind=self.kind, subject_id=pk, actor=self.actor, now=self.now)
 
-    def form(self, data: Any = None) -> EntitlementForm:
+    def form(self, data: Any = None) -> forms.EntitlementForm:
         """The form, as the catalog has it."""
-        return EntitlementForm(data, initial=moves.entitlement_values(self.entitlement()))
+        return forms.EntitlementForm(data, initial=moves.entitlement_values(self.entitlement()))
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The form."""
@@ -116,4 +117,57 @@ class SystemPage(bases.DetailPage):
 
     def context(self, found: System) -> dict[str, Any]:
         """All that the page shows."""
-        return {"system": present.system_detail(found, self.now), "managed": managed.told(found.NOUN, found.pk)}
+        shown = present.system_detail(found, self.actor, self.now)
+        return {"system": shown, "managed": managed.told(found.NOUN, found.pk)}
+
+
+class _OfSystem(ProposePage):
+    """A form about one system that is active."""
+
+    def system(self) -> Any:
+        """The system, if the actor sees it and it is active. Raises NotFound, Conflict."""
+        pk: UUID = self.kwargs["pk"]
+        return actions.proposable(kind=self.kind, subject_id=pk, actor=self.actor, now=self.now)
+
+    def drawn(self, form: Any, status: int, **words: str) -> HttpResponse:
+        """The page of such a form."""
+        system = self.system()
+        back = reverse("system-detail", args=[system.pk])
+        return self.draw({"form": form, "back": back, "over": str(system), **words}, status=status)
+
+
+class SystemEdit(_OfSystem):
+    """Proposing another shape."""
+
+    kind = "system.edit"
+    form_class = forms.SystemForm
+
+    def form(self, data: Any = None) -> forms.SystemForm:
+        """The form, as the catalog has it."""
+        return forms.SystemForm(data, initial=moves.system_values(self.system()))
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form."""
+        lede = "Its owner decides, and the governance team as well where it is of high or critical risk."
+        return self.drawn(form, status, title=f"Change {self.system()}", lede=lede, verb="Propose the change")
+
+
+class EntitlementNew(_OfSystem):
+    """Proposing something more that can be granted in a system."""
+
+    kind = "entitlement.new"
+    form_class = forms.NewEntitlementForm
+
+    def form(self, data: Any = None) -> forms.NewEntitlementForm:
+        """The empty form."""
+        self.system()
+        return forms.NewEntitlementForm(data, initial={"risk": Risk.MODERATE, "allowed_kinds": [Kind.PERSON]})
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form."""
+        lede = (
+            "The system's owner decides, and the governance team as well where it is risky or privileged. "
+            "It can be asked for once a purpose justifies it."
+        )
+        title = f"Propose an entitlement on {self.system()}"
+        return self.drawn(form, status, title=title, lede=lede, verb="Propose it")

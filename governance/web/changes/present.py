@@ -12,8 +12,8 @@ from django.urls import reverse
 
 from governance.approvals.models import ApprovalStep, Question
 from governance.approvals.states import StepState
-from governance.catalog.models import Bundle, Entitlement
-from governance.catalog.permissions import visible_bundles, visible_entitlements
+from governance.catalog.models import Bundle, Entitlement, System
+from governance.catalog.permissions import visible_bundles, visible_entitlements, visible_systems
 from governance.changes.kinds import Difference, kind_of
 from governance.changes.models import ProposedChange
 from governance.changes.states import ChangeState
@@ -30,6 +30,7 @@ from governance.web.shapes import Act, Exchange, Route, Who
 Seen = Callable[[Actor, datetime], "QuerySet[Any]"]
 
 SUBJECTS: Mapping[str, tuple[str, Seen]] = {
+    System.NOUN: ("system-detail", visible_systems),
     Entitlement.NOUN: ("entitlement-detail", visible_entitlements),
     Purpose.NOUN: ("purpose-detail", visible_purposes),
     Bundle.NOUN: ("bundle-detail", visible_bundles),
