@@ -80,8 +80,9 @@ format: $(VENV)/.installed-dev ## Format the code, and mend what ruff can mend
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.installed-dev ## Write docs/configuration.md and .env.example anew
+docs: $(VENV)/.installed-dev ## Write docs/configuration.md, .env.example and the tables of docs/policy.md anew
 	$(BIN)/python -m config.reference
+	$(BIN)/python -m governance.policy.reference
 
 lock: ## Choose the newest allowed versions of all packages (needs uv)
 	uv pip compile pyproject.toml --upgrade --universal --generate-hashes --no-header --no-annotate -o requirements-dev.lock --group dev

@@ -49,6 +49,7 @@ class RestingShape(Shape):
 class WholePurposeShape(PurposeShape):
     """The same, with what it may justify and what rests on it."""
 
+    criteria = serializers.CharField(help_text="Whom it is for, as a condition over the identity; empty for anybody.")
     justifies = serializers.SerializerMethodField()
     resting = serializers.SerializerMethodField()
 

@@ -20,15 +20,13 @@ from governance.core.locking import locked_all
 from governance.core.models import Governed
 from governance.core.moves import move, plain
 from governance.identities.queries import owners_of
-from governance.policy.cel import ConditionError, checked
-from governance.policy.facts import declarations
+from governance.policy import criteria
 from governance.policy.states import StepKind
 from governance.purposes.moves import entitlements_by_key
 from governance.purposes.rules import moment
 
 LONGEST_REVIEW: Final = timedelta(days=366)
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
-STRINGS: Final = re.compile(r"""r?('''.*?'''|\"\"\".*?\"\"\"|'(\\.|[^'\\])*'|"(\\.|[^"\\])*")""", re.DOTALL)
 
 EDITABLE: Mapping[str, Field] = {
     "name": Field("Name"),
@@ -47,7 +45,7 @@ def problems(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
         "name": _name_problem(values["name"]),
         "description": _text_problem(values["description"]),
         "birthright": None if isinstance(values["birthright"], bool) else "Say yes or no.",
-        "criteria": criteria_problem(values["criteria"], required=values["birthright"] is True),
+        "criteria": _criteria_problem(values["criteria"], required=values["birthright"] is True),
         "review_at": _review_problem(values["review_at"], now),
         "entitlements": _keys_problem(values["entitlements"]),
         "bundles": _keys_problem(values["bundles"]),
@@ -72,19 +70,12 @@ def _keys_problem(keys: object) -> str | None:
     return None if fits else "Name them by their keys."
 
 
-def criteria_problem(text: object, *, required: bool) -> str | None:
-    """Why criteria can't be kept: they ask of the identity, and of nothing else. None where they can."""
+def _criteria_problem(text: object, *, required: bool) -> str | None:
     if not isinstance(text, str):
         return "Write a condition."
-    if not text.strip():
-        return "A birthright says who gets it." if required else None
-    try:
-        checked(text)
-    except ConditionError as error:
-        return str(error)
-    others = {one.name.partition(".")[0] for one in declarations()} - {"identity"}
-    named = set(re.findall(r"\b[a-z_]+\b", STRINGS.sub("", text))) & others
-    return f"Criteria ask of the identity alone, not of {min(named)}." if named else None
+    if required and not text.strip():
+        return "A birthright says who gets it."
+    return criteria.problem(text)
 
 
 def _review_problem(value: object, now: datetime) -> str | None:

@@ -21,9 +21,10 @@ from governance.grants.states import OVER, STANDING, WAITING
 from governance.identities.models import Identity, Team
 from governance.identities.queries import GOVERNANCE_TEAM, owners_of
 from governance.identities.states import Kind
+from governance.policy import criteria
 from governance.policy.states import StepKind
 from governance.policy.words import minute
-from governance.purposes import moves, permissions
+from governance.purposes import moves, permissions, rules
 from governance.purposes.models import Justification, Purpose
 from governance.purposes.rules import moment
 from governance.purposes.states import PurposeState
@@ -51,6 +52,7 @@ EDITABLE: Mapping[str, Field] = {
     "ends_at": Field("Ends", minute_of),
     "review_at": Field("Review", minute_of),
     "entitlements": Field("May justify", lines),
+    "criteria": Field("For whom"),
 }
 
 
@@ -95,7 +97,8 @@ class PurposeNew(_PurposeKind):
     def create(self, payload: Mapping[str, Any], by: Proposing) -> Purpose:
         """The purpose as proposed, owned by whoever is to answer for it."""
         given = {name: value for name, value in payload.items() if name != "owner"}
-        return moves.propose(given, chosen_owner(payload, by), actor=by.actor, why=by.reason, now=by.now)
+        owner = chosen_owner(payload, by)
+        return moves.propose(given, owner, actor=by.actor, why=by.reason, now=by.now)
 
     def current(self, subject_id: UUID) -> dict[str, Any]:
         """Nothing: it was not there before."""
@@ -106,6 +109,7 @@ class PurposeNew(_PurposeKind):
         purpose = Purpose.objects.get(pk=subject_id)
         current = moves.values(purpose)
         moves.checked(moves.BLANK, current, now)
+        _require_criteria(current)
         owner = owners_of(Purpose.NOUN, subject_id, now)
         return {"name": current["name"], "owner": str(owner[0].pk) if owner else None, **current}
 
@@ -163,9 +167,12 @@ class PurposeEdit(_PurposeKind):
         """What would change. A scope is not narrowed under what rests on it."""
         current = self.current(subject_id)
         found = changed(current, moves.checked(current, payload, now))
+        _require_criteria(found)
         lost = set(current["entitlements"]) - set(found.get("entitlements", current["entitlements"]))
         if problem := narrowing_problem(subject_id, lost):
             raise Invalid({"entitlements": problem})
+        if problem := excluding_problem(subject_id, found.get("criteria", ""), now):
+            raise Invalid({"criteria": problem})
         return found
 
     def route(self, subject: Governed, payload: Mapping[str, Any], by: Proposing) -> Sequence[StepPlan]:
@@ -204,6 +211,33 @@ def narrowing_problem(purpose_id: UUID, keys: Collection[str]) -> str:
     return f"{named} still rests on what would be left out. End that first." if leases else ""
 
 
+def problems(values: Mapping[str, Any], now: datetime) -> dict[str, str]:
+    """What is wrong with a purpose's plain values, by field; all fields are there. Empty when nothing is."""
+    found = rules.problems(values, now)
+    if "criteria" not in found and (problem := criteria.problem(values["criteria"])):
+        found["criteria"] = problem
+    return found
+
+
+def _require_criteria(values: Mapping[str, Any]) -> None:
+    if problem := criteria.problem(values.get("criteria", "")):
+        raise Invalid({"criteria": problem})
+
+
+def excluding_problem(purpose_id: UUID, wanted: str, now: datetime) -> str:
+    """Why a purpose can't be for those alone of whom the criteria are true: somebody else holds a lease on it."""
+    if not wanted:
+        return ""
+    leases = Grant.objects.filter(purpose=purpose_id).exclude(state__in=OVER)
+    holders = Identity.objects.filter(pk__in=leases.values("identity"))
+    names = tuple(dict.fromkeys(("identity.id", *criteria.facts_named(wanted))))
+    for values in criteria.combinations(holders, names, now):
+        if not criteria.holds(wanted, values):
+            lease = leases.filter(identity=values["identity.id"]).order_by("number")[0]
+            return f"{lease} of {lease.identity.name} rests on it, who would be left out. End that first."
+    return ""
+
+
 def _leases(purpose_id: UUID, keys: Collection[str]) -> list[Grant]:
     """What stands or waits on the purpose for the entitlements."""
     wanted = Q(pk__in=[])
@@ -214,8 +248,10 @@ def _leases(purpose_id: UUID, keys: Collection[str]) -> list[Grant]:
 
 
 def _widens(purpose: Purpose, payload: Mapping[str, Any]) -> bool:
-    """Whether it lasts longer than before, or justifies something risky that it did not."""
+    """Whether it lasts longer than before, is for others, or justifies something risky that it did not."""
     before = moves.values(purpose)
+    if before["criteria"] and payload.get("criteria", before["criteria"]) != before["criteria"]:
+        return True
     for name in ("ends_at", "review_at"):
         if name in payload and before[name] and (payload[name] is None or payload[name] > before[name]):
             return True

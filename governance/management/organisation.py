@@ -250,6 +250,7 @@ FACTS: Mapping[str, Any] = {
     },
     "now": MOMENT.format("moment.at"),
     "purpose": {
+        "admits": "'true'",
         "emergency": "'false'",
         "ends_at": MOMENT.format("g.purpose_ends_at"),
         "id": TEXT.format("g.purpose_id"),

@@ -59,7 +59,7 @@ def _refusal(text: str) -> Reason:
 
 def _refusals(facts: Facts, limits: Iterable[Reason]) -> Iterator[str]:
     yield from _of_identity(facts.identity)
-    yield from _of_purpose(facts.purpose, facts.entitlement)
+    yield from _of_purpose(facts.purpose, facts.entitlement, facts.identity)
     yield from _of_catalog(facts)
     if facts.request.term <= timedelta():
         yield "A lease has a length; this one has none."
@@ -74,13 +74,15 @@ def _of_identity(identity: IdentityFacts) -> Iterator[str]:
         yield f"{identity.name} has no active {_answerable(identity)}."
 
 
-def _of_purpose(purpose: PurposeFacts, entitlement: EntitlementFacts) -> Iterator[str]:
+def _of_purpose(purpose: PurposeFacts, entitlement: EntitlementFacts, identity: IdentityFacts) -> Iterator[str]:
     if purpose.state != PurposeState.ACTIVE:
         yield f"Purpose {purpose.reference} is {purpose.state}; access rests on an active purpose."
     if purpose.ends_at is None and purpose.review_at is None:
         yield f"Purpose {purpose.reference} has neither an end nor a review date."
     if not purpose.justifies:
         yield f"Purpose {purpose.reference} does not justify {entitlement.name}."
+    if not purpose.admits:
+        yield f"Purpose {purpose.reference} is not for {identity.name}: its criteria don't hold."
 
 
 def _of_catalog(facts: Facts) -> Iterator[str]:

@@ -74,6 +74,7 @@ class PurposeFacts:
     state: Annotated[str, "`proposed`, `approved`, `active`, `retiring`, `retired` or `rejected`"]
     emergency: Annotated[bool, "Whether it is an emergency"]
     justifies: Annotated[bool, "Whether it may justify this entitlement"]
+    admits: Annotated[bool, "Whether it is for this identity: its criteria hold, or it has none"]
     ends_at: Annotated[datetime | None, "When it ends"]
     review_at: Annotated[datetime | None, "When it is due for review, which no lease on it outlasts"]
 
@@ -237,6 +238,7 @@ EXAMPLE = Facts(
         state="active",
         emergency=False,
         justifies=True,
+        admits=True,
         ends_at=datetime(2027, 6, 30, 18, tzinfo=UTC),
         review_at=datetime(2027, 3, 31, tzinfo=UTC),
     ),

@@ -13,6 +13,7 @@ from governance.core.subjects import leasing
 from governance.identities.models import Identity, Ownership, TeamMembership
 from governance.identities.queries import owners_of
 from governance.identities.states import Kind, OwnerRole
+from governance.policy import criteria
 from governance.policy.consequences import Consequence, ConsequenceError, read
 from governance.policy.facts import (
     AccessFacts,
@@ -114,7 +115,7 @@ def gather_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mappin
             identity=identity,
             entitlement=_entitlement(entitlement, _confers(judged.access, entitlement.pk)),
             system=_system(entitlement.system),
-            purpose=_purpose(asking.purpose, justifies=entitlement.pk in justified),
+            purpose=_purpose(asking.purpose, identity, justifies=entitlement.pk in justified),
             request=request,
             access=access[entitlement.pk],
             separation=_separation(judged.conflicts[entitlement.pk]),
@@ -233,7 +234,7 @@ def _system(system: System) -> SystemFacts:
     )
 
 
-def _purpose(purpose: Purpose, *, justifies: bool) -> PurposeFacts:
+def _purpose(purpose: Purpose, identity: IdentityFacts, *, justifies: bool) -> PurposeFacts:
     return PurposeFacts(
         id=purpose.pk,
         reference=purpose.reference,
@@ -241,6 +242,7 @@ def _purpose(purpose: Purpose, *, justifies: bool) -> PurposeFacts:
         state=purpose.state,
         emergency=purpose.emergency,
         justifies=justifies,
+        admits=criteria.admit(purpose.criteria, identity),
         ends_at=purpose.ends_at,
         review_at=purpose.review_at,
     )

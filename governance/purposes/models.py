@@ -23,6 +23,7 @@ class Purpose(Governed):
     emergency = models.BooleanField(default=False)
     ends_at = models.DateTimeField(null=True)
     review_at = models.DateTimeField(null=True)
+    criteria = models.TextField(blank=True)
     entitlements = models.ManyToManyField(Entitlement, through="Justification", related_name="purposes")
 
     objects = querysets.PurposeQuerySet.as_manager()

@@ -17,7 +17,14 @@ from governance.purposes.queries import next_reference
 from governance.purposes.rules import moment, problems
 from governance.purposes.states import PurposeState
 
-BLANK: Mapping[str, Any] = {"name": "", "description": "", "ends_at": None, "review_at": None, "entitlements": []}
+BLANK: Mapping[str, Any] = {
+    "name": "",
+    "description": "",
+    "ends_at": None,
+    "review_at": None,
+    "criteria": "",
+    "entitlements": [],
+}
 
 
 def values(purpose: Purpose) -> dict[str, Any]:
@@ -29,6 +36,7 @@ def values(purpose: Purpose) -> dict[str, Any]:
         "description": purpose.description,
         "ends_at": plain(purpose.ends_at),
         "review_at": plain(purpose.review_at),
+        "criteria": purpose.criteria,
         "entitlements": sorted(f"{system}/{key}" for system, key in keys),
     }
 
@@ -90,6 +98,7 @@ def propose(
         description=kept["description"],
         ends_at=moment(kept["ends_at"]),
         review_at=moment(kept["review_at"]),
+        criteria=kept["criteria"],
         state=PurposeState.PROPOSED,
     )
     create(purpose, actor=actor, why=why, now=now)

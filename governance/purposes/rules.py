@@ -47,6 +47,8 @@ def _text_problems(values: Mapping[str, Any]) -> dict[str, str]:
         found["name"] = "Name the reason for access: requesters choose by it."
     elif len(name) > MOST_NAME or "\0" in name:
         found["name"] = f"At most {MOST_NAME} characters."
+    if not isinstance(values["criteria"], str) or "\0" in values["criteria"]:
+        found["criteria"] = "Write a condition over the identity, or nothing."
     if not isinstance(description, str) or len(description) > MOST_TEXT or "\0" in description:
         found["description"] = f"At most {MOST_TEXT} characters."
     return found

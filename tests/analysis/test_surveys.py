@@ -12,7 +12,7 @@ from django.utils import timezone
 from governance.access.models import Assignment
 from governance.access.states import Observation
 from governance.analysis import actions, queries, stale, tasks
-from governance.analysis.matching import known, unmatched
+from governance.analysis.matching import unmatched
 from governance.analysis.mining import Peers
 from governance.analysis.models import RoleSuggestion, StaleFinding, Survey
 from governance.analysis.reasons import reason
@@ -26,6 +26,7 @@ from governance.grants.models import Grant
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from governance.policy.cel import compiled
+from governance.policy.criteria import known
 from governance.policy.facts import declarations
 from governance.purposes.models import Dedication, Justification
 from governance.requests import actions as requests

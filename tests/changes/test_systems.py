@@ -103,7 +103,7 @@ class TestEntitlementNew:
         assert approved(change, org.owner).state == ChangeState.APPLIED
         made = Entitlement.objects.get(system=org.system, key="journals")
         assert (made.state, made.longest_lease, made.permits) == (CatalogState.ACTIVE, timedelta(days=1), [])
-        assert owners_of(Entitlement.NOUN, made.pk, change.closed_at) == [org.stranger]
+        assert owners_of(Entitlement.NOUN, made.pk, timezone.now()) == [org.stranger]
 
     def test_is_owned_by_the_proposer_where_nobody_is_named(self, org: Organisation) -> None:
         assert added(org, org.requester).payload["owner"] == str(org.requester.pk)

@@ -13,8 +13,7 @@ from django.db.models import Q
 
 from governance.catalog.models import Bundle, Entitlement, System
 from governance.catalog.rules import entitlement_problems, system_problems
-from governance.changes import bundles
-from governance.changes.purposes import narrowing_problem
+from governance.changes import bundles, purposes
 from governance.connectors import registry
 from governance.connectors.interface import Refused
 from governance.core.errors import Invalid
@@ -26,7 +25,6 @@ from governance.lifecycle.catalog_files import owning
 from governance.lifecycle.catalog_files.entries import LENGTHS, ONCE, OWNERS, Address, Entry, Problem, called
 from governance.lifecycle.catalog_files.standing import Standing
 from governance.policy.words import seconds
-from governance.purposes import rules as purposes
 from governance.purposes.models import Purpose
 from governance.requests.models import RequestItem
 from governance.requests.states import ItemState
@@ -61,7 +59,7 @@ def problems(
         yield from _of_values(entry, there, now)
         yield from _of_owners(entry, there, owners)
         yield from _of_references(entry, known)
-    yield from _of_scopes(entries, there)
+    yield from _of_scopes(entries, there, now)
     yield from _circles(entries, there)
     for address in retired:
         yield from _of_retirement(there.entries[address], there, retired, now)
@@ -143,14 +141,18 @@ def _of_references(entry: Entry, known: _Known) -> Iterator[Problem]:
             yield entry.problem(name, f"There is no active {kind} {key}.", key)
 
 
-def _of_scopes(entries: Mapping[Address, Entry], there: Standing) -> Iterator[Problem]:
-    """No purpose ceases to justify what a lease on it is of."""
+def _of_scopes(entries: Mapping[Address, Entry], there: Standing, now: datetime) -> Iterator[Problem]:
+    """No purpose ceases to justify what a lease on it is of, or to be for whoever holds one."""
     for address, entry in entries.items():
         before = there.entries.get(address)
         if address.kind == Purpose.NOUN and before is not None:
             lost = set(before.values["entitlements"]) - set(entry.values["entitlements"])
-            if text := narrowing_problem(there.ids[address], lost):
+            if text := purposes.narrowing_problem(there.ids[address], lost):
                 yield entry.problem("entitlements", text)
+            wanted = entry.values["criteria"]
+            same = wanted == before.values["criteria"]
+            if not same and (text := purposes.excluding_problem(there.ids[address], wanted, now)):
+                yield entry.problem("criteria", text)
 
 
 def _circles(entries: Mapping[Address, Entry], there: Standing) -> Iterator[Problem]:

@@ -57,6 +57,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
         "emergency": False,
         "ends_at": None,
         "review_at": None,
+        "criteria": "",
         "entitlements": [],
     },
 }

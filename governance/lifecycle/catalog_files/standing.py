@@ -150,6 +150,7 @@ def _purposes(standing: Standing, owners: Owners) -> None:
             "emergency": one.emergency,
             "ends_at": moment_of(one.ends_at),
             "review_at": moment_of(one.review_at),
+            "criteria": one.criteria,
             "entitlements": _offered(standing, scopes[one.pk]),
             **owners.get((one.NOUN, one.pk), {}),
         }

@@ -38,7 +38,15 @@ class PurposeForm(ProposalForm):
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false"}),
         help_text="One entitlement a line, as system/entitlement. What is not here can't be asked for with it.",
     )
-    field_order = ["name", "description", "owner", "ends_at", "review_at", "entitlements", "reason", "token"]
+    criteria = forms.CharField(
+        label="For whom",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
+        help_text="A condition over the identity, such as identity.department == 'Finance'. Empty: anybody.",
+    )
+    field_order = [
+        "name", "description", "owner", "ends_at", "review_at", "entitlements", "criteria", "reason", "token",
+    ]  # fmt: skip
 
     def payload(self) -> dict[str, Any]:
         """The plain values of a valid form."""
@@ -48,6 +56,7 @@ class PurposeForm(ProposalForm):
             "description": given["description"],
             "ends_at": midnight(given["ends_at"]),
             "review_at": midnight(given["review_at"]),
+            "criteria": given["criteria"],
             "entitlements": sorted({line.strip() for line in given["entitlements"].splitlines() if line.strip()}),
         }
 

@@ -120,6 +120,7 @@ class Detail:
     backup: str
     ends_at: datetime | None
     review_at: datetime | None
+    criteria: str
     scope: Sequence[Line]
     changes: Sequence[Line]
     active: bool
@@ -142,6 +143,7 @@ def detail(purpose: Purpose, actor: Actor, now: datetime) -> Detail:
         backup=named[OwnerRole.BACKUP_OWNER],
         ends_at=purpose.ends_at,
         review_at=purpose.review_at,
+        criteria=purpose.criteria,
         scope=[
             Line(one.name, one.system.name, reverse("entitlement-detail", args=[one.pk]), one.risk)
             for one in scope.order_by("system__name", "name")
