@@ -55,6 +55,9 @@ class TestMined:
     def test_leaves_out_what_too_few_hold(self) -> None:
         assert mined(access(*[(SALES, {1, 2, 3, 4})] * (FEWEST - 1), *[(IT, set())] * 9)) == []
 
+    def test_leaves_out_what_is_no_more_than_two(self) -> None:
+        assert mined(access(*[(SALES, {1, 2})] * 40, *[(IT, set())] * 9)) == []
+
     def test_takes_the_part_that_many_more_hold_for_itself(self) -> None:
         base, more = {1, 2, 3}, {4, 5, 6, 7, 8, 9}
         clerks = [(Peers("Sales", title), base | more if title == "A" else base) for title in "ABCB" * 8]
