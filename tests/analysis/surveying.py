@@ -32,13 +32,12 @@ def found_by_now(what: Entitlement, now: datetime) -> tuple[Survey, StaleFinding
 def a_finding(survey: Survey, kind: Stale, about: Governed, **figures: Any) -> StaleFinding:
     """What the survey that runs has found of a thing, by the way."""
     of = KINDS[kind]
-    match about:
-        case Grant():
-            owner, holder = about.entitlement_id, about.identity_id
-        case PolicyRuleVersion():
-            owner, holder = about.rule_id, None
-        case _:
-            owner, holder = about.pk, None
+    holder = about.identity_id if isinstance(about, Grant) else None
+    owner = about.pk
+    if isinstance(about, Grant):
+        owner = about.entitlement_id
+    if isinstance(about, PolicyRuleVersion):
+        owner = about.rule_id
     seen = Seen(kind, str(about.pk), of.subject, about.pk, str(about), of.owner, owner, None, holder, 80, figures)
     actions._settle(survey, kind, [finding(seen, survey)], actor=SYSTEM, now=survey.at)
     return StaleFinding.objects.get(kind=kind)
