@@ -42,6 +42,20 @@ def shot(page: Page, name: str) -> None:
     page.set_viewport_size({"width": WIDTHS[0], "height": 900})
 
 
+def dismissing(page: Page) -> None:
+    """The form that lets the finding be, as a dialog and as a page; it is not sent."""
+    here = page.url
+    page.get_by_role("button", name="Dismiss").first.click()
+    shot(page, "dialog")
+    look_over(page)
+    page.get_by_role("dialog").get_by_role("link", name="Not now").click()
+    page.goto(f"{here}dismiss")
+    shot(page, "act")
+    look_over(page)
+    page.get_by_role("link", name="Not now").click()
+    expect(page).to_have_url(here)
+
+
 @pytest.mark.usefixtures("demonstration")
 class TestFindings:
     def test_lead_to_a_bundle(self, sign_in: SignIn) -> None:
@@ -56,6 +70,7 @@ class TestFindings:
         naomi.get_by_role("link", name="Delete invoices").first.click()
         shot(naomi, "finding")
         look_over(naomi)
+        dismissing(naomi)
         naomi.locator(".over").get_by_role("link", name="Findings").click()
         naomi.get_by_role("link", name="Suggested roles").click()
         shot(naomi, "suggestions")
