@@ -236,7 +236,8 @@ class TestOutliers:
         assert reason(one.kind, one.figures) == "Only 1 of 6 people in Finance with the title Clerk holds it."
         assert one.score == (100 - 16) * 70 // 100
 
-    def test_need_peers_enough(self, org: Organisation) -> None:
+    def test_need_peers_enough(self, org: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stale, "FEW", 50)
         clerk, *_ = peers(org, 4)
         leased(org, clerk)
         assert found(Stale.OUTLIER) == {}
