@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from django.db import IntegrityError
+
 from governance.analysis import moves, permissions, queries, settling, stale
 from governance.analysis.models import Found, Replay, ReplayProgress, RoleSuggestion, StaleFinding, Survey
 from governance.analysis.states import PARTS, ROLES, FoundState, ReplayState, Stale, SurveyState
@@ -108,13 +110,17 @@ def start_survey(*, actor: Actor, now: datetime) -> Survey:
     """Have everything looked at for what has gone stale. Raises NotFound, Denied, Conflict while somebody does."""
     permissions.require_survey(actor)
     if running := queries.survey_running().first():
-        raise Conflict(f"{running} is looking at the moment.", code="already_running")
+        raise _running(str(running))
     return _begun(actor, now)
+
+
+def _running(other: str) -> Conflict:
+    return Conflict(f"{other} is looking at the moment.", code="already_running")
 
 
 @unit_of_work()
 def daily_survey(*, actor: Actor, now: datetime) -> Survey | None:
-    """The look of the day, unless one runs; one that has run for too long is ended. Safe to run twice."""
+    """The look of the day, unless one runs; one that has run for too long is ended. Raises Conflict beside a twin."""
     for running in locked_all(queries.survey_running()):
         if running.at > now - LONGEST_SURVEY:
             return None
@@ -124,7 +130,10 @@ def daily_survey(*, actor: Actor, now: datetime) -> Survey | None:
 
 def _begun(actor: Actor, now: datetime) -> Survey:
     survey = Survey(started_by=actor.label, at=now, worked_at=now)
-    create(survey, actor=actor, why="To find what has gone stale", now=now)
+    try:
+        create(survey, actor=actor, why="To find what has gone stale", now=now)
+    except IntegrityError:  # somebody began one in the same moment
+        raise _running("Another survey") from None
     after_commit(RUN_SURVEY, survey.pk)
     return survey
 

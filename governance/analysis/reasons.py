@@ -40,8 +40,8 @@ def _lapsing(figures: Figures) -> str:
 
 
 def _outlier(figures: Figures) -> str:
-    who = f"{figures['holders']} of {figures['peers']}"
-    return f"Only {who} people in {figures['department']} with the title {figures['title']} hold it."
+    peers = f"{figures['peers']} people in {figures['department']} with the title {figures['title']}"
+    return f"Only {figures['holders']} of {peers} {'holds' if figures['holders'] == 1 else 'hold'} it."
 
 
 def _purpose(figures: Figures) -> str:
@@ -76,6 +76,6 @@ ADVICE: Final[Mapping[str, str]] = {
     Stale.LAPSING: "Ask whether it is still needed. Propose a shorter lease or another description.",
     Stale.OUTLIER: "Ask the holder. Revoke the grant where the job does not need it.",
     Stale.PURPOSE: "Retire it: what rests on it ends with it.",
-    Stale.RULE: "Replay it over a longer time. Retire it, unless it guards against what must not happen.",
+    Stale.RULE: "Have it replayed over a longer time, and retired unless it guards against what must not happen.",
 }
 """What can be done about each kind."""

@@ -36,8 +36,9 @@ def run_survey(survey_id: str) -> None:
 
 @shared_task(name="analysis.survey")
 def survey() -> None:
-    """Begin the look of the day."""
-    actions.daily_survey(actor=SURVEY, now=timezone.now())
+    """Begin the look of the day, unless a twin has."""
+    with suppress(Conflict):
+        actions.daily_survey(actor=SURVEY, now=timezone.now())
 
 
 @shared_task(name="analysis.continue_surveys")

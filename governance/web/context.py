@@ -1,5 +1,6 @@
 """What every page shows around itself: who is here, where one can go, how the log stands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -7,22 +8,15 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 
-from governance.analysis import permissions as analysis
-from governance.approvals.permissions import inbox
-from governance.audit import permissions as audit
 from governance.audit.queries import Seal, lag, latest_checkpoint
 from governance.core.actor import Actor
 from governance.identities.states import Kind
-from governance.lifecycle.permissions import sees_feeds
 from governance.notifications.permissions import unread
-from governance.policy import permissions as policy
-from governance.provisioning import permissions as manual
-from governance.separation.permissions import SEES_ALL as SEES_SEPARATION
 from governance.web.accounts.personas import Persona, personas
 from governance.web.accounts.providers import provider_name
+from governance.web.menu import Group, Way, menu
 from governance.web.shapes import Who
 from governance.web.step_up import waiting
 
@@ -30,16 +24,6 @@ CHECK_FRESH = timedelta(minutes=15)
 """How long a check of the log speaks for it; the checker runs each minute."""
 
 MOST_UNREAD = 100
-
-
-@dataclass(frozen=True, slots=True)
-class NavItem:
-    """One way to go."""
-
-    label: str
-    url: str
-    current: bool
-    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +47,6 @@ class Portal:
 
     def __init__(self, request: Any) -> None:
         self._request = request
-        self._path = request.path
         self._actor: Actor | None = getattr(request, "actor", None)
         self._now = getattr(request, "now", None) or timezone.now()
 
@@ -94,54 +77,14 @@ class Portal:
         return Who(self._actor.label, Kind.PERSON, None, roles or None)
 
     @cached_property
-    def nav(self) -> list[NavItem]:
-        """What exists and the actor may see."""
-        if self._actor is None:
-            return []
-        items = [
-            self._item("Home", "home"),
-            self._item("Requests", "request-list"),
-            self._item("Approvals", "approval-list", inbox(self._actor).count()),
-            *self._tasks(self._actor),
-            self._item("Grants", "grant-list"),
-            self._item("Catalog", "entitlement-list"),
-            self._item("Purposes", "purpose-list"),
-            self._item("Changes", "change-list"),
-        ]
-        if self._sees_rules(self._actor):
-            items.append(self._item("Policy", "rule-list"))
-        if self._sees_findings(self._actor):
-            items.append(self._item("Findings", "finding-list"))
-        if sees_feeds(self._actor):
-            items.append(self._item("People", "feed-run-list"))
-        if self._actor.has(*SEES_SEPARATION):
-            items.append(self._item("Separation", "violation-list"))
-        if self._actor.has(*audit.READERS):
-            items.append(self._item("Audit", "event-list"))
-        return items
-
-    def _sees_rules(self, actor: Actor) -> bool:
-        """Those who oversee; an owner of rules finds the way on the rules' own pages."""
-        return actor.has(*policy.SEES_ALL) or self._path.startswith(reverse("rule-list"))
-
-    def _sees_findings(self, actor: Actor) -> bool:
-        """Those who oversee; whoever owns a thing that is stale is led here by a message."""
-        return actor.has(*analysis.SEES_ALL) or self._path.startswith(reverse("finding-list"))
-
-    def _tasks(self, actor: Actor) -> list[NavItem]:
-        """The way to people's tasks, for those who have any, those who oversee them, and whoever is there."""
-        waiting = manual.waiting_for(actor, self._now).count()
-        item = self._item("Tasks", "task-list", waiting)
-        return [item] if waiting or item.current or actor.has(*manual.SEES_ALL) else []
+    def menu(self) -> Sequence[Way | Group]:
+        """What exists and the visitor may see."""
+        return menu(self._actor, self._request.path, self._now) if self._actor else ()
 
     @cached_property
     def unread(self) -> int:
         """How many notifications the visitor has not opened, counted up to `MOST_UNREAD`."""
         return unread(self._actor)[:MOST_UNREAD].count() if self._actor else 0
-
-    def _item(self, label: str, name: str, count: int | None = None) -> NavItem:
-        url = reverse(name)
-        return NavItem(label, url, self._path == url or (url != "/" and self._path.startswith(url)), count)
 
     @cached_property
     def checkpoint(self) -> Checkpoint | None:

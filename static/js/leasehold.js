@@ -51,7 +51,18 @@ const closeDialog = (event) => {
 const hasPopover = "popover" in HTMLElement.prototype;
 if (!hasPopover) all("[popover]").forEach((panel) => { panel.hidden = true; });
 
+// An open group of the menu closes once attention goes elsewhere; Escape closes it and returns to its name.
+const closeGroups = (target) => all(".mainnav details[open]").forEach((group) => { group.open = group.contains(target); });
+document.addEventListener("focusin", (event) => closeGroups(event.target));
+document.addEventListener("keydown", (event) => {
+  const group = event.key === "Escape" && one(".mainnav details[open]");
+  if (!group) return;
+  if (group.contains(document.activeElement)) one("summary", group).focus();
+  group.open = false;
+});
+
 document.addEventListener("click", (event) => {
+  closeGroups(event.target);
   openDialog(event);
   closeDialog(event);
   const button = event.target.closest("button");

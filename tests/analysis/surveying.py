@@ -6,10 +6,13 @@ from typing import Any
 from governance.analysis import actions
 from governance.analysis.models import RoleSuggestion, StaleFinding, Survey
 from governance.analysis.settling import finding
-from governance.analysis.stale import Seen
+from governance.analysis.stale import KINDS, Seen
 from governance.analysis.states import ROLES, Stale
 from governance.catalog.models import Entitlement
 from governance.core.actor import Actor
+from governance.core.models import Governed
+from governance.grants.models import Grant
+from governance.policy.models import PolicyRuleVersion
 
 SYSTEM = Actor.system("survey")
 
@@ -24,6 +27,20 @@ def found_by_now(what: Entitlement, now: datetime) -> tuple[Survey, StaleFinding
     for part, found in ((Stale.UNHELD, finding(seen, survey)), (ROLES, a_role(survey, what))):
         actions._settle(survey, part, [found], actor=SYSTEM, now=now)
     return survey, StaleFinding.objects.get(), RoleSuggestion.objects.get()
+
+
+def a_finding(survey: Survey, kind: Stale, about: Governed, **figures: Any) -> StaleFinding:
+    """What the survey that runs has found of a thing, by the way."""
+    of = KINDS[kind]
+    holder = about.identity_id if isinstance(about, Grant) else None
+    owner = about.pk
+    if isinstance(about, Grant):
+        owner = about.entitlement_id
+    if isinstance(about, PolicyRuleVersion):
+        owner = about.rule_id
+    seen = Seen(kind, str(about.pk), of.subject, about.pk, str(about), of.owner, owner, None, holder, 80, figures)
+    actions._settle(survey, kind, [finding(seen, survey)], actor=SYSTEM, now=survey.at)
+    return StaleFinding.objects.get(kind=kind)
 
 
 def a_role(survey: Survey, *items: Entitlement, **given: Any) -> RoleSuggestion:

@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from governance.analysis.mining import FEWEST, Access, Peers, _at_least, mined
+from governance.analysis.mining import Access, Peers, _at_least, mined
 from governance.management.planted import Plan, measured, planted
 
 SMALL = Plan(people=900, departments=6, titles=4, projects=8, entitlements=500)
@@ -25,6 +25,10 @@ class TestMined:
         found = measured(set_.roles, mined(set_.access))
         assert found.recall >= 0.9
         assert found.precision >= 0.9
+
+    def test_recovers_departments_that_are_mostly_one_job(self) -> None:
+        set_ = planted(replace(SMALL, titles=2))
+        assert measured(set_.roles, mined(set_.access)).recall >= 0.9
 
     def test_recovers_most_under_twice_the_noise(self) -> None:
         set_ = planted(replace(SMALL, missing=6, besides=10))
@@ -53,7 +57,11 @@ class TestMined:
         assert (one.matched, one.excess) == (0, 0)
 
     def test_leaves_out_what_too_few_hold(self) -> None:
-        assert mined(access(*[(SALES, {1, 2, 3, 4})] * (FEWEST - 1), *[(IT, set())] * 9)) == []
+        assert mined(access(*[(SALES, {1, 2, 3, 4})] * 4, *[(IT, set())] * 9)) == []
+        assert len(mined(access(*[(SALES, {1, 2, 3, 4})] * 5, *[(IT, set())] * 9))) == 1
+
+    def test_leaves_out_what_is_no_more_than_two(self) -> None:
+        assert mined(access(*[(SALES, {1, 2})] * 40, *[(IT, set())] * 9)) == []
 
     def test_takes_the_part_that_many_more_hold_for_itself(self) -> None:
         base, more = {1, 2, 3}, {4, 5, 6, 7, 8, 9}

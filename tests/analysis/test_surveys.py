@@ -120,6 +120,12 @@ class TestCriteria:
         assert set(found(Stale.CRITERIA, timezone.now() + timedelta(days=2))) == {made["b1"].pk}
         assert someone.department == "Finance"
 
+    def test_are_not_stale_on_their_first_day(self, org: Organisation) -> None:
+        made = changing.bundle(org.entitlement, org.owner, org.requester, criteria="identity.department == 'Moon'")
+        at = made.versions.get().made_at + timedelta(days=1)
+        assert found(Stale.CRITERIA, at - timedelta(seconds=1)) == {}
+        assert set(found(Stale.CRITERIA, at)) == {made.pk}
+
     def test_of_the_last_version_count_alone(self, org: Organisation) -> None:
         made = changing.bundle(org.entitlement, org.owner, org.requester, criteria="identity.department == 'Moon'")
         change = changing.propose("bundle.edit", made, org.requester, criteria="identity.kind == 'person'")
@@ -166,8 +172,9 @@ class TestEntitlements:
 
     def test_are_not_stale_while_somebody_holds_one_or_held_it_lately(self, org: Organisation) -> None:
         grant = live_grant(org.submit())
-        assert org.entitlement.pk not in found(Stale.UNHELD, grant.ends_at + timedelta(days=89))
+        assert org.entitlement.pk not in found(Stale.UNHELD, grant.ends_at + timedelta(days=91))
         removed(grant)
+        assert org.entitlement.pk not in found(Stale.UNHELD, grant.ends_at + timedelta(days=89))
         assert org.entitlement.pk in found(Stale.UNHELD, grant.ends_at + timedelta(days=91))
 
     def test_are_not_stale_while_access_stands_that_nobody_leased(self, org: Organisation) -> None:
@@ -188,6 +195,17 @@ class TestEntitlements:
         assert found(Stale.LAPSING, end)[org.entitlement.pk].startswith("5 of 5 who held it")
         again = [leased(org, one, now=end) for one in people[:3]]
         assert found(Stale.LAPSING, again[0].starts_at + timedelta(minutes=1)) == {}
+
+    @pytest.mark.parametrize(("held", "lapsed", "is_stale"), [(5, 3, True), (6, 3, False), (4, 4, False)])
+    def test_are_stale_when_more_than_half_of_five_or_more_let_it_lapse(
+        self, org: Organisation, held: int, lapsed: int, *, is_stale: bool
+    ) -> None:
+        people = [person(manager=org.manager) for _ in range(held)]
+        end = max(leased(org, one).ends_at for one in people[:lapsed]) + timedelta(seconds=1)
+        grants.expire_due(now=end)
+        last = [leased(org, one, now=end) for one in people[lapsed:]]
+        at = max([end, *(one.starts_at for one in last)])
+        assert (org.entitlement.pk in found(Stale.LAPSING, at)) == is_stale
 
     def test_do_not_count_leases_that_somebody_ended(self, org: Organisation) -> None:
         people = [org.requester, *(person(manager=org.manager) for _ in range(4))]
@@ -216,13 +234,28 @@ class TestOutliers:
         grant = leased(org, clerk)
         (one,) = stale.look(Stale.OUTLIER, timezone.now())
         assert (one.subject_id, one.holder_id, one.owner_id) == (grant.pk, clerk.pk, org.entitlement.pk)
-        assert reason(one.kind, one.figures) == "Only 1 of 6 people in Finance with the title Clerk hold it."
+        assert reason(one.kind, one.figures) == "Only 1 of 6 people in Finance with the title Clerk holds it."
         assert one.score == (100 - 16) * 70 // 100
 
-    def test_need_peers_enough(self, org: Organisation) -> None:
+    def test_need_peers_enough(self, org: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stale, "FEW", 50)
         clerk, *_ = peers(org, 4)
         leased(org, clerk)
         assert found(Stale.OUTLIER) == {}
+
+    def test_are_at_most_one_in_five(self, org: Organisation) -> None:
+        clerk, *_ = peers(org, 5)
+        grant = leased(org, clerk)
+        assert set(found(Stale.OUTLIER)) == {grant.pk}
+
+    def test_are_kept_by_weight(self, org: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stale, "MOST", 1)
+        one, *_ = peers(org, 6)
+        worse = builders.entitlement(org.system, org.owner, risk="critical")
+        builders.keep(Justification(purpose=org.purpose, entitlement=worse))
+        leased(org, one)
+        heavier = builders.adopted(one.accounts.get(), one, worse, org.purpose)
+        assert set(found(Stale.OUTLIER)) == {heavier.pk}
 
     def test_are_not_what_more_of_them_hold(self, org: Organisation) -> None:
         one, two, *_ = peers(org, 6)
@@ -267,6 +300,8 @@ class TestPurposes:
         agent = builders.machine(org.owner)
         builders.keep(Dedication(identity=agent, purpose=org.purpose))
         assert org.purpose.pk not in found(Stale.PURPOSE, later())
+        Identity.objects.filter(pk=agent.pk).update(state="ended")
+        assert org.purpose.pk in found(Stale.PURPOSE, later())
 
 
 class TestRules:
@@ -366,6 +401,14 @@ class TestSurvey:
         assert actions.daily_survey(actor=SYSTEM, now=now + timedelta(hours=21)) is not None
         first.refresh_from_db()
         assert (first.state, first.state_reason) == (SurveyState.STOPPED, "It did not come to its end")
+
+    def test_that_was_stopped_writes_no_more(self, org: Organisation, admin: Actor) -> None:
+        late = actions.start_survey(actor=admin, now=later())
+        assert actions.daily_survey(actor=SYSTEM, now=later() + timedelta(hours=21)) is not None
+        actions.run_survey(survey_id=late.pk, actor=SYSTEM, clock=later)
+        late.refresh_from_db()
+        assert (late.state, late.done) == (SurveyState.STOPPED, [])
+        assert not StaleFinding.objects.exists()
 
     def test_is_taken_up_when_a_worker_has_died(self, admin: Actor) -> None:
         survey = actions.start_survey(actor=admin, now=timezone.now())

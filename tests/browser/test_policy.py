@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import SignIn
-from tests.browser.walk import look_over, wait_for
+from tests.browser.walk import go, look_over, wait_for
 
 WRONG = "identity.kind == 'person' &&\n  entitlement.risk > 3"
 RIGHT = "identity.kind == 'person' &&\n  entitlement.risk == 'critical'"
@@ -21,7 +21,7 @@ class TestPolicy:
         look_over(naomi)
         replay(naomi)
         propose(naomi)
-        naomi.get_by_role("link", name="Policy", exact=True).first.click()
+        go(naomi, "Policy", "Rules")
         expect(naomi.locator("tr", has_text="POL-70")).to_contain_text("Draft")
         approve(hana)
         naomi.reload()
@@ -33,7 +33,7 @@ class TestPolicy:
 
 def write(page: Page) -> None:
     """The rule, first with a mistake that is marked in the text and keeps it from being saved."""
-    page.get_by_role("link", name="Policy", exact=True).click()
+    go(page, "Policy", "Rules")
     page.get_by_role("link", name="New rule").click()
     page.get_by_role("textbox", name="Key").fill("POL-70")
     page.get_by_role("textbox", name="Title").fill("Critical access answers to security")

@@ -13,7 +13,7 @@ from governance.identities.models import Identity
 from governance.separation.models import Mitigation, SeparationRule
 from tests.apart import kept_apart
 from tests.browser.conftest import SignIn
-from tests.browser.walk import wait_for
+from tests.browser.walk import go, wait_for
 from tests.builders import keep
 
 
@@ -37,7 +37,7 @@ def open_violation(page: Page) -> None:
 class TestAMitigation:
     def test_that_ends_brings_the_violation_back(self, kept: SeparationRule, sign_in: SignIn) -> None:
         lena, hana = sign_in("lena"), sign_in("hana")
-        hana.get_by_role("link", name="Separation").click()
+        go(hana, "Policy", "Separation")
         wait_for(hana, "Ordering and paying", seconds=90)
         open_violation(lena)
         expect(lena.get_by_text("Nothing covers it")).to_be_visible()
@@ -49,7 +49,7 @@ class TestAMitigation:
         lena.get_by_label("Reviewed again on").fill(day)
         lena.get_by_role("button", name="Ask for it").click()
         expect(lena.get_by_role("button", name="Approve")).to_have_count(0)
-        hana.get_by_role("link", name="Separation").click()
+        go(hana, "Policy", "Separation")
         hana.get_by_role("link", name="Mitigations").click()
         hana.locator("tbody tr", has_text="Amara reads").get_by_role("link").first.click()
         hana.get_by_role("button", name="Approve").first.click()

@@ -16,6 +16,13 @@ PRESENT = "Active, verified present"
 ABSENT = "Revoked, verified absent"
 
 
+def go(page: Page, group: str, name: str) -> None:
+    """Open a group of the menu, and go one of its ways."""
+    main = page.get_by_role("navigation", name="Main")
+    main.locator("summary", has_text=group).click()
+    main.get_by_role("link", name=name, exact=True).click()
+
+
 def ask(page: Page, what: str, purpose: str, term: str) -> None:
     """Fill the four clauses, read the draft lease, send it."""
     page.get_by_role("link", name="Request access").first.click()

@@ -12,7 +12,8 @@ def printed(*arguments: str) -> str:
 
 class TestMineRoles:
     def test_prints_precision_and_recall_of_a_planted_set(self) -> None:
-        said = printed("--planted", "--people", "1500")
+        said = printed("--planted")
+        assert said.startswith("8,000 people hold 115,762 entitlements by 80 planted roles, 3 % missing")
         figures = {line.split()[0]: float(line.split()[1]) for line in said.splitlines() if line[0] in "pr"}
         assert figures["recall"] >= 0.9
         assert figures["precision"] >= 0.9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -12,18 +13,22 @@ from django.utils import timezone
 
 from governance.analysis import actions
 from governance.analysis.models import RoleSuggestion, StaleFinding, Survey
-from governance.analysis.states import ROLES, FoundState, SurveyState
+from governance.analysis.states import ROLES, FoundState, Stale, SurveyState
 from governance.core.actor import Role
 from governance.notifications.models import Notification
-from tests import builders
-from tests.analysis.surveying import SYSTEM, a_role, found_by_now
+from tests import builders, changing
+from tests.analysis.surveying import SYSTEM, a_finding, a_role, found_by_now
+from tests.lifecycle.cataloguing import apply, export
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from django.test import Client
 
     from tests.builders import Organisation
     from tests.web.conftest import Visit
 
+PEERS = {"holders": 1, "peers": 6, "department": "Finance", "title": "Clerk"}
 WHY = "It is kept for the end of the year."
 
 
@@ -32,9 +37,10 @@ def found(org: Organisation) -> tuple[Survey, StaleFinding, RoleSuggestion]:
     return found_by_now(org.entitlement, timezone.now())
 
 
-def with_role(visit: Visit, role: Role) -> Client:
-    someone = builders.person(role.title())
-    builders.portal_role(someone, role)
+def with_role(visit: Visit, *roles: Role) -> Client:
+    someone = builders.person(" ".join(roles).title())
+    for role in roles:
+        builders.portal_role(someone, role)
     return visit(someone)
 
 
@@ -44,11 +50,21 @@ def text(client: Client, path: str, status: int = 200) -> str:
     return response.content.decode()
 
 
+def link(one: StaleFinding) -> str:
+    return f'href="/findings/{one.pk}/"'
+
+
+def ways(client: Client, one: StaleFinding) -> dict[str, str]:
+    """Where the page of a finding leads, by what can be done there."""
+    _, _, after = text(client, f"/findings/{one.pk}/").partition('id="do-h"')
+    return {verb: url for url, verb in re.findall(r'<a class="btn[^"]*" href="([^"]+)">([^<]+)</a>', after)}
+
+
 class TestFindingList:
     def test_is_of_what_one_answers_for(self, org: Organisation, visit: Visit, found: Any) -> None:
-        assert str(found[1]) in text(visit(org.owner), "/findings/")
+        assert link(found[1]) in text(visit(org.owner), "/findings/")
         page = text(visit(org.stranger), "/findings/")
-        assert str(found[1]) not in page
+        assert link(found[1]) not in page
         assert "Nothing is stale among what you answer for." in page
 
     def test_has_an_entry_in_the_menu_for_those_who_oversee(self, org: Organisation, visit: Visit) -> None:
@@ -71,15 +87,15 @@ class TestFindingList:
     )
     def test_is_filtered(self, org: Organisation, visit: Visit, found: Any, query: str, *, there: bool) -> None:
         auditor = with_role(visit, Role.AUDITOR)
-        assert (str(found[1]) in text(auditor, f"/findings/?{query}")) == there
+        assert (link(found[1]) in text(auditor, f"/findings/?{query}")) == there
 
     def test_leaves_out_what_is_gone_unless_asked(self, org: Organisation, visit: Visit, found: Any) -> None:
         held = actions.daily_survey(actor=SYSTEM, now=timezone.now() + timedelta(hours=21))
         assert held is not None
         actions._settle(held, "unheld", [], actor=SYSTEM, now=timezone.now())
         auditor = with_role(visit, Role.AUDITOR)
-        assert str(found[1]) not in text(auditor, "/findings/")
-        assert str(found[1]) in text(auditor, "/findings/?state=gone")
+        assert link(found[1]) not in text(auditor, "/findings/")
+        assert link(found[1]) in text(auditor, "/findings/?state=gone")
 
     def test_leaves_as_a_file(self, visit: Visit, found: Any) -> None:
         response = with_role(visit, Role.AUDITOR).get("/findings/?as=jsonl")
@@ -110,6 +126,42 @@ class TestFinding:
         assert f'href="/catalog/{org.entitlement.pk}/edit"' in page
         assert "Dismiss" in page
 
+    def test_leads_to_pages_that_let_it_be_done(self, org: Organisation, visit: Visit, found: Any) -> None:
+        rule = builders.rule(deny=True, condition="identity.department == 'Moon'", key="POL-70").versions.get()
+        about: dict[Stale, tuple[Any, dict[str, Any]]] = {
+            Stale.BUNDLE: (changing.bundle(org.entitlement, org.owner, org.requester), {"size": 0}),
+            Stale.LAPSING: (org.entitlement, {"lapsed": 5, "holders": 5}),
+            Stale.OUTLIER: (builders.live_grant(org.submit()), PEERS),
+            Stale.PURPOSE: (org.purpose, {"last": None}),
+            Stale.RULE: (rule, {"key": "POL-70", "number": 1, "decisions": 20}),
+        }
+        client = with_role(visit, Role.ADMINISTRATOR, Role.SECURITY)
+        led = {kind: ways(client, a_finding(found[0], kind, one, **figures)) for kind, (one, figures) in about.items()}
+        assert {kind: list(verbs) for kind, verbs in led.items()} == {
+            Stale.BUNDLE: ["Change the bundle", "Retire it", "Open the bundle"],
+            Stale.LAPSING: ["Change the entitlement", "Open the entitlement"],
+            Stale.OUTLIER: ["Revoke the grant", "Open the grant"],
+            Stale.PURPOSE: ["Retire the purpose", "Open the purpose"],
+            Stale.RULE: ["Retire the rule", "Open the rule, to replay it"],
+        }
+        for url in (url for verbs in led.values() for url in verbs.values()):
+            assert client.get(url, follow=True).status_code == 200, url
+
+    def test_of_what_is_managed_from_files_says_where_it_is_changed(
+        self, org: Organisation, visit: Visit, found: Any, tmp_path: Path
+    ) -> None:
+        export(tmp_path)
+        apply(tmp_path)
+        client = visit(org.owner)
+        assert list(ways(client, found[1])) == ["Open the entitlement"]
+        assert "is managed from files: change " in text(client, f"/findings/{found[1].pk}/")
+
+    def test_says_why_one_may_do_nothing_about_it(self, org: Organisation, visit: Visit, found: Any) -> None:
+        one = a_finding(found[0], Stale.OUTLIER, builders.live_grant(org.submit()), **PEERS)
+        auditor = with_role(visit, Role.AUDITOR)
+        assert list(ways(auditor, one)) == ["Open the grant"]
+        assert "manager or security ends a grant early." in text(auditor, f"/findings/{one.pk}/")
+
     def test_says_why_one_may_not_dismiss_it(self, visit: Visit, found: Any) -> None:
         page = text(with_role(visit, Role.ADMINISTRATOR), f"/findings/{found[1].pk}/")
         assert "Only whoever answers for it may dismiss it." in page
@@ -124,6 +176,7 @@ class TestFinding:
         assert (found[1].state, found[1].state_reason) == (FoundState.DISMISSED, WHY)
         assert found[1].dismissed_until.date() == until
         assert WHY in text(visit(org.owner), f"/findings/{found[1].pk}/")
+        assert "is dismissed already" in text(visit(org.owner), path, 409)
 
     @pytest.mark.parametrize(
         ("given", "said"),
@@ -149,8 +202,8 @@ class TestSuggestion:
         assert "Finance, Clerk" in text(auditor, "/findings/roles/")
         page = text(auditor, f"/findings/roles/{found[2].pk}/")
         assert org.requester.name in page
-        assert "holds all of it" in page
-        assert "1 of the members" in page
+        assert "all of it" in page
+        assert "1 of 1" in page
 
     def test_begins_the_form_of_a_bundle(self, org: Organisation, visit: Visit, found: Any) -> None:
         administrator = with_role(visit, Role.ADMINISTRATOR)
@@ -173,6 +226,7 @@ class TestSuggestion:
         given["until"] = str((timezone.now() + timedelta(days=9)).date())
         assert administrator.post(f"{path}/dismiss", given).status_code == 302
         assert WHY in text(administrator, f"{path}/")
+        assert "is dismissed already" in text(administrator, f"{path}/dismiss", 409)
 
     def test_of_no_department_says_so(self, org: Organisation, visit: Visit, found: Any) -> None:
         other = builders.entitlement(org.system, org.owner)
@@ -188,5 +242,5 @@ class TestMessage:
         actions._finish(found[0].pk, actor=SYSTEM, now=timezone.now())
         said = Notification.objects.get(recipient=org.owner, subject_kind="survey")
         assert said.title == "One finding about what you answer for"
-        response = visit(org.owner).post(f"/notifications/{said.pk}/")
+        response = visit(org.owner).get(f"/notifications/{said.pk}/")
         assert response["Location"] == "/findings/"

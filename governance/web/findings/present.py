@@ -1,6 +1,6 @@
 """Findings and suggestions as their pages show them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from governance.core.actor import Actor
 from governance.identities.queries import owners
 from governance.identities.states import OwnerRole
 from governance.policy.words import day
+from governance.web.findings.ways import Ways, ways
 from governance.web.present import counted, who
 from governance.web.shapes import Act, Who
 
@@ -99,32 +100,12 @@ def note(one: Found) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """Where something can be done about it."""
-
-    verb: str
-    url: str
-
-
-WAYS: Mapping[str, Sequence[tuple[str, str]]] = {
-    Stale.BUNDLE: (("Change the bundle", "bundle-edit"), ("Retire it", "bundle-retire")),
-    Stale.CRITERIA: (("Change the bundle", "bundle-edit"), ("Retire it", "bundle-retire")),
-    Stale.UNHELD: (("Change the entitlement", "entitlement-edit"),),
-    Stale.LAPSING: (("Change the entitlement", "entitlement-edit"),),
-    Stale.OUTLIER: (("Open the grant, to revoke it", "grant-detail"),),
-    Stale.PURPOSE: (("Retire the purpose", "purpose-retire"),),
-    Stale.RULE: (("Open the rule, to replay or retire it", "rule-version-by-id"),),
-}
-"""What there is to do about each kind, and on which page of the subject."""
-
-
-@dataclass(frozen=True, slots=True)
 class Detail:
     """One finding in full."""
 
     row: Row
     advice: str
-    ways: Sequence[Way]
+    ways: Ways
     found_at: datetime
     survey: str
     closed_at: datetime | None
@@ -141,9 +122,7 @@ def detail(one: StaleFinding, form: Form, actor: Actor, now: datetime) -> Detail
     return Detail(
         row=rows([one], now)[0],
         advice=ADVICE[one.kind],
-        ways=[Way(verb, reverse(page, args=[one.subject_id])) for verb, page in WAYS[one.kind]]
-        if one.state != FoundState.GONE
-        else [],
+        ways=ways(one, actor, now),
         found_at=one.found_at,
         survey=str(one.survey),
         closed_at=one.closed_at,
@@ -225,20 +204,21 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody who holds most of it, and how much they lack."""
+    """Somebody who holds most of it, and how much of it."""
 
     who: Who
-    lacks: str
+    holds: str
 
 
 @dataclass(frozen=True, slots=True)
 class SuggestionDetail:
-    """One suggestion in full."""
+    """One suggestion in full; `total` members hold most of it now, `more` of them are not named."""
 
     row: SuggestionRow
     one: RoleSuggestion
     items: Sequence[Item]
     members: Sequence[Member]
+    total: int
     more: int
     new_url: str
     acts: Sequence[Act]
@@ -247,14 +227,16 @@ class SuggestionDetail:
 def suggestion(one: RoleSuggestion, form: Form, actor: Actor, now: datetime) -> SuggestionDetail:
     """One suggestion with what it holds, and who holds it now."""
     items = _items(one, actor, now)
-    members = list(suggesting.members(one, now)[: MOST + 1])
+    members = suggesting.members(one, now)
+    total = members.count()
     may = one.state == FoundState.OPEN and permissions.may_dismiss_suggestions(actor)
     return SuggestionDetail(
         row=suggestion_row(one, [item.name for item in items]),
         one=one,
         items=items,
         members=[_member(member, one) for member in members[:MOST]],
-        more=max(0, one.members - MOST) if len(members) > MOST else 0,
+        total=total,
+        more=max(0, total - MOST),
         new_url=f"{reverse('bundle-new')}?suggestion={one.pk}" if one.state != FoundState.GONE else "",
         acts=[dismissing(one, form)] if may else [],
     )
@@ -274,4 +256,4 @@ def _items(one: RoleSuggestion, actor: Actor, now: datetime) -> list[Item]:
 def _member(member: Any, one: RoleSuggestion) -> Member:
     lacking = len(one.entitlements) - member.share
     two = ", ".join(part for part in (member.department, member.title) if part)
-    return Member(who(member, two), f"lacks {counted(lacking, 'entitlement')}" if lacking else "holds all of it")
+    return Member(who(member, two), f"all but {counted(lacking, 'entitlement')}" if lacking else "all of it")

@@ -103,4 +103,4 @@ class FindingDismiss(bases.FormPage):
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The form, for those who may send it. Raises NotFound, Denied, Conflict."""
         found = permissions.dismissable_finding(self.actor, self.kwargs["pk"], self.now)
-        return self.draw({"act": present.dismissing(found, form), "over": str(found)}, status=status)
+        return self.draw({"act": present.dismissing(found, form), "over": f"{found} {found.subject}"}, status=status)
