@@ -29,7 +29,7 @@ WITH batch AS MATERIALIZED (
     WHERE submitted_at >= %(since)s AND submitted_at <= %(at)s AND (submitted_at, id) > (%(last_at)s, %(last)s)
     ORDER BY submitted_at, id LIMIT %(batch)s
 )
-SELECT batch.id, batch.number, batch.submitted_at, decision.id, {facts}, {spoken}
+SELECT batch.id, batch.number, batch.submitted_at, decision.id, {facts}, {spoken}, {broken}
 FROM batch LEFT JOIN governance_requestitem AS item ON item.request_id = batch.id
 LEFT JOIN governance_policydecision AS decision ON decision.id = item.policy_decision_id
 ORDER BY batch.submitted_at, batch.id
@@ -41,7 +41,7 @@ WITH batch AS MATERIALIZED (
     WHERE state = ANY(%(live)s) AND starts_at <= %(at)s AND ends_at > %(at)s AND id > %(last)s
     ORDER BY id LIMIT %(batch)s
 )
-SELECT batch.id, batch.number, batch.starts_at, decision.id, {facts}, {spoken}
+SELECT batch.id, batch.number, batch.starts_at, decision.id, {facts}, {spoken}, {broken}
 FROM batch LEFT JOIN governance_policydecision AS decision ON decision.id = batch.activation_decision_id
 ORDER BY batch.id
 """
@@ -93,17 +93,16 @@ def _statement(source: str, names: Sequence[str]) -> str:
     """The names of facts come from their declaration, never from what somebody has written."""
     paths = [f"coalesce(decision.facts #> '{{{name.replace('.', ',')}}}', '{MISSING}'::jsonb)" for name in names]
     facts = f"jsonb_build_array({', '.join(paths)})"
-    spoken = (
-        "CASE WHEN decision.reasons @> jsonb_build_array(jsonb_build_object('rule', %(rule)s::text))"
-        " THEN (decision.rule_versions ->> %(rule)s)::int END"
-    )
-    return STATEMENTS[Source(source)].format(facts=facts, spoken=spoken)
+    mine = "decision.reasons @> jsonb_build_array(jsonb_build_object('rule', %(rule)s::text{}))"
+    spoken = f"CASE WHEN {mine.format('')} THEN (decision.rule_versions ->> %(rule)s)::int END"
+    broken = mine.format(", 'broken', true")
+    return STATEMENTS[Source(source)].format(facts=facts, spoken=spoken, broken=broken)
 
 
-def _row(subject_id: UUID, number: int, _at: datetime, decision_id: UUID | None, facts: Any, spoken: int | None) -> Row:
+def _row(subject_id: UUID, number: int, _at: datetime, decision_id: UUID | None, facts: Any, *said: Any) -> Row:
     if decision_id is None:
         return Row(subject_id, number, None)
-    return Row(subject_id, number, Kept(decision_id, _facts(facts), spoken))
+    return Row(subject_id, number, Kept(decision_id, _facts(facts), *said))
 
 
 def _facts(said: Any) -> tuple[Any, ...] | None:

@@ -106,6 +106,14 @@ class TestReplay:
         softer = policy.draft(rule_id=version.rule_id, wording=wording, actor=admin, why="x", now=timezone.now())
         assert found(replayed(softer, admin)) == [("request", ["allowed"])]
 
+    def test_finds_whom_a_broken_rule_denied(self, org: Organisation, admin: Actor) -> None:
+        """The version that mends it says the same and applies as well."""
+        broken = builders.rule("manager", key="POL-80", condition=BREAKS)
+        org.submit()
+        wording = Wording("true", {"steps": MANAGER}, "Mended.")
+        mended = policy.draft(rule_id=broken.pk, wording=wording, actor=admin, why="x", now=timezone.now())
+        assert found(replayed(mended, admin)) == [("request", ["allowed"])]
+
     @pytest.mark.parametrize(
         ("outcomes", "changes"),
         [
