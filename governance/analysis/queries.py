@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from governance.analysis.models import Replay, Survey
 from governance.analysis.states import ReplayState, Source, SurveyState
 from governance.grants.models import Grant
-from governance.grants.states import LIVE
+from governance.grants.states import STANDING
 from governance.policy.judging import Kept
 from governance.requests.models import RequestItem
 
@@ -38,7 +38,7 @@ ORDER BY batch.submitted_at, batch.id
 GRANTS: Final = """
 WITH batch AS MATERIALIZED (
     SELECT id, number, starts_at, activation_decision_id FROM governance_grant
-    WHERE state = ANY(%(live)s) AND starts_at <= %(at)s AND ends_at > %(at)s AND id > %(last)s
+    WHERE state = ANY(%(standing)s) AND starts_at <= %(at)s AND ends_at > %(at)s AND id > %(last)s
     ORDER BY id LIMIT %(batch)s
 )
 SELECT batch.id, batch.number, batch.starts_at, decision.id, {facts}, {spoken}, {broken}
@@ -79,7 +79,7 @@ def batch(replay: Replay, source: str, place: Sequence[str], names: Sequence[str
     """The rows after the place; `names` are the facts that are read of each. One query."""
     last_at, last = (place[0], place[1]) if place else (replay.since.isoformat(), str(FIRST))
     values: dict[str, Any] = {"since": replay.since, "at": replay.at, "last_at": last_at, "last": last, "batch": BATCH}
-    values |= {"live": sorted(LIVE), "rule": replay.version.rule.key}
+    values |= {"standing": sorted(STANDING), "rule": replay.version.rule.key}
     with connection.cursor() as cursor:
         cursor.execute(_statement(source, names), values)
         found = cursor.fetchall()
@@ -116,7 +116,8 @@ def _facts(said: Any) -> tuple[Any, ...] | None:
 def totals(replay: Replay) -> dict[str, int]:
     """How much there is to replay."""
     items = RequestItem.objects.filter(request__submitted_at__gte=replay.since, request__submitted_at__lte=replay.at)
-    return {Source.REQUEST: items.count(), Source.GRANT: Grant.objects.live(replay.at).count()}
+    leases = Grant.objects.filter(state__in=STANDING, starts_at__lte=replay.at, ends_at__gt=replay.at)
+    return {Source.REQUEST: items.count(), Source.GRANT: leases.count()}
 
 
 def running() -> "QuerySet[Replay]":
