@@ -211,9 +211,7 @@ class TestReevaluate:
         assert (found.state, found.counts) == (ReevaluationState.DONE, counts(revoke=3))
         assert not Grant.objects.filter(state=GrantState.ACTIVE).exists()
 
-    def test_keeps_what_it_has_done_when_a_worker_dies(
-        self, company: Company, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_keeps_what_it_has_done_when_a_worker_dies(self, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(reevaluation, "BATCH", 1)
         for name in ("One", "Two"):
             newcomer(company, name)
