@@ -288,8 +288,9 @@ class TestReplay:
         rehearsed(admin, version)
         found = reverse("replay-detail", args=[version.replays.get().pk])
         page = admin.get(found).content.decode()
-        assert "What publishing it means to live leases" in page
+        assert "What publishing it would mean to live leases" in page
         assert '<a href="?fate=revoke">No longer allowed</a></th><td>1</td>' in page
+        assert "?fate=unchanged" not in page
         told = admin.get(found, {"fate": "revoke"}).content.decode()
         assert (str(grant) in told, "Requester" in told) == (True, True)
         assert str(grant) not in admin.get(found, {"fate": "review"}).content.decode()

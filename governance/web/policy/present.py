@@ -260,9 +260,9 @@ class Carried:
 
 
 def reevaluated(found: Reevaluation) -> Carried:
-    """A re-evaluation; needs its progress."""
+    """A re-evaluation; needs its progress. Before the first lease is judged there are no figures."""
     counts = found.counts if found.counts is not None else found.progress.counts
-    fates = [(str(fate.label), counts.get(fate.value, 0)) for fate in Fate]
+    fates = [(str(fate.label), counts.get(fate.value, 0)) for fate in Fate] if counts else []
     return Carried(found.state, found.state_reason, str(Denied(found.denied).label), found.due_at, fates)
 
 
@@ -328,11 +328,12 @@ def _figures(counts: Mapping[str, Any]) -> list[tuple[str, int, int]]:
 
 
 def _fates(counts: Mapping[str, Any]) -> list[tuple[str, int, str]]:
-    """How many leases would meet which fate, and which findings say so; nothing where they were not sorted."""
+    """How many leases would meet which fate, and which findings name them; nothing where they were not sorted."""
     grants = counts.get(Source.GRANT, {})
     if Fate.REVIEW not in grants:
         return []
-    return [(str(one.label), grants[one], f"?fate={one}" if grants[one] else "") for one in Fate]
+    named = [one for one in Fate if grants[one] and one != Fate.UNCHANGED]
+    return [(str(one.label), grants[one], f"?fate={one}" if one in named else "") for one in Fate]
 
 
 @dataclass(frozen=True, slots=True)
