@@ -23,7 +23,7 @@ from bench.sizes import SIZES  # noqa: E402
 from governance.analysis import actions  # noqa: E402
 from governance.analysis.queries import BATCH  # noqa: E402
 from governance.core.actor import Actor, ActorKind, Role  # noqa: E402
-from governance.grants.states import LIVE  # noqa: E402
+from governance.grants.states import STANDING  # noqa: E402
 from governance.policy import actions as policy  # noqa: E402
 from governance.policy.cel import compiled, given_some  # noqa: E402
 from governance.policy.kept import names_in, value  # noqa: E402
@@ -55,7 +55,7 @@ LIMIT = """
 SELECT id, facts FROM (
     SELECT g.id, d.facts FROM governance_grant AS g
     JOIN governance_policydecision AS d ON d.id = g.activation_decision_id
-    WHERE g.state = ANY(%(live)s) AND g.starts_at <= %(at)s AND g.ends_at > %(at)s
+    WHERE g.state = ANY(%(standing)s) AND g.starts_at <= %(at)s AND g.ends_at > %(at)s
 ) AS decided WHERE id > %(last)s ORDER BY id LIMIT %(batch)s
 """
 
@@ -96,7 +96,7 @@ def replay(by: Actor, version: PolicyRuleVersion) -> None:
 def bare() -> None:
     """Read the facts, and ask the engine."""
     condition, names, now = compiled(CONDITION), names_in(CONDITION), timezone.now()
-    values = {"since": now - timedelta(days=DAYS), "at": now, "live": sorted(LIVE), "batch": BATCH}
+    values = {"since": now - timedelta(days=DAYS), "at": now, "standing": sorted(STANDING), "batch": BATCH}
     for statement in (LIMIT_OF_REQUESTS, LIMIT):
         last = UUID(int=0)
         while found := _read(statement, {**values, "last": last}):

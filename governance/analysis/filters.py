@@ -13,17 +13,19 @@ from governance.catalog.models import System
 from governance.catalog.states import CatalogState
 from governance.core.filters import Words
 from governance.identities.models import Ownership
+from governance.lifecycle.states import Fate
 from governance.policy.states import Change
 
 
 class FindingFilter(django_filters.FilterSet):
-    """By words, by what would change, and by what was decided."""
+    """By words, by what would change, by what was decided, and by what publishing would mean to a live lease."""
 
     q = Words("holder", "entitlement", "system", "reference", label="Search findings", hint="Holder, access, G-1001")
     change = django_filters.ChoiceFilter(
         choices=Change.choices, label="Change", empty_label="Any change", method="differing"
     )
     source = django_filters.ChoiceFilter(choices=Source.choices, label="Of", empty_label="Requests and grants")
+    fate = django_filters.ChoiceFilter("after__fate", choices=Fate.choices, label="Live lease", empty_label="Any fate")
 
     class Meta:
         model = Finding

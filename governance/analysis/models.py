@@ -86,7 +86,10 @@ class ReplayProgress(Record):
 
 
 class Finding(Record):
-    """One verdict that would differ, with the labels as they were. Bounded in number; the counts know all."""
+    """One verdict that would differ, with the labels as they were. Bounded in number; the counts know all.
+
+    `after` says of a live lease what publishing the version would mean to it as well.
+    """
 
     replay = models.ForeignKey(Replay, on_delete=models.PROTECT, related_name="findings")
     number = models.PositiveIntegerField()
@@ -109,6 +112,11 @@ class Finding(Record):
 
     def __str__(self) -> str:
         return f"{self.reference}: {self.change}"
+
+    @property
+    def fate(self) -> str:
+        """What publishing the version would mean to the lease; empty for a request."""
+        return str(self.after.get("fate", ""))
 
 
 class Survey(Recorded):

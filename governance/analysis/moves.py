@@ -98,6 +98,7 @@ def _finding(
     replay: Replay, progress: ReplayProgress, number: int, row: Row, decision_id: UUID, differs: Differs
 ) -> Finding:
     facts = differs.facts
+    met = {"fate": str(fate(differs))} if progress.source == Source.GRANT else {}
     return Finding(
         replay=replay,
         number=number,
@@ -111,7 +112,7 @@ def _finding(
         change=differs.changes[0],
         changes=list(differs.changes),
         before=differs.before.told(),
-        after={**differs.after.told(), "why": differs.why},
+        after={**differs.after.told(), "why": differs.why, **met},
     )
 
 

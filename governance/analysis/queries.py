@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from governance.analysis.models import Replay, Survey
 from governance.analysis.states import ReplayState, Source, SurveyState
 from governance.grants.models import Grant
-from governance.grants.states import LIVE
+from governance.grants.states import STANDING
 from governance.policy.judging import Kept
 from governance.requests.models import RequestItem
 
@@ -29,7 +29,7 @@ WITH batch AS MATERIALIZED (
     WHERE submitted_at >= %(since)s AND submitted_at <= %(at)s AND (submitted_at, id) > (%(last_at)s, %(last)s)
     ORDER BY submitted_at, id LIMIT %(batch)s
 )
-SELECT batch.id, batch.number, batch.submitted_at, decision.id, {facts}, {spoken}
+SELECT batch.id, batch.number, batch.submitted_at, decision.id, {facts}, {spoken}, {broken}
 FROM batch LEFT JOIN governance_requestitem AS item ON item.request_id = batch.id
 LEFT JOIN governance_policydecision AS decision ON decision.id = item.policy_decision_id
 ORDER BY batch.submitted_at, batch.id
@@ -38,10 +38,10 @@ ORDER BY batch.submitted_at, batch.id
 GRANTS: Final = """
 WITH batch AS MATERIALIZED (
     SELECT id, number, starts_at, activation_decision_id FROM governance_grant
-    WHERE state = ANY(%(live)s) AND starts_at <= %(at)s AND ends_at > %(at)s AND id > %(last)s
+    WHERE state = ANY(%(standing)s) AND starts_at <= %(at)s AND ends_at > %(at)s AND id > %(last)s
     ORDER BY id LIMIT %(batch)s
 )
-SELECT batch.id, batch.number, batch.starts_at, decision.id, {facts}, {spoken}
+SELECT batch.id, batch.number, batch.starts_at, decision.id, {facts}, {spoken}, {broken}
 FROM batch LEFT JOIN governance_policydecision AS decision ON decision.id = batch.activation_decision_id
 ORDER BY batch.id
 """
@@ -79,7 +79,7 @@ def batch(replay: Replay, source: str, place: Sequence[str], names: Sequence[str
     """The rows after the place; `names` are the facts that are read of each. One query."""
     last_at, last = (place[0], place[1]) if place else (replay.since.isoformat(), str(FIRST))
     values: dict[str, Any] = {"since": replay.since, "at": replay.at, "last_at": last_at, "last": last, "batch": BATCH}
-    values |= {"live": sorted(LIVE), "rule": replay.version.rule.key}
+    values |= {"standing": sorted(STANDING), "rule": replay.version.rule.key}
     with connection.cursor() as cursor:
         cursor.execute(_statement(source, names), values)
         found = cursor.fetchall()
@@ -93,17 +93,16 @@ def _statement(source: str, names: Sequence[str]) -> str:
     """The names of facts come from their declaration, never from what somebody has written."""
     paths = [f"coalesce(decision.facts #> '{{{name.replace('.', ',')}}}', '{MISSING}'::jsonb)" for name in names]
     facts = f"jsonb_build_array({', '.join(paths)})"
-    spoken = (
-        "CASE WHEN decision.reasons @> jsonb_build_array(jsonb_build_object('rule', %(rule)s::text))"
-        " THEN (decision.rule_versions ->> %(rule)s)::int END"
-    )
-    return STATEMENTS[Source(source)].format(facts=facts, spoken=spoken)
+    mine = "decision.reasons @> jsonb_build_array(jsonb_build_object('rule', %(rule)s::text{}))"
+    spoken = f"CASE WHEN {mine.format('')} THEN (decision.rule_versions ->> %(rule)s)::int END"
+    broken = mine.format(", 'broken', true")
+    return STATEMENTS[Source(source)].format(facts=facts, spoken=spoken, broken=broken)
 
 
-def _row(subject_id: UUID, number: int, _at: datetime, decision_id: UUID | None, facts: Any, spoken: int | None) -> Row:
+def _row(subject_id: UUID, number: int, _at: datetime, decision_id: UUID | None, facts: Any, *said: Any) -> Row:
     if decision_id is None:
         return Row(subject_id, number, None)
-    return Row(subject_id, number, Kept(decision_id, _facts(facts), spoken))
+    return Row(subject_id, number, Kept(decision_id, _facts(facts), *said))
 
 
 def _facts(said: Any) -> tuple[Any, ...] | None:
@@ -117,7 +116,8 @@ def _facts(said: Any) -> tuple[Any, ...] | None:
 def totals(replay: Replay) -> dict[str, int]:
     """How much there is to replay."""
     items = RequestItem.objects.filter(request__submitted_at__gte=replay.since, request__submitted_at__lte=replay.at)
-    return {Source.REQUEST: items.count(), Source.GRANT: Grant.objects.live(replay.at).count()}
+    leases = Grant.objects.filter(state__in=STANDING, starts_at__lte=replay.at, ends_at__gt=replay.at)
+    return {Source.REQUEST: items.count(), Source.GRANT: leases.count()}
 
 
 def running() -> "QuerySet[Replay]":

@@ -25,6 +25,7 @@ from governance.core.errors import Invalid, NotFound
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.evidence import tables
+from governance.lifecycle.states import Fate
 from governance.policy import actions
 from governance.policy import permissions as policy
 from governance.policy.models import PolicyExample
@@ -143,6 +144,7 @@ class FindingShape(Shape):
     changes = serializers.ListField(child=serializers.ChoiceField(Change.choices))
     before = serializers.JSONField()
     after = serializers.JSONField()
+    fate = serializers.ChoiceField([*Fate.choices, ("", "None")], help_text="Of a live lease; empty for a request.")
 
 
 class _Replays:

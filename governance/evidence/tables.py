@@ -307,6 +307,7 @@ FINDINGS = _table(
     ("changes", "Changes", "changes"),
     ("before", "Before", lambda row: summed(row.before)),
     ("after", "With this version", lambda row: summed(row.after)),
+    ("fate", "Live lease", "fate"),
     ("subject_id", "Id", "subject_id"),
     ("decision_id", "Decision id", "decision_id"),
 )

@@ -50,12 +50,14 @@ NOT_JUDGED: Final = "The decision that began it lacks a fact that is needed now.
 def fate(differs: Differs | None) -> Fate:
     """What the change means to a lease whose verdict differs so; None where that can't be judged.
 
-    The portal's own roles are never taken by it: whoever could mend the rule might be locked out.
+    The portal's own roles are never taken by it: whoever could mend the rule might be locked out. Nor is what somebody
+    holds in an emergency: it ends within hours, and before that security stops it (rule 11).
     """
     if differs is None:
         return Fate.REVIEW
     if Change.DENIED in differs.changes:
-        return Fate.REVIEW if differs.facts.system.key == PORTAL_SYSTEM else Fate.REVOKE
+        spared = differs.facts.system.key == PORTAL_SYSTEM or differs.facts.request.break_glass
+        return Fate.REVIEW if spared else Fate.REVOKE
     return Fate.REVIEW if STRICTER.intersection(differs.changes) else Fate.UNCHANGED
 
 

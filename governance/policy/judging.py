@@ -38,12 +38,13 @@ class Kept:
     """One kept decision as it is read at first: the facts that the condition names, and whether the rule spoke.
 
     `facts` are plain, in the order of `Judge.names`; None stands for the one that is missing. `spoken` is the version
-    of the rule that applied then, if one did.
+    of the rule that applied then, if one did; `broken` says that it applied because it could not be evaluated.
     """
 
     decision_id: UUID
     facts: tuple[Any, ...] | None
     spoken: int | None
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Judge:
         if not self._bites(kept.spoken):
             return False
         holds = self._holds(kept)
-        if holds is None:
+        if holds is None or kept.broken:
             return True
         return holds != (kept.spoken is not None) or (holds and not self._says_the_same(kept.spoken))
 
@@ -112,9 +113,9 @@ class Judge:
         return self.differ(one for one in decisions if self.may_differ(kept[one.pk]))
 
     def _kept(self, decision: PolicyDecision) -> Kept:
-        spoke = any(said["rule"] == self.rule.key for said in decision.reasons)
-        number = decision.rule_versions[self.rule.key] if spoke else None
-        return Kept(decision.pk, _named(decision.facts, self.names), number)
+        mine = [said for said in decision.reasons if said["rule"] == self.rule.key]
+        number = mine[0]["version"] if mine else None
+        return Kept(decision.pk, _named(decision.facts, self.names), number, any(said["broken"] for said in mine))
 
     def differ(self, decisions: Iterable[PolicyDecision]) -> Mapping[UUID, Differs | None]:
         """How the verdict of each would differ, with no changes where it would not; None where a fact is missing."""

@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from unittest import mock
 
 import pytest
 from django.db import connection
@@ -106,6 +105,14 @@ class TestReplay:
         softer = policy.draft(rule_id=version.rule_id, wording=wording, actor=admin, why="x", now=timezone.now())
         assert found(replayed(softer, admin)) == [("request", ["allowed"])]
 
+    def test_finds_whom_a_broken_rule_denied(self, org: Organisation, admin: Actor) -> None:
+        """The version that mends it says the same and applies as well."""
+        broken = builders.rule("manager", key="POL-80", condition=BREAKS)
+        org.submit()
+        wording = Wording("true", {"steps": MANAGER}, "Mended.")
+        mended = policy.draft(rule_id=broken.pk, wording=wording, actor=admin, why="x", now=timezone.now())
+        assert found(replayed(mended, admin)) == [("request", ["allowed"])]
+
     @pytest.mark.parametrize(
         ("outcomes", "changes"),
         [
@@ -170,10 +177,7 @@ class TestReplay:
 
     def test_counts_what_lacks_a_fact(self, org: Organisation, admin: Actor) -> None:
         live_grant(org.submit())
-        with unguarded():
-            for decision in PolicyDecision.objects.all():
-                del decision.facts["identity"]["department"]
-                PolicyDecision.objects.filter(pk=decision.pk).update(facts=decision.facts)
+        forgotten("department")
         replay = replayed(draft(org, admin, "identity.department == 'IT'", deny=True), admin)
         counts = replay.counts or {}
         assert [counts[source]["not_replayable"] for source in ("request", "grant")] == [1, 1]
@@ -187,10 +191,13 @@ class TestReplay:
         assert stood() == before
 
     def test_asks_the_engine_only_of_what_is_new(self, org: Organisation, admin: Actor) -> None:
+        """What lacks a fact that only the whole evaluation needs is replayed, unless the version says something new."""
         live_grant(org.submit())
-        with mock.patch("governance.policy.judging.evaluate") as summed:
-            replayed(draft(org, admin, "true && !system.id.startsWith('x')", steps=MANAGER), admin)
-        assert not summed.called
+        forgotten("department")
+        same = replayed(draft(org, admin, "true && !system.id.startsWith('x')", steps=MANAGER), admin)
+        new = replayed(draft(org, admin, "true", steps=[{"kind": "security"}]), admin)
+        lacking = [[one["not_replayable"] for one in (replay.counts or {}).values()] for replay in (same, new)]
+        assert lacking == [[0, 0], [1, 1]]
 
 
 BREAKS = "duration(identity.department == 'Finance' ? '1h' : 'x') > duration('1m')"
@@ -351,6 +358,14 @@ def stood() -> tuple[list[Any], int]:
             cursor.execute(f"SELECT md5(string_agg(t::text, '|' ORDER BY id)), count(*) FROM {table} AS t")
             said.append(cursor.fetchone())
     return said, sum(int(row[1]) for row in said)
+
+
+def forgotten(fact: str) -> None:
+    """A fact of the identity that no decision has kept."""
+    with unguarded():
+        for decision in PolicyDecision.objects.all():
+            del decision.facts["identity"][fact]
+            PolicyDecision.objects.filter(pk=decision.pk).update(facts=decision.facts)
 
 
 class unguarded:  # noqa: N801 - reads as what it is used as

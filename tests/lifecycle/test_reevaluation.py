@@ -1,5 +1,6 @@
 """A version of a rule takes effect: what it means to live leases is shown first, and then done (rule 9)."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,8 @@ from governance.analysis.publishing import rehearsals
 from governance.changes.models import ProposedChange
 from governance.core.actor import Actor, Role
 from governance.core.errors import Invalid
+from governance.core.locking import locked, unit_of_work
+from governance.core.moves import move
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.lifecycle import actions, queries, reevaluation
@@ -23,7 +26,7 @@ from governance.policy.moves import Wording
 from tests import builders, changing, policing
 from tests.builders import Organisation, actor, live_grant, owned, person, portal_role
 from tests.core.log import events_of
-from tests.leases import approve, newcomer
+from tests.leases import approve, give_back, newcomer
 from tests.rules.sql import run
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +81,20 @@ def carried_out(found: Reevaluation, clock: Any = later) -> Reevaluation:
     return found
 
 
+def remembered(change: Callable[[dict[str, Any]], Any]) -> None:
+    """Decisions are append-only: a test that needs one with other facts takes the guard away."""
+    run("SET session_replication_role = replica")
+    for decision in PolicyDecision.objects.all():
+        change(decision.facts)
+        PolicyDecision.objects.filter(pk=decision.pk).update(facts=decision.facts)
+    run("SET session_replication_role = DEFAULT")
+
+
+@unit_of_work()
+def suspended(grant: Grant) -> None:
+    move(locked(Grant.objects.all(), grant.pk), GrantState.SUSPENDED, actor=SYSTEM, why="Unusual", now=timezone.now())
+
+
 def counts(**met: int) -> dict[str, int]:
     return {**dict.fromkeys(Fate.values, 0), **met}
 
@@ -114,6 +131,36 @@ class TestReevaluate:
         live_grant(company.submit())
         assert carried_out(found).counts == counts(unchanged=1)
 
+    def test_ends_what_began_by_the_version_before_after_the_replay(self, company: Company) -> None:
+        version = company.draft(deny=True)
+        company.rehearse(version)
+        change = company.propose(version)
+        grant = live_grant(company.submit())
+        approve(changing.steps_of(change)[0], company.judge)
+        found = carried_out(Reevaluation.objects.get(version=version))
+        grant.refresh_from_db()
+        assert (grant.state, found.counts) == (GrantState.REVOKING, counts(revoke=1))
+        assert [one.revoke for one in rehearsals(version)] == [0]
+
+    def test_ends_what_is_suspended(self, company: Company) -> None:
+        grant = live_grant(company.submit())
+        suspended(grant)
+        found = carried_out(company.publish(deny=True))
+        grant.refresh_from_db()
+        assert (grant.state, found.counts) == (GrantState.REVOKING, counts(revoke=1))
+
+    def test_passes_over_what_has_ended_meanwhile(self, company: Company) -> None:
+        grant = live_grant(company.submit())
+        found = company.publish(deny=True)
+        give_back(grant)
+        assert carried_out(found).counts == counts()
+        grant.refresh_from_db()
+        assert grant.state_reason == "Done"
+
+    def test_leaves_what_has_come_to_its_end_to_the_clock(self, company: Company) -> None:
+        grant = live_grant(company.submit())
+        assert carried_out(company.publish(deny=True), clock=lambda: grant.ends_at).counts == counts()
+
     def test_lets_denied_leases_run_out_where_that_is_declared(self, company: Company) -> None:
         grant = live_grant(company.submit())
         found = carried_out(company.publish(Denied.RUN_OUT, deny=True))
@@ -135,11 +182,7 @@ class TestReevaluate:
     def test_tells_the_owner_of_what_cant_be_judged(self, company: Company) -> None:
         grant = live_grant(company.submit())
         found = company.publish(condition="identity.department == 'IT'", deny=True)
-        run("SET session_replication_role = replica")
-        for decision in PolicyDecision.objects.all():
-            del decision.facts["identity"]["department"]
-            PolicyDecision.objects.filter(pk=decision.pk).update(facts=decision.facts)
-        run("SET session_replication_role = DEFAULT")
+        remembered(lambda facts: facts["identity"].pop("department"))
         assert carried_out(found).counts == counts(review=1)
         assert "lacks a fact" in told(grant)[0]
 
@@ -168,6 +211,18 @@ class TestReevaluate:
         assert (found.state, found.counts) == (ReevaluationState.DONE, counts(revoke=3))
         assert not Grant.objects.filter(state=GrantState.ACTIVE).exists()
 
+    def test_keeps_what_it_has_done_when_a_worker_dies(self, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(reevaluation, "BATCH", 1)
+        for name in ("One", "Two"):
+            newcomer(company, name)
+            live_grant(company.submit())
+        found, left = company.publish(deny=True), iter([later()])
+        with pytest.raises(StopIteration):
+            actions.reevaluate(reevaluation_id=found.pk, actor=SYSTEM, clock=lambda: next(left))
+        assert Grant.objects.filter(state=GrantState.ACTIVE).count() == 1
+        assert list(queries.reevaluations_due(later())) == [found.pk]
+        assert carried_out(found).counts == counts(revoke=2)
+
     def test_waits_until_the_version_is_in_force(self, company: Company) -> None:
         grant = live_grant(company.submit())
         found = carried_out(company.publish(deny=True), clock=timezone.now)
@@ -191,13 +246,24 @@ class TestReevaluate:
         role.refresh_from_db()
         assert (role.state, found.counts) == (GrantState.ACTIVE, counts(review=1))
 
+    def test_never_takes_what_is_held_in_an_emergency(self, company: Company) -> None:
+        grant = live_grant(company.submit())
+        found = company.publish(deny=True)
+        remembered(lambda facts: facts["request"].update(break_glass=True))
+        assert carried_out(found).counts == counts(review=1)
+        grant.refresh_from_db()
+        assert grant.state == GrantState.ACTIVE
+        assert "version 2 no longer allows it. Because of the draft." in told(grant)[0]
+
 
 class TestRehearsal:
     @pytest.mark.parametrize("outcomes", [{"deny": True}, {"steps": [{"kind": "security"}]}, {"steps": MANAGER}])
     def test_shows_what_happens(self, company: Company, outcomes: dict[str, Any]) -> None:
         for name in ("One", "Two"):
             newcomer(company, name)
-            live_grant(company.submit())
+            grant = live_grant(company.submit())
+        suspended(grant)
+        portal_role(person("Naomi"), Role.SECURITY)
         found = carried_out(company.publish(**outcomes))
         (shown,) = rehearsals(found.version)
         assert {name: getattr(shown, name) for name in Fate.values} == found.counts
@@ -215,6 +281,20 @@ class TestRehearsal:
         policy.redraft(version_id=version.pk, wording=wording, actor=company.admin, why="x", now=timezone.now())
         with pytest.raises(Invalid, match="first: nobody knows"):
             company.propose(version)
+
+    def test_is_one_that_came_to_its_end(self, company: Company) -> None:
+        version, now = company.draft(deny=True), timezone.now()
+        replay = replays.start(version_id=version.pk, days=1, actor=company.admin, now=now)
+        with pytest.raises(Invalid, match="first: nobody knows"):
+            company.propose(version)
+        replays.stop(replay_id=replay.pk, actor=company.admin, reason="Too slow", now=now)
+        with pytest.raises(Invalid, match="first: nobody knows"):
+            company.propose(version)
+
+    def test_is_not_of_another_version(self, company: Company) -> None:
+        company.rehearse(company.draft(deny=True))
+        with pytest.raises(Invalid, match="first: nobody knows"):
+            company.propose(company.draft(deny=True))
 
     def test_is_not_older_than_a_week(self, company: Company) -> None:
         version = company.draft(deny=True)

@@ -15,7 +15,7 @@ from governance.policy.states import Mode, VersionState
 from tests import builders
 from tests.builders import Organisation
 from tests.web.conftest import Visit
-from tests.web.writing import EXAMPLE, RULE, WORDING, made, page_of
+from tests.web.writing import EXAMPLE, RULE, WORDING, made, page_of, rehearsed
 
 pytestmark = pytest.mark.django_db
 
@@ -280,6 +280,21 @@ class TestReplay:
         file = b"".join(admin.get(response["Location"], {"as": "csv"}).streaming_content).decode()  # type: ignore[attr-defined]
         assert "Requester" in file
         assert version.replays.get().started_by in page_of(admin, version)
+
+    def test_shows_what_publishing_means_to_live_leases_and_to_which(self, admin: Client) -> None:
+        org = Organisation("manager")
+        grant = builders.live_grant(org.submit())
+        version = made(admin, condition="system.key != 'portal'", follows="deny", reason="No.")
+        rehearsed(admin, version)
+        found = reverse("replay-detail", args=[version.replays.get().pk])
+        page = admin.get(found).content.decode()
+        assert "What publishing it would mean to live leases" in page
+        assert '<a href="?fate=revoke">No longer allowed</a></th><td>1</td>' in page
+        assert "?fate=unchanged" not in page
+        told = admin.get(found, {"fate": "revoke"}).content.decode()
+        assert (str(grant) in told, "Requester" in told) == (True, True)
+        assert str(grant) not in admin.get(found, {"fate": "review"}).content.decode()
+        assert "No longer allowed: 1" in page_of(admin, version)
 
     def test_can_be_stopped(self, admin: Client) -> None:
         version = made(admin)

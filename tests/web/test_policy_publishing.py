@@ -132,12 +132,13 @@ class TestPublish:
     def test_is_carried_out_on_live_leases(self, admin: Client, version: PolicyRuleVersion, owner: Identity) -> None:
         self.proposed(admin, version)
         self.approve(version, owner)
-        assert "Held against it from" in page_of(admin, version)
+        page = page_of(admin, version)
+        assert ("Held against it from" in page, "<dt>Stays as it is</dt>" in page) == (True, False)
         found = Reevaluation.objects.get(version=version)
         Reevaluation.objects.filter(pk=found.pk).update(due_at=timezone.now())
         lifecycle.reevaluate(str(found.pk))
         page = page_of(admin, version)
-        for words in ("Live leases", "Stays as it is", "End them at once", "Done"):
+        for words in ("Live leases", "<dt>Stays as it is</dt>", "End them at once", "Done"):
             assert words in page
 
     def test_takes_effect_later(self, admin: Client, version: PolicyRuleVersion, owner: Identity) -> None:

@@ -260,9 +260,9 @@ class Carried:
 
 
 def reevaluated(found: Reevaluation) -> Carried:
-    """A re-evaluation; needs its progress."""
+    """A re-evaluation; needs its progress. Before the first lease is judged there are no figures."""
     counts = found.counts if found.counts is not None else found.progress.counts
-    fates = [(str(fate.label), counts.get(fate.value, 0)) for fate in Fate]
+    fates = [(str(fate.label), counts.get(fate.value, 0)) for fate in Fate] if counts else []
     return Carried(found.state, found.state_reason, str(Denied(found.denied).label), found.due_at, fates)
 
 
@@ -282,6 +282,7 @@ class ReplayRow:
     closed_at: datetime | None
     percent: int
     figures: Sequence[tuple[str, int, int]]
+    fates: Sequence[tuple[str, int, str]]
     found: int
     kept: int
 
@@ -305,6 +306,7 @@ def replay(found: Replay) -> ReplayRow:
         closed_at=found.closed_at,
         percent=100 if found.state == ReplayState.DONE else min(99, read * 100 // whole),
         figures=_figures(counts),
+        fates=_fates(counts),
         found=sum(one.get("changed", 0) for one in counts.values()),
         kept=found.progress.kept,
     )
@@ -315,7 +317,6 @@ FIGURES = {
     "changed": "Would differ",
     **{str(one.value): str(one.label) for one in Change},
     "not_replayable": "Can't be replayed: a fact is missing",
-    **{fate.value: f"Live lease: {fate.label.lower()}" for fate in Fate},
 }
 
 
@@ -324,6 +325,15 @@ def _figures(counts: Mapping[str, Any]) -> list[tuple[str, int, int]]:
     requests, grants = (counts.get(source, {}) for source in Source)
     told = [(words, requests.get(name, 0), grants.get(name, 0)) for name, words in FIGURES.items()]
     return [one for one in told if one[1] or one[2] or one[0] in {FIGURES["read"], FIGURES["changed"]}]
+
+
+def _fates(counts: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+    """How many leases would meet which fate, and which findings name them; nothing where they were not sorted."""
+    grants = counts.get(Source.GRANT, {})
+    if Fate.REVIEW not in grants:
+        return []
+    named = [one for one in Fate if grants[one] and one != Fate.UNCHANGED]
+    return [(str(one.label), grants[one], f"?fate={one}" if one in named else "") for one in Fate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +346,7 @@ class FindingRow:
     access: str
     system: str
     changes: Sequence[str]
+    fate: str
     before: str
     after: str
 
@@ -350,6 +361,7 @@ def finding(one: Finding) -> FindingRow:
         access=one.entitlement,
         system=one.system,
         changes=[str(Change(change).label) for change in one.changes],
+        fate=str(Fate(one.fate).label) if one.fate else "",
         before=summed(one.before),
         after=summed(one.after),
     )
