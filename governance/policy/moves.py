@@ -19,8 +19,8 @@ from governance.core.errors import Conflict, Invalid
 from governance.core.events import Event, record
 from governance.core.locking import locked_all, require_held
 from governance.core.moves import amend, create, move, plain
-from governance.identities.models import Identity, Ownership
-from governance.identities.states import OwnerRole
+from governance.identities.models import Identity
+from governance.identities.moves import answer_for
 from governance.policy.cel import EvaluationFailed, given
 from governance.policy.checks import faults
 from governance.policy.consequences import Consequence, read, written, written_step
@@ -80,8 +80,7 @@ def introduce(key: str, title: str, owner: Identity, *, actor: Actor, why: str, 
     except ValidationError as error:
         raise Invalid({name: " ".join(messages) for name, messages in error.message_dict.items()}) from error
     create(rule, actor=actor, why=why, now=now)
-    owned = Ownership(subject_kind=rule.NOUN, subject_id=rule.pk, role=OwnerRole.OWNER, identity=owner, starts_at=now)
-    create(owned, actor=actor, why=why, now=now)
+    answer_for(rule, owner, actor=actor, why=why, now=now)
     return rule
 
 

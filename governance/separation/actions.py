@@ -1,7 +1,7 @@
 """What people and workers ask of separation. Each opens one transaction.
 
-What changes the map that activations are judged by, a rule or an inclusion, waits for those that are under way and
-keeps new ones out until it is committed: none is judged by what no longer holds.
+What changes the map that activations are judged by waits for those that are under way and keeps new ones out until it
+is committed: none is judged by what no longer holds. Rules come into force, and end, by a proposed change.
 """
 
 from datetime import datetime, timedelta
@@ -62,24 +62,6 @@ def draft(*, rule_id: UUID, wording: Wording, actor: Actor, why: str, now: datet
 
 
 @unit_of_work()
-def put_in_force(
-    *, version_id: UUID, actor: Actor, why: str, now: datetime, as_seen: AsSeen = unsaid
-) -> SeparationRuleVersion:
-    """Have a draft decide from now on, as somebody other than who drafted it.
-
-    Raises NotFound, Denied, StepUpRequired, IllegalMove.
-    """
-    take_turns(MAP)
-    version = permissions.lock_version(actor, version_id, now)
-    if same_human([version.drafted_by_id]) & actor.identity_ids:
-        raise Denied("Somebody other than who drafted it puts a rule in force.")
-    stepup.require(actor, Sensitive.PUBLISH_RULE, now)
-    as_seen()
-    after_commit(SCAN)
-    return moves.put_in_force(version, actor=actor, why=why, now=now)
-
-
-@unit_of_work()
 def discard(
     *, version_id: UUID, actor: Actor, why: str, now: datetime, as_seen: AsSeen = unsaid
 ) -> SeparationRuleVersion:
@@ -87,19 +69,6 @@ def discard(
     version = permissions.lock_version(actor, version_id, now)
     as_seen()
     return move(version, VersionState.DISCARDED, actor=actor, why=why, now=now)
-
-
-@unit_of_work()
-def retire(
-    *, version_id: UUID, actor: Actor, why: str, now: datetime, as_seen: AsSeen = unsaid
-) -> SeparationRuleVersion:
-    """End a rule now. Raises NotFound, Denied, StepUpRequired, IllegalMove."""
-    take_turns(MAP)
-    version = permissions.lock_version(actor, version_id, now)
-    stepup.require(actor, Sensitive.RETIRE_RULE, now)
-    as_seen()
-    after_commit(SCAN)
-    return moves.retire(version, actor=actor, why=why, now=now)
 
 
 # Inclusions by hand ---------------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ from governance.core.errors import Invalid
 from governance.core.locking import locked_all, require_held
 from governance.core.moves import amend_many, create, create_many, move
 from governance.core.setmoves import move_set
-from governance.identities.models import Identity, Ownership
-from governance.identities.states import OwnerRole
+from governance.identities.models import Identity
+from governance.identities.moves import answer_for
 from governance.separation import notices
 from governance.separation.models import (
     Mitigation,
@@ -77,8 +77,7 @@ def introduce(key: str, title: str, owner: Identity, *, actor: Actor, why: str, 
     except ValidationError as error:
         raise Invalid({name: " ".join(messages) for name, messages in error.message_dict.items()}) from error
     create(rule, actor=actor, why=why, now=now)
-    owned = Ownership(subject_kind=rule.NOUN, subject_id=rule.pk, role=OwnerRole.OWNER, identity=owner, starts_at=now)
-    create(owned, actor=actor, why=why, now=now)
+    answer_for(rule, owner, actor=actor, why=why, now=now)
     return rule
 
 

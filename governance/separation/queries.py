@@ -148,6 +148,14 @@ def in_force(rule_id: UUID) -> SeparationRuleVersion | None:
     return SeparationRuleVersion.objects.in_force().filter(rule=rule_id).select_related("rule").first()
 
 
+def keys_of(version: SeparationRuleVersion) -> dict[str, list[str]]:
+    """The entitlements of each side, as `system/entitlement` keys in their order; one query."""
+    found: dict[str, list[str]] = {str(side): [] for side in Side}
+    for member in version.members.select_related("entitlement__system"):
+        found[member.side].append(f"{member.entitlement.system.key}/{member.entitlement.key}")
+    return {side: sorted(keys) for side, keys in found.items()}
+
+
 def concerned(rule_ids: Collection[UUID], now: datetime) -> Mapping[UUID, frozenset[UUID]]:
     """Whom a violation of each rule is told: who answers for the rule in any role, and security."""
     security = {one.pk for one in members(SECURITY_TEAM, now)}

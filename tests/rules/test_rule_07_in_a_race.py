@@ -12,11 +12,12 @@ from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.purposes.models import Justification
 from governance.separation.actions import scan
-from governance.separation.models import SeparationRuleVersion, SeparationViolation
-from tests.apart import confers, kept_apart
+from governance.separation.models import SeparationViolation
+from tests.apart import administrator, confers, drafted, kept_apart
 from tests.builders import Organisation, account, entitlement, keep, person, purpose, system
+from tests.changing import propose, steps_of
 from tests.harness.races import at_once, rounds, seeds, split
-from tests.leases import begin, fresh, granted, newcomer
+from tests.leases import approve, begin, fresh, granted, newcomer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,8 +109,9 @@ class TestAHalfAndAChangeAtOnce:
             newcomer(org)
             one, two = org.halves(other)
             begin(one)
-            at_once(partial(begin, two), partial(kept_apart, org.entitlement, other), seed=seed)
-            version = SeparationRuleVersion.objects.get(members__entitlement=other)
+            version = drafted(org.entitlement, other, owner=org.backup)
+            (step,) = steps_of(propose("separation_rule.publish", version, administrator()))
+            at_once(partial(begin, two), partial(approve, step, org.backup), seed=seed)
             began = fresh(two)
             assert began.state in PAIR
             if began.state == GrantState.PROVISIONING:

@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from governance.separation import actions
 from governance.separation.models import Mitigation, SeparationRule
-from governance.separation.moves import Wording
 from governance.separation.states import MitigationState
 from tests.apart import DAY, kept_apart, mitigated, proposed
 from tests.builders import Organisation, actor, entitlement, machine, person
@@ -161,36 +160,6 @@ class TestOtherEnds:
 
     def test_are_an_early_end_by_whom_it_is_for(self, org: Organisation, rule: SeparationRule) -> None:
         assert decide(mitigated(rule, org.requester), actor(org.requester), "end").state == MitigationState.ENDED
-
-
-class TestRules:
-    def test_are_put_in_force_by_somebody_else(self, org: Organisation) -> None:
-        other = entitlement(org.system, org.owner)
-        drafter = actor(org.stranger, Role.ADMINISTRATOR)
-        version = self.drafted(org, drafter, {org.entitlement.pk}, {other.pk})
-        with pytest.raises(Denied, match="Somebody other"):
-            actions.put_in_force(version_id=version, actor=drafter, why="Needed", now=timezone.now())
-
-    @pytest.mark.parametrize("role", [Role.SECURITY, Role.AUDITOR])
-    def test_are_drafted_by_administrators_alone(self, org: Organisation, role: Role) -> None:
-        with pytest.raises(Denied):
-            self.drafted(org, actor(org.stranger, role), {org.entitlement.pk}, set())
-
-    def test_have_two_sides_that_share_nothing(self, org: Organisation) -> None:
-        by = actor(org.stranger, Role.ADMINISTRATOR)
-        same = {org.entitlement.pk}
-        with pytest.raises(Invalid) as refused:
-            self.drafted(org, by, same, same)
-        assert "On both sides" in refused.value.fields["right"]
-        with pytest.raises(Invalid) as refused:
-            self.drafted(org, by, same, set())
-        assert refused.value.fields.keys() == {"right"}
-
-    def drafted(self, org: Organisation, by: Actor, left: set[Any], right: set[Any]) -> Any:
-        said = Wording(frozenset(left), frozenset(right), "high", "Whoever orders does not pay.")
-        now: datetime = timezone.now()
-        told: dict[str, Any] = {"wording": said, "actor": by, "why": "Needed", "now": now}
-        return actions.create_rule(key="SOD-900", title="A rule", owner_id=org.owner.pk, **told).pk
 
 
 class TestInclusions:

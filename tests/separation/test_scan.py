@@ -16,7 +16,7 @@ from governance.notifications.models import Notification
 from governance.separation import actions
 from governance.separation.models import Mitigation, SeparationViolation
 from governance.separation.states import MitigationState, ViolationState
-from tests.apart import DAY, administrator, confers, kept_apart, mitigated
+from tests.apart import DAY, administrator, confers, kept_apart, mitigated, retire
 from tests.builders import Organisation, account, entitlement, keep, person, team
 
 pytestmark = pytest.mark.django_db
@@ -104,8 +104,7 @@ class TestScan:
         rule = kept_apart(order, pay)
         hold(org.requester, order, pay)
         scan()
-        version = rule.versions.get()
-        actions.retire(version_id=version.pk, actor=administrator(), why="Not ours", now=timezone.now())
+        retire(rule.versions.get(), actor=administrator(), why="Not ours", now=timezone.now())
         scan()
         assert SeparationViolation.objects.get().state == ViolationState.RESOLVED
 

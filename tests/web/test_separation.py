@@ -1,11 +1,13 @@
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from governance.access.models import Assignment, Inclusion
+from governance.changes.models import ProposedChange
 from governance.core.actor import Role
 from governance.identities.models import Identity
 from governance.separation import actions
@@ -13,6 +15,8 @@ from governance.separation.models import Mitigation, SeparationRule, SeparationV
 from governance.separation.states import MitigationState, VersionState
 from tests.apart import confers, kept_apart, mitigated, proposed
 from tests.builders import Organisation, entitlement, keep, machine, person, portal_role
+from tests.changing import steps_of
+from tests.leases import approve
 from tests.web.conftest import Visit
 
 pytestmark = pytest.mark.django_db
@@ -143,15 +147,37 @@ class TestRules:
             **fields,
         }
 
-    def test_are_drafted_and_put_in_force_by_two(self, scene: Scene, visit: Visit) -> None:
-        one, two = holding(Role.ADMINISTRATOR), holding(Role.ADMINISTRATOR)
-        sent: Any = visit(one).post(reverse("separation-rule-new"), self.said(scene))
+    def test_are_put_in_force_and_retired_by_two(self, scene: Scene, visit: Visit) -> None:
+        admin = visit(holding(Role.ADMINISTRATOR))
+        sent: Any = admin.post(reverse("separation-rule-new"), self.said(scene))
         rule = SeparationRule.objects.get(key="SOD-500")
         assert sent.url == reverse("separation-rule-detail", args=[rule.pk])
-        address = reverse("separation-version-in-force", args=[rule.versions.get().pk])
-        assert visit(one).post(address, {"reason": "Go"}).status_code == 403
-        assert visit(two).post(address, {"reason": "Go"}).status_code == 302
-        assert rule.versions.get().state == VersionState.IN_FORCE
+        for verb, state in (("in-force", VersionState.IN_FORCE), ("retire", VersionState.RETIRED)):
+            address = reverse(f"separation-version-{verb}", args=[rule.versions.get().pk])
+            assert address in text(admin.get(sent.url))
+            assert admin.get(address).status_code == 200
+            change = self.proposed(admin, address)
+            page = text(admin.get(sent.url))
+            assert (str(change) in page, address in page) == (True, False)
+            assert rule.versions.get().state != state
+            approve(steps_of(change)[0], scene.backup)
+            assert rule.versions.get().state == state
+
+    def proposed(self, admin: Any, address: str) -> ProposedChange:
+        sent: Any = admin.post(address, {"reason": "The auditors ask for it.", "token": str(uuid4())})
+        change = ProposedChange.objects.latest("proposed_at")
+        assert sent.url == reverse("change-detail", args=[change.pk])
+        return change
+
+    def test_are_led_to_from_what_is_proposed_of_them(self, scene: Scene, visit: Visit) -> None:
+        admin = visit(holding(Role.ADMINISTRATOR))
+        version = scene.apart.versions.get()
+        change = self.proposed(admin, reverse("separation-version-retire", args=[version.pk]))
+        by_id = reverse("separation-version-by-id", args=[version.pk])
+        assert by_id in text(admin.get(reverse("change-detail", args=[change.pk])))
+        led: Any = admin.get(by_id)
+        assert led.url == reverse("separation-rule-detail", args=[scene.apart.pk])
+        assert visit(scene.stranger).get(by_id).status_code == 404
 
     def test_say_what_is_wrong_beside_the_field(self, scene: Scene, visit: Visit) -> None:
         client = visit(holding(Role.ADMINISTRATOR))

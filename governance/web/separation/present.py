@@ -11,6 +11,8 @@ from django.db.models import Count, Q, QuerySet
 from django.forms import Form
 from django.urls import reverse
 
+from governance.changes.kinds import kind_of
+from governance.changes.models import ProposedChange
 from governance.separation.models import (
     Mitigation,
     SeparationMember,
@@ -21,6 +23,7 @@ from governance.separation.models import (
 from governance.separation.queries import names
 from governance.separation.states import Side, VersionState, ViolationState
 from governance.web import present
+from governance.web.purposes.present import Line
 from governance.web.shapes import Act, Who
 
 
@@ -216,17 +219,22 @@ def sides_of(rows: Iterable[SeparationRuleVersion]) -> Mapping[tuple[UUID, str],
 
 VERSION_ACTS: Mapping[str, tuple[str, str, str]] = {
     "in-force": (
-        "Put in force",
-        "From now on it decides on requests and activations, and all live access is scanned.",
+        "Propose to put in force",
+        "It decides on requests and activations once whoever answers for the rule has said yes.",
         "primary",
     ),
     "discard": ("Discard the draft", "It never comes into force, and stays on record.", "danger"),
     "retire": (
-        "Retire the rule",
-        "It keeps nothing apart any more. Its violations are resolved by the next scan.",
+        "Propose to retire",
+        "It keeps nothing apart any more once whoever answers for the rule has said yes. Its violations are resolved.",
         "danger",
     ),
 }
+
+
+def waiting(change: ProposedChange) -> Line:
+    """What is proposed of a rule and waits for its decision."""
+    return Line(str(change), kind_of(change.kind).title, reverse("change-detail", args=[change.pk]))
 
 
 def version_act(version: SeparationRuleVersion, verb: str, form: Form) -> Act:
