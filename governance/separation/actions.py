@@ -22,15 +22,18 @@ from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
 from governance.core.wake import after_commit
 from governance.identities.models import Identity
+from governance.identities.moves import introduce
 from governance.identities.permissions import visible as visible_identities
 from governance.identities.queries import same_human
 from governance.separation import moves, notices, permissions
 from governance.separation.models import Mitigation, SeparationRule, SeparationRuleVersion
 from governance.separation.moves import SCAN, Scanned, Wording
-from governance.separation.queries import MAP, holder_of, in_force
+from governance.separation.queries import MAP, holder_of, in_force, review_untold
 from governance.separation.states import LONGEST_MITIGATION, MitigationState, VersionState
 
 SCANNER = Actor.system("separation scan")
+SCANNING = "separation scan"
+"""The name under which one scan runs at a time."""
 
 
 def _as(actor: Actor) -> Identity:
@@ -50,7 +53,7 @@ def create_rule(
     owner = Identity.objects.active(now).filter(pk=owner_id).first()
     if owner is None:
         raise Invalid({"owner": "A rule is owned by an active identity."})
-    rule = moves.introduce(key, title, owner, actor=actor, why=why, now=now)
+    rule = introduce(SeparationRule(key=key, title=title.strip()), owner, actor=actor, why=why, now=now)
     return moves.draft(rule, wording, _as(actor), actor=actor, why=why, now=now)
 
 
@@ -252,4 +255,11 @@ def scan(*, now: datetime) -> Scanned | None:
 
     Safe to run twice or late: what was found before stays, and nothing is told twice.
     """
-    return moves.scan(actor=SCANNER, now=now) if try_turn("separation scan") else None
+    return moves.scan(actor=SCANNER, now=now) if try_turn(SCANNING) else None
+
+
+@unit_of_work()
+def remind_due(*, now: datetime, limit: int = 2000) -> None:
+    """Tell those who answer for each mitigation whose review is due, once."""
+    due = review_untold(now).with_names()
+    notices.remind(due.order_by("review_at")[:limit], now=now)

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db.models import Exists, Max, OuterRef
 
 from governance.catalog.models import Entitlement
@@ -20,7 +19,6 @@ from governance.core.locking import locked_all, require_held
 from governance.core.moves import amend_many, create, create_many, move
 from governance.core.setmoves import move_set
 from governance.identities.models import Identity
-from governance.identities.moves import answer_for
 from governance.separation import notices
 from governance.separation.models import (
     Mitigation,
@@ -67,18 +65,6 @@ def check(wording: Wording) -> None:
         wrong["reason"] = "Say in words that a requester can read why the two are kept apart."
     if wrong:
         raise Invalid(wrong)
-
-
-def introduce(key: str, title: str, owner: Identity, *, actor: Actor, why: str, now: datetime) -> SeparationRule:
-    """Make a rule that says nothing yet, and whom it belongs to. Raises Invalid."""
-    rule = SeparationRule(key=key, title=title.strip())
-    try:
-        rule.full_clean()
-    except ValidationError as error:
-        raise Invalid({name: " ".join(messages) for name, messages in error.message_dict.items()}) from error
-    create(rule, actor=actor, why=why, now=now)
-    answer_for(rule, owner, actor=actor, why=why, now=now)
-    return rule
 
 
 def draft(

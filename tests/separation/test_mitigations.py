@@ -1,4 +1,5 @@
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from governance.separation.models import Mitigation, SeparationRule
 from governance.separation.states import MitigationState
 from tests.apart import DAY, kept_apart, mitigated, proposed
 from tests.builders import Organisation, actor, entitlement, machine, person
+from tests.harness.races import at_once, rounds, seeds, split
 
 pytestmark = pytest.mark.django_db
 
@@ -162,6 +164,32 @@ class TestOtherEnds:
         assert decide(mitigated(rule, org.requester), actor(org.requester), "end").state == MitigationState.ENDED
 
 
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    @rounds
+    def test_is_asked_for_once(self, rounds: int) -> None:
+        org = Organisation()
+        rule = kept_apart(org.entitlement, entitlement(org.system, org.owner), owner=org.backup)
+        for seed in seeds(rounds):
+            who = person("Asker")
+            ask = partial(proposed, rule, who, who)
+            done, refused = split(at_once(ask, ask, seed=seed))
+            assert (len(done), [type(one) for one in refused]) == (1, [Invalid])
+
+    @rounds
+    def test_is_decided_once(self, rounds: int) -> None:
+        org = Organisation()
+        rule = kept_apart(org.entitlement, entitlement(org.system, org.owner), owner=org.backup)
+        for seed in seeds(rounds):
+            who = person("Asker")
+            asked, watch = proposed(rule, who, who), actor(person("Watch"), Role.SECURITY)
+            yes, no = partial(decide, asked, watch), partial(decide, asked, actor(org.backup), "reject")
+            (done,), refused = split(at_once(yes, no, seed=seed))
+            assert [type(one) for one in refused] == [Conflict]
+            asked.refresh_from_db()
+            assert (asked.state, asked.decider) == (done.state, done.decider)
+
+
 class TestInclusions:
     def test_by_hand_form_no_circle(self, org: Organisation) -> None:
         one, two, three = (entitlement(org.system, org.owner) for _ in range(3))
@@ -175,6 +203,17 @@ class TestInclusions:
         )
         with pytest.raises(Invalid, match="not itself"):
             self.enter(one, one, by)
+
+    @pytest.mark.django_db(transaction=True)
+    @rounds
+    def test_by_hand_form_no_circle_when_both_halves_are_entered_at_once(self, rounds: int) -> None:
+        org = Organisation()
+        for seed in seeds(rounds):
+            one, two = (entitlement(org.system, org.owner) for _ in range(2))
+            by = actor(org.stranger, Role.ADMINISTRATOR)
+            there, back = partial(self.enter, one, two, by), partial(self.enter, two, one, by)
+            done, refused = split(at_once(there, back, seed=seed))
+            assert (len(done), [type(one) for one in refused]) == (1, [Invalid])
 
     def test_are_entered_by_administrators_alone(self, org: Organisation) -> None:
         with pytest.raises(Denied):

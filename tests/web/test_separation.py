@@ -14,7 +14,7 @@ from governance.separation import actions
 from governance.separation.models import Mitigation, SeparationRule, SeparationViolation
 from governance.separation.states import MitigationState, VersionState
 from tests.apart import confers, kept_apart, mitigated, proposed
-from tests.builders import Organisation, entitlement, keep, machine, person, portal_role
+from tests.builders import Organisation, actor, entitlement, keep, machine, person, portal_role
 from tests.changing import steps_of
 from tests.leases import approve
 from tests.web.conftest import Visit
@@ -125,6 +125,18 @@ class TestMitigations:
         covers = mitigated(scene.apart, scene.requester)
         assert str(covers) in text(visit(scene.requester).get(reverse("mitigation-list")))
         assert str(covers) not in text(visit(scene.stranger).get(reverse("mitigation-list")))
+
+    def test_say_that_their_review_is_overdue(self, scene: Scene, visit: Visit) -> None:
+        covers = mitigated(scene.apart, scene.requester)
+        client, page = visit(scene.requester), reverse("mitigation-detail", args=[covers.pk])
+        another = reverse("mitigation-new", args=[scene.apart.pk, scene.requester.pk])
+        assert "overdue" not in text(client.get(page)) + text(client.get(reverse("mitigation-list")))
+        Mitigation.objects.filter(pk=covers.pk).update(review_at=timezone.now())
+        assert "Its review is overdue" in text(client.get(page))
+        assert another in text(client.get(page))
+        assert "review overdue since" in text(client.get(reverse("mitigation-list")))
+        actions.end_mitigation(mitigation_id=covers.pk, reason="Over", actor=actor(scene.backup), now=timezone.now())
+        assert "overdue" not in text(client.get(page))
 
     def test_are_not_for_strangers_to_ask(self, scene: Scene, visit: Visit) -> None:
         address = reverse("mitigation-new", args=[scene.apart.pk, scene.requester.pk])

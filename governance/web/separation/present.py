@@ -21,7 +21,7 @@ from governance.separation.models import (
     SeparationViolation,
 )
 from governance.separation.queries import names
-from governance.separation.states import Side, VersionState, ViolationState
+from governance.separation.states import MitigationState, Side, VersionState, ViolationState
 from governance.web import present
 from governance.web.purposes.present import Line
 from governance.web.shapes import Act, Who
@@ -83,14 +83,15 @@ class MitigationRow:
     requested_at: datetime
     ends_at: datetime
     review_at: datetime
+    overdue: bool
     state: str
     decider: str
     decided_at: datetime | None
     note: str
 
 
-def mitigation(row_: Mitigation) -> MitigationRow:
-    """A mitigation; needs its names."""
+def mitigation(row_: Mitigation, now: datetime) -> MitigationRow:
+    """A mitigation, and whether its review is overdue; needs its names."""
     return MitigationRow(
         ref=str(row_),
         url=reverse("mitigation-detail", args=[row_.pk]),
@@ -104,6 +105,7 @@ def mitigation(row_: Mitigation) -> MitigationRow:
         requested_at=row_.requested_at,
         ends_at=row_.ends_at,
         review_at=row_.review_at,
+        overdue=row_.state == MitigationState.APPROVED and row_.review_at <= now < row_.ends_at,
         state=row_.state,
         decider=row_.decider.name if row_.decider else "",
         decided_at=row_.decided_at,
