@@ -1,7 +1,10 @@
 """The continuous scan: what it finds, when it says so, and that it costs what has changed."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Event
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,11 +20,13 @@ from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from governance.separation import actions
 from governance.separation.models import Mitigation, SeparationViolation
-from governance.separation.moves import Scanned
+from governance.separation.moves import SCAN, Scanned
 from governance.separation.states import MitigationState, ViolationState
-from tests.apart import DAY, administrator, confers, kept_apart, mitigated, retire
+from tests.apart import DAY, administrator, confers, drafted, kept_apart, mitigated, retire
 from tests.builders import Organisation, account, entitlement, keep, person, team
+from tests.changing import propose, steps_of
 from tests.harness.races import at_once, rounds, seeds, split
+from tests.leases import approve
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +117,18 @@ class TestScan:
         scan()
         assert SeparationViolation.objects.get().state == ViolationState.RESOLVED
 
+    def test_resolves_what_nothing_confers_any_more(self, org: Organisation) -> None:
+        order, pay = pair(org)
+        lead = entitlement(org.system, org.owner)
+        known = confers(lead, pay)
+        kept_apart(order, pay)
+        hold(org.requester, order, lead)
+        scan()
+        told: dict[str, Any] = {"actor": administrator(), "why": "Taken out", "now": timezone.now()}
+        actions.end_inclusion(inclusion_id=known.pk, **told)
+        scan()
+        assert SeparationViolation.objects.get().state == ViolationState.RESOLVED
+
     def test_opens_another_when_it_comes_back(self, org: Organisation) -> None:
         order, pay = pair(org)
         kept_apart(order, pay)
@@ -164,6 +181,31 @@ class TestTwoScansAtOnce:
             _, refused = split(at_once(scan, scan, seed=seed))
             assert not refused
         assert SeparationViolation.objects.count() == rounds
+
+
+class TestWaking:
+    def test_follows_whatever_changes_what_is_kept_apart(
+        self, org: Organisation, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        sent: list[str] = []
+        monkeypatch.setattr("governance.core.wake.current_app.send_task", lambda task, **_: sent.append(task))
+
+        def woken(act: Callable[[], Any]) -> Any:
+            sent.clear()
+            with django_capture_on_commit_callbacks(execute=True):
+                done = act()
+            assert sent.count(SCAN) == 1
+            return done
+
+        order, pay = pair(org)
+        version = drafted(order, pay, owner=org.backup)
+        (publish,) = steps_of(propose("separation_rule.publish", version, administrator()))
+        woken(partial(approve, publish, org.backup))
+        (retire_,) = steps_of(propose("separation_rule.retire", version, administrator()))
+        woken(partial(approve, retire_, org.backup))
+        made = woken(partial(confers, order, pay))
+        told: dict[str, Any] = {"actor": administrator(), "why": "Taken out", "now": timezone.now()}
+        woken(partial(actions.end_inclusion, inclusion_id=made.pk, **told))
 
 
 class TestReview:

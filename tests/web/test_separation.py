@@ -170,7 +170,8 @@ class TestRules:
             assert admin.get(address).status_code == 200
             change = self.proposed(admin, address)
             page = text(admin.get(sent.url))
-            assert (str(change) in page, address in page) == (True, False)
+            leads = f'href="{reverse("change-detail", args=[change.pk])}">{change}<'
+            assert (leads in page, address in page) == (True, False)
             assert rule.versions.get().state != state
             approve(steps_of(change)[0], scene.backup)
             assert rule.versions.get().state == state

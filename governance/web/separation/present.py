@@ -11,8 +11,6 @@ from django.db.models import Count, Q, QuerySet
 from django.forms import Form
 from django.urls import reverse
 
-from governance.changes.kinds import kind_of
-from governance.changes.models import ProposedChange
 from governance.separation.models import (
     Mitigation,
     SeparationMember,
@@ -23,7 +21,6 @@ from governance.separation.models import (
 from governance.separation.queries import names
 from governance.separation.states import MitigationState, Side, VersionState, ViolationState
 from governance.web import present
-from governance.web.purposes.present import Line
 from governance.web.shapes import Act, Who
 
 
@@ -232,11 +229,6 @@ VERSION_ACTS: Mapping[str, tuple[str, str, str]] = {
         "danger",
     ),
 }
-
-
-def waiting(change: ProposedChange) -> Line:
-    """What is proposed of a rule and waits for its decision."""
-    return Line(str(change), kind_of(change.kind).title, reverse("change-detail", args=[change.pk]))
 
 
 def version_act(version: SeparationRuleVersion, verb: str, form: Form) -> Act:

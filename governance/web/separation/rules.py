@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from governance.changes.actions import proposable
+from governance.changes.kinds import kind_of
 from governance.changes.models import ProposedChange
 from governance.changes.permissions import visible as visible_changes
 from governance.changes.separation_rules import SeparationPublish, SeparationRetire
@@ -28,6 +29,7 @@ from governance.web.changes.forms import ProposalForm
 from governance.web.changes.propose import ProposePage
 from governance.web.paging import Keyset
 from governance.web.present import all_of
+from governance.web.purposes.present import Line
 from governance.web.separation import forms, present
 from governance.web.shapes import Act
 
@@ -95,7 +97,7 @@ class RulePage(bases.DetailPage):
         return {
             "rule": row,
             "versions": present.versions(found),
-            "changes": [present.waiting(change) for change in waiting],
+            "changes": [_line(change) for change in waiting],
             "acts": self._acts(found, waiting) if may else [],
             "draft_url": reverse("separation-rule-draft", args=[found.pk]) if may else "",
         }
@@ -115,6 +117,11 @@ class RulePage(bases.DetailPage):
             for verb, (state, form, kind) in ACTS.items()
             if state in standing and (kind, standing[state].pk) not in proposed
         ]
+
+
+def _line(change: ProposedChange) -> Line:
+    """What waits for its decision, with its page."""
+    return Line(str(change), kind_of(change.kind).title, reverse("change-detail", args=[change.pk]))
 
 
 ACTS: Mapping[str, tuple[VersionState, type[Form], str]] = {
