@@ -225,13 +225,7 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-policy-example-drop": told,
         "api-policy-example-list": {"title": "One", "changed_facts": {}, "applies": True, "why": "It is time."},
         "api-replay-list": {"version": str(scene.version.pk), "days": 1},
-        **{f"separation-version-{verb}": {**told, "token": str(uuid4())} for verb in ("in-force", "retire")},
-        "separation-version-discard": told,
-        **{f"mitigation-{verb}": told for verb in ("approve", "reject", "withdraw", "end")},
-        "inclusion-end": told,
-        "api-separation-version-discard": told,
-        **{f"api-mitigation-{verb}": told for verb in ("approve", "reject", "withdraw", "end")},
-        "api-inclusion-end": told,
+        **_done_in_separation(told),
         **_new_in_separation(scene),
         "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
@@ -241,6 +235,16 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-manual-task-send-back": {"judgement": "The picture is dark."},
         "api-feed-run-list": {"source": str(scene.source.pk), "file_name": "a.csv", "content": "U2VlbiBpdC4="},
         "api-notification-preferences": {"work": "daily", "outcome": "never", "end": "at_once", "digest_hour": 6},
+    }
+
+
+def _done_in_separation(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is sent about versions, mitigations and inclusions that there are."""
+    decided = [f"mitigation-{verb}" for verb in ("approve", "reject", "withdraw", "end")]
+    done = ["separation-version-discard", "inclusion-end", *decided]
+    return {
+        **{f"separation-version-{verb}": {**told, "token": str(uuid4())} for verb in ("in-force", "retire")},
+        **{f"{place}{name}": told for place in ("", "api-") for name in done},
     }
 
 

@@ -207,8 +207,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
     """One open request, with what the actor may do to it."""
     item = items[step.route.subject_id]
     request, entitlement = item.request, item.entitlement
-    decidable = permissions.can(actor, "approve", step, now)
-    high = is_high(step, items)
+    decidable, high = permissions.can(actor, "approve", step, now), is_high(step, items)
     held = list(_held(item, now))
     route = routes_of([item.pk])[item.pk]
     return Detail(
