@@ -50,6 +50,7 @@ TIMETABLE = [
     Beat(
         "separation.scan", timedelta(minutes=1), "rule 7: whatever breaks a rule, and each end of a mitigation, is told"
     ),
+    Beat("separation.remind", timedelta(minutes=1), "a mitigation is looked at again when that was promised"),
     Beat("analysis.survey", crontab(hour=4, minute=20), "what has gone stale, each day while few are at work"),
     Beat("analysis.continue_surveys", timedelta(minutes=10), "surveys whose worker died, or whose wake-up got lost"),
     Beat("audit.seal", timedelta(seconds=5), "an event can be changed unseen only until it is sealed"),

@@ -13,6 +13,7 @@ from governance.changes.models import ProposedChange
 from governance.changes.moves import ChangeSubject
 from governance.changes.policy_rules import RuleRetire
 from governance.changes.purposes import PurposeEdit, PurposeNew
+from governance.changes.separation_rules import SeparationPublish, SeparationRetire
 from governance.changes.systems import EntitlementNew, SystemEdit
 from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment
@@ -31,7 +32,8 @@ def connect() -> None:
     subjects.connect_leasing(Leases())
     subjects.connect_decidable(RequestItem.NOUN, ItemSubject())
     subjects.connect_decidable(ProposedChange.NOUN, ChangeSubject())
-    kinds.connect(SystemEdit(), EntitlementNew(), EntitlementEdit(), RulePublish(), RuleRetire())
+    kinds.connect(SystemEdit(), EntitlementNew(), EntitlementEdit())
+    kinds.connect(RulePublish(), RuleRetire(), SeparationPublish(), SeparationRetire())
     kinds.connect(PurposeNew(), PurposeEdit(), PurposeRetire(), BundleNew(), BundleEdit(), BundleRetire())
 
 

@@ -8,10 +8,12 @@ from django.utils import timezone
 
 from governance.access.models import Inclusion
 from governance.catalog.models import Entitlement
+from governance.changes.separation_rules import SeparationPublish, SeparationRetire
 from governance.core.actor import Actor, Role
+from governance.core.locking import unit_of_work
 from governance.identities.models import Identity
-from governance.separation import actions
-from governance.separation.models import Mitigation, SeparationRule
+from governance.separation import actions, moves
+from governance.separation.models import Mitigation, SeparationRule, SeparationRuleVersion
 from governance.separation.moves import Wording
 from tests.builders import actor, person
 
@@ -33,26 +35,53 @@ def wording(left: Entitlement | set[Entitlement], right: Entitlement | set[Entit
     return Wording(**{**sides, "severity": "high", "reason": "Whoever orders does not pay.", **fields})
 
 
-def kept_apart(
+def drafted(
     left: Entitlement | set[Entitlement],
     right: Entitlement | set[Entitlement],
     *,
     owner: Identity | None = None,
     now: datetime | None = None,
     **fields: Any,
-) -> SeparationRule:
-    """A rule in force, drafted by one and put in force by another."""
-    now = now or timezone.now()
-    told: dict[str, Any] = {"why": "The books must be true", "now": now}
-    version = actions.create_rule(
+) -> SeparationRuleVersion:
+    """The draft of a new rule."""
+    return actions.create_rule(
         key=f"SOD-{next(_numbers):02}",
         title="Ordering and paying",
         owner_id=(owner or person("Rule owner")).pk,
         wording=wording(left, right, **fields),
         actor=administrator(),
-        **told,
+        why="The books must be true",
+        now=now or timezone.now(),
     )
-    return actions.put_in_force(version_id=version.pk, actor=administrator(), **told).rule
+
+
+def kept_apart(
+    left: Entitlement | set[Entitlement],
+    right: Entitlement | set[Entitlement],
+    *,
+    now: datetime | None = None,
+    **fields: Any,
+) -> SeparationRule:
+    """A rule in force, drafted by one and put in force by another."""
+    now = now or timezone.now()
+    version = drafted(left, right, now=now, **fields)
+    return put_in_force(version, actor=administrator(), why="The books must be true", now=now).rule
+
+
+@unit_of_work()
+def put_in_force(version: SeparationRuleVersion, *, actor: Actor, why: str, now: datetime) -> SeparationRuleVersion:
+    """Have a draft decide as its approved change would, past the second person whom that asks."""
+    kind = SeparationPublish()
+    kind.lock(version.pk)
+    return moves.put_in_force(kind.held(version.pk), actor=actor, why=why, now=now)
+
+
+@unit_of_work()
+def retire(version: SeparationRuleVersion, *, actor: Actor, why: str, now: datetime) -> SeparationRuleVersion:
+    """End a version in the same way."""
+    kind = SeparationRetire()
+    kind.lock(version.pk)
+    return moves.retire(kind.held(version.pk), actor=actor, why=why, now=now)
 
 
 def confers(entitlement: Entitlement, conferred: Entitlement, *, now: datetime | None = None) -> Inclusion:

@@ -33,10 +33,12 @@ def newcomer(org: Organisation, name: str = "Requester") -> Identity:
     return org.requester
 
 
-def approve(step_id: UUID, by: Identity, *, reason: str = "It is needed", now: datetime | None = None) -> Any:
+def approve(
+    step_id: UUID, by: Identity, *, reason: str = "It is needed", now: datetime | None = None, **session: Any
+) -> Any:
     """Approve one step."""
-    now = now or timezone.now()
-    return decide(step_id=step_id, verdict=Verdict.APPROVE, reason=reason, actor=actor(by), now=now)
+    now, by_whom = now or timezone.now(), actor(by, **session)
+    return decide(step_id=step_id, verdict=Verdict.APPROVE, reason=reason, actor=by_whom, now=now)
 
 
 def reject(step_id: UUID, by: Identity, *, reason: str = "It is not needed", now: datetime | None = None) -> Any:

@@ -10,7 +10,8 @@ from governance.analysis.models import Replay
 from governance.analysis.states import ReplayState, Source
 from governance.changes.kinds import Field
 from governance.changes.models import ProposedChange
-from governance.changes.policy_rules import AT_ONCE, OfVersion, moment_in_words
+from governance.changes.policy_rules import OfPolicyVersion
+from governance.changes.rule_versions import AT_ONCE, moment_in_words
 from governance.core.actor import Actor
 from governance.core.errors import Conflict, Invalid
 from governance.core.moves import plain
@@ -64,7 +65,7 @@ def _rehearsal(replay: Replay) -> Rehearsal:
     return Rehearsal(str(replay), str(plain(replay.at)), *(counts[fate] for fate in Fate))
 
 
-class RulePublish(OfVersion):
+class RulePublish(OfPolicyVersion):
     """Putting a draft in force. What is shown is what it says, beside what the version before it says."""
 
     name = "policy_rule.publish"

@@ -17,6 +17,7 @@ from governance.approvals.models import ApprovalStep, Decision
 from governance.approvals.states import Provenance, StepState, Verdict
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
+from governance.core.subjects import decidable
 from governance.evidence import tables
 from governance.identities.models import Identity
 from governance.policy.states import StepKind
@@ -74,6 +75,19 @@ class StepShape(Shape):
         return DecisionShape(sorted(step.decisions.all(), key=_by_time), many=True).data
 
 
+class ObstacleShape(Shape):
+    """What a yes would bring together that a rule of separation keeps apart."""
+
+    text = serializers.CharField()
+    covered = serializers.CharField(help_text="The mitigation that lets it be. Empty: a yes is refused.")
+
+
+class WholeStepShape(StepShape):
+    """The same, and what stands against a yes to it as things are now: nothing once it is closed."""
+
+    obstacles = ObstacleShape(many=True)
+
+
 def _by_name(identity: Identity) -> tuple[str, UUID]:
     return identity.name, identity.pk
 
@@ -94,6 +108,20 @@ class _Steps:
         """From the permissions of approvals."""
         steps = permissions.visible(self.actor).select_related("route")
         return steps.prefetch_related("approvers__identity", "decisions__decider")
+
+
+class _Step(_Steps):
+    """What all of them have in common that are about one."""
+
+    now: Any
+
+    def whole(self, found: ApprovalStep) -> ApprovalStep:
+        """With what stands against a yes."""
+        about = found.route
+        open_now = found.state == StepState.OPEN
+        told = decidable(about.subject_kind).obstacles(about.subject_id, self.now) if open_now else ()
+        found.obstacles = told  # type: ignore[attr-defined]  # for its shape alone
+        return found
 
 
 class StepList(_Steps, bases.ListEndpoint):
@@ -122,15 +150,15 @@ class StepInbox(_Steps, bases.ListEndpoint):
         return super().visible().filter(pk__in=permissions.inbox(self.actor).values("pk"))
 
 
-class StepDetail(_Steps, bases.OneEndpoint):
+class StepDetail(_Step, bases.OneEndpoint):
     """One approval step."""
 
     operations = {
-        "GET": Operation("approval_step_read", "Read an approval step", Scope.READ, StepShape, conditional=True)
+        "GET": Operation("approval_step_read", "Read an approval step", Scope.READ, WholeStepShape, conditional=True)
     }
 
 
-class _Decide(_Steps, bases.ActEndpoint):
+class _Decide(_Step, bases.ActEndpoint):
     """One decision on one step, with its reason."""
 
     verdict: ClassVar[Verdict]
@@ -149,7 +177,7 @@ class _Decide(_Steps, bases.ActEndpoint):
 
 def _decision(verb: str, summary: str) -> dict[str, Operation]:
     name = f"approval_step_{verb}"
-    return {"POST": Operation(name, summary, Scope.DECIDE, StepShape, body=ReasonBody, conditional=True)}
+    return {"POST": Operation(name, summary, Scope.DECIDE, WholeStepShape, body=ReasonBody, conditional=True)}
 
 
 class Approve(_Decide):

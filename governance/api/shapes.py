@@ -25,6 +25,14 @@ class NamedEntitlement(Named):
     system = Named()
 
 
+class NamedSeparationRule(Shape):
+    """A rule by its id, key and title."""
+
+    id = serializers.UUIDField()
+    key = serializers.CharField()
+    title = serializers.CharField()
+
+
 class NoBody(Body):
     """Nothing has to be said."""
 

@@ -34,8 +34,8 @@ def decide(
     if verdict in YES and decidable(step.route.subject_kind).is_sensitive(step.route.subject_id):
         stepup.require(actor, Sensitive.APPROVE_HIGH_RISK, now)
     as_seen()
-    if verdict in YES and (objection := decidable(step.route.subject_kind).objection(step.route.subject_id, now)):
-        raise Conflict(objection, code="objection")
+    if verdict in YES:
+        _require_clear(step, now)
     cast = moves.Vote(
         verdict=_yes(step) if verdict in YES else verdict,
         provenance=Provenance.HUMAN,
@@ -44,6 +44,13 @@ def decide(
         reason=reason.strip(),
     )
     return moves.vote(step, cast, actor=actor, now=now)
+
+
+def _require_clear(step: ApprovalStep, now: datetime) -> None:
+    """Raise Conflict while something stands against a yes that nothing covers."""
+    found = decidable(step.route.subject_kind).obstacles(step.route.subject_id, now)
+    if bare := [one.text for one in found if not one.covered]:
+        raise Conflict(" ".join(bare), code="objection")
 
 
 def _yes(step: ApprovalStep) -> Verdict:

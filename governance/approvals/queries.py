@@ -17,6 +17,7 @@ from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, member
 from governance.identities.states import Kind, OwnerRole
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.states import CONSENTS, StepKind
+from governance.separation.models import SeparationRuleVersion
 
 PROPOSED: Final = "proposed_change.proposed"
 APPLIED: Final = "proposed_change.applied"
@@ -96,6 +97,7 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     }
     changes = AuditEvent.objects.filter(at__gte=route.opened_at, actor_id__isnull=False)
     policy = Q(action__startswith=f"{PolicyRuleVersion.NOUN}.")
+    policy |= Q(action__startswith=f"{SeparationRuleVersion.NOUN}.")
     made = changes.filter(Q(subject_id__in=subjects) | policy)
     actors = made.values_list("actor_id", flat=True).union(_proposers(made))
     return [actor for actor in actors if actor is not None]

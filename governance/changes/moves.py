@@ -3,7 +3,7 @@
 It is applied in the transaction of the last yes, or not at all: what was shown to those who decided must still be so.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -23,7 +23,7 @@ from governance.core.errors import Conflict, DomainError
 from governance.core.locking import locked_all
 from governance.core.models import Governed
 from governance.core.moves import create, move
-from governance.core.subjects import Description
+from governance.core.subjects import Description, Obstacle
 from governance.identities.models import Identity
 from governance.identities.queries import answerable_for, same_human
 from governance.notifications.moves import Notice, notify
@@ -147,8 +147,9 @@ class ChangeSubject:
         change = ProposedChange.objects.get(pk=subject_id)
         return kind_of(change.kind).is_sensitive(change)
 
-    def objection(self, subject_id: UUID, now: datetime) -> None:
+    def obstacles(self, subject_id: UUID, now: datetime) -> Sequence[Obstacle]:
         """None: what stands in the way of a change is found when it is carried out, and told then."""
+        return ()
 
     def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
         """Apply it, or end it as the route ended; tell the proposer."""

@@ -22,8 +22,6 @@ class Sensitive(StrEnum):
 
     APPROVE_HIGH_RISK = "approve what is of high or critical risk"
     REVOKE_GRANT = "end somebody's access early"
-    PUBLISH_RULE = "put a rule of separation in force"
-    RETIRE_RULE = "retire a rule of separation"
     APPROVE_MITIGATION = "let somebody hold what a rule keeps apart"
     REDACT_EVENT = "redact an audit event"
     END_IDENTITY = "end an identity"

@@ -1,6 +1,6 @@
 """Upward calls by name. Mechanisms store `subject_kind, subject_id`; the wiring says what stands behind a kind."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -20,6 +20,14 @@ class Description:
     url_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What stands against a yes as things are now, in words. `covered` says what lets it be: else nobody says yes."""
+
+    text: str
+    covered: str = ""
+
+
 class Decidable(Protocol):
     """What an approval route can be about."""
 
@@ -32,8 +40,8 @@ class Decidable(Protocol):
     def is_sensitive(self, subject_id: UUID) -> bool:
         """Whether a yes to it asks for a fresh sign-in with a second factor (`core.stepup`)."""
 
-    def objection(self, subject_id: UUID, now: datetime) -> str | None:
-        """Why nobody can say yes to it as things stand now, in words, or None; a no is always possible."""
+    def obstacles(self, subject_id: UUID, now: datetime) -> Sequence[Obstacle]:
+        """What stands against a yes to it as things are now; a no is always possible."""
 
     def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
         """The route has ended as approved, rejected or expired; carry it out in this transaction."""

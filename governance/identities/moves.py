@@ -1,13 +1,19 @@
 """Who comes to answer for what. Callers hold the thing and decide who may say so."""
 
 from datetime import datetime
+from typing import TypeVar
+
+from django.core.exceptions import ValidationError
 
 from governance.core.actor import Actor
+from governance.core.errors import Invalid
 from governance.core.locking import locked_all
 from governance.core.models import Governed
 from governance.core.moves import amend, create
 from governance.identities.models import Identity, Ownership, Team
 from governance.identities.states import OwnerRole
+
+G = TypeVar("G", bound=Governed)
 
 
 def answer_for(
@@ -26,6 +32,17 @@ def answer_for(
     else:
         period.identity = holder
     return create(period, actor=actor, why=why, now=now)
+
+
+def introduce(thing: G, owner: Identity, *, actor: Actor, why: str, now: datetime) -> G:
+    """Keep a new thing, and whom it belongs to. Raises Invalid, with what is wrong at each field."""
+    try:
+        thing.full_clean()
+    except ValidationError as error:
+        raise Invalid({name: " ".join(messages) for name, messages in error.message_dict.items()}) from error
+    create(thing, actor=actor, why=why, now=now)
+    answer_for(thing, owner, actor=actor, why=why, now=now)
+    return thing
 
 
 def pass_on(

@@ -22,10 +22,11 @@ from governance.grants.models import Grant
 from governance.grants.queries import PORTAL_SYSTEM
 from governance.grants.states import Basis
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
+from governance.identities.moves import introduce
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM
 from governance.identities.states import Environment, Kind, OwnerRole, Status
 from governance.policy import moves as policy
-from governance.policy.models import PolicyRuleVersion
+from governance.policy.models import PolicyRule, PolicyRuleVersion
 from governance.policy.queries import Asking, decide
 from governance.policy.starter import RULES
 from governance.policy.states import Phase
@@ -164,7 +165,7 @@ def portal_account(identity: Identity, system: System, now: datetime) -> Account
 
 def _first_lease(who: Identity, role: Entitlement, purpose: Purpose, account: Account, now: datetime) -> Grant:
     """Lease the role under a rule that holds for this one decision."""
-    rule = policy.introduce("POL-00", "The first administrator", who, actor=FOUNDING, why=WHY, now=now)
+    rule = introduce(PolicyRule(key="POL-00", title="The first administrator"), who, actor=FOUNDING, why=WHY, now=now)
     wording = policy.Wording(
         "system.key == 'portal' && entitlement.key == 'administrator' && request.for_self",
         {"allow_without_human": True},

@@ -21,11 +21,12 @@ from governance.core.events import Event, record
 from governance.core.locking import unit_of_work
 from governance.core.moves import create
 from governance.identities.models import Identity, Team, TeamMembership
+from governance.identities.moves import introduce
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM
 from governance.lifecycle.founding import Founder, found
 from governance.policy import moves as policy
 from governance.policy import risk
-from governance.policy.models import PolicyRuleVersion
+from governance.policy.models import PolicyRule, PolicyRuleVersion
 from governance.policy.risk import Factor
 
 GENERATOR = Actor.system("organisation generator")
@@ -125,7 +126,7 @@ def _rule(now: datetime) -> PolicyRuleVersion:
     """The rule that lets the organisation in. It is retired in the transaction that uses it, like the founding's."""
     owner = Identity.objects.order_by("pk")[0]
     by: dict[str, Any] = {"actor": GENERATOR, "why": WHY, "now": now}
-    rule = policy.introduce("POL-90", "What stood before the portal", owner, **by)
+    rule = introduce(PolicyRule(key="POL-90", title="What stood before the portal"), owner, **by)
     wording = policy.Wording(
         "true", {"allow_without_human": True}, "It stood before the portal governed it, and is adopted."
     )

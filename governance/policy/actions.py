@@ -9,8 +9,9 @@ from governance.core.locking import locked, unit_of_work
 from governance.core.moves import move
 from governance.core.seen import AsSeen, unsaid
 from governance.identities.models import Identity
+from governance.identities.moves import introduce
 from governance.policy import moves, permissions
-from governance.policy.models import PolicyExample, PolicyRuleVersion
+from governance.policy.models import PolicyExample, PolicyRule, PolicyRuleVersion
 from governance.policy.moves import Expected, Wording
 from governance.policy.states import ExampleState
 
@@ -24,7 +25,7 @@ def create_rule(
     owner = Identity.objects.active(now).filter(pk=owner_id).first()
     if owner is None:
         raise Invalid({"owner": "A rule is owned by an active identity."})
-    rule = moves.introduce(key, title, owner, actor=actor, why=why, now=now)
+    rule = introduce(PolicyRule(key=key, title=title.strip()), owner, actor=actor, why=why, now=now)
     return moves.draft(rule, wording, actor=actor, why=why, now=now)
 
 

@@ -19,8 +19,8 @@ from governance.core.errors import Conflict, Invalid
 from governance.core.events import Event, record
 from governance.core.locking import locked_all, require_held
 from governance.core.moves import amend, create, move, plain
-from governance.identities.models import Identity, Ownership
-from governance.identities.states import OwnerRole
+from governance.identities.models import Identity
+from governance.identities.moves import introduce
 from governance.policy.cel import EvaluationFailed, given
 from governance.policy.checks import faults
 from governance.policy.consequences import Consequence, read, written, written_step
@@ -70,19 +70,6 @@ def check(wording: Wording) -> Consequence:
     if wrong:
         raise Invalid(wrong)
     return read(wording.outcomes)
-
-
-def introduce(key: str, title: str, owner: Identity, *, actor: Actor, why: str, now: datetime) -> PolicyRule:
-    """Make a rule that says nothing yet, and whom it belongs to. Raises Invalid."""
-    rule = PolicyRule(key=key, title=title.strip())
-    try:
-        rule.full_clean()
-    except ValidationError as error:
-        raise Invalid({name: " ".join(messages) for name, messages in error.message_dict.items()}) from error
-    create(rule, actor=actor, why=why, now=now)
-    owned = Ownership(subject_kind=rule.NOUN, subject_id=rule.pk, role=OwnerRole.OWNER, identity=owner, starts_at=now)
-    create(owned, actor=actor, why=why, now=now)
-    return rule
 
 
 def draft(rule: PolicyRule, wording: Wording, *, actor: Actor, why: str, now: datetime) -> PolicyRuleVersion:
@@ -195,7 +182,7 @@ def _check_facts(changed: Mapping[str, Any]) -> None:
 def install(rules: Iterable[StarterRule], owner: Identity, *, actor: Actor, why: str, now: datetime) -> None:
     """Make and publish rules, in force from `now` on and all owned by one identity. Raises Invalid."""
     for starter in rules:
-        rule = introduce(starter.key, starter.title, owner, actor=actor, why=why, now=now)
+        rule = introduce(PolicyRule(key=starter.key, title=starter.title), owner, actor=actor, why=why, now=now)
         wording = Wording(starter.condition, starter.outcomes, starter.reason, starter.priority)
         version = draft(rule, wording, actor=actor, why=why, now=now)
         publish(version, effective_from=now, actor=actor, why=why, now=now)

@@ -1,6 +1,6 @@
 """What happens to a request and its items. Callers hold the request before its items, both before any route."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,17 +12,19 @@ from governance.core.actor import Actor
 from governance.core.errors import Conflict
 from governance.core.locking import locked_all
 from governance.core.moves import move
-from governance.core.subjects import Description
+from governance.core.subjects import Description, Obstacle
 from governance.grants import moves as grants
 from governance.grants.states import Basis
 from governance.identities.models import Identity
 from governance.identities.queries import accountable_owner, same_human
 from governance.notifications.moves import Notice, notify
 from governance.notifications.states import Topic
+from governance.policy.words import minute
 from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest, RequestItem
 from governance.requests.queries import parties
 from governance.requests.states import ItemState, RequestState
+from governance.separation.models import Mitigation
 from governance.separation.queries import judge
 
 POLICY = Actor.system("policy")
@@ -116,11 +118,11 @@ class ItemSubject:
         """What is of high or critical risk as the catalog has it now."""
         return RequestItem.objects.filter(pk=subject_id, entitlement__risk__in=HIGH_RISKS).exists()
 
-    def objection(self, subject_id: UUID, now: datetime) -> str | None:
-        """What holding it would break by now (rule 7), apart from what a live mitigation covers."""
+    def obstacles(self, subject_id: UUID, now: datetime) -> Sequence[Obstacle]:
+        """What holding it would break by now (rule 7), and the live mitigation that covers it."""
         item = _loaded(subject_id)
         judged = judge(item.request.beneficiary, [item.entitlement_id], now)
-        return " ".join(one.text for one in judged.bare(item.entitlement_id)) or None
+        return [Obstacle(one.text, _covered(one.mitigation)) for one in judged.conflicts[item.entitlement_id]]
 
     def on_decided(self, subject_id: UUID, *, outcome: str, actor: Actor, why: str, now: datetime) -> None:
         """Carry the route's outcome out on the item."""
@@ -157,6 +159,10 @@ class ItemSubject:
             "entitlement__system", "request__requester", "request__beneficiary", "request__purpose"
         )
         return {item.pk: _description(item) for item in items}
+
+
+def _covered(mitigation: Mitigation | None) -> str:
+    return f"{mitigation} covers it until {minute(mitigation.ends_at)}" if mitigation else ""
 
 
 def _loaded(item_id: UUID) -> RequestItem:

@@ -1,7 +1,7 @@
 """What people and workers ask of separation. Each opens one transaction.
 
-What changes the map that activations are judged by, a rule or an inclusion, waits for those that are under way and
-keeps new ones out until it is committed: none is judged by what no longer holds.
+What changes the map that activations are judged by waits for those that are under way and keeps new ones out until it
+is committed: none is judged by what no longer holds. Rules come into force, and end, by a proposed change.
 """
 
 from datetime import datetime, timedelta
@@ -22,15 +22,18 @@ from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
 from governance.core.wake import after_commit
 from governance.identities.models import Identity
+from governance.identities.moves import introduce
 from governance.identities.permissions import visible as visible_identities
 from governance.identities.queries import same_human
 from governance.separation import moves, notices, permissions
 from governance.separation.models import Mitigation, SeparationRule, SeparationRuleVersion
 from governance.separation.moves import SCAN, Scanned, Wording
-from governance.separation.queries import MAP, holder_of, in_force
+from governance.separation.queries import MAP, holder_of, in_force, review_untold
 from governance.separation.states import LONGEST_MITIGATION, MitigationState, VersionState
 
 SCANNER = Actor.system("separation scan")
+SCANNING = "separation scan"
+"""The name under which one scan runs at a time."""
 
 
 def _as(actor: Actor) -> Identity:
@@ -50,7 +53,7 @@ def create_rule(
     owner = Identity.objects.active(now).filter(pk=owner_id).first()
     if owner is None:
         raise Invalid({"owner": "A rule is owned by an active identity."})
-    rule = moves.introduce(key, title, owner, actor=actor, why=why, now=now)
+    rule = introduce(SeparationRule(key=key, title=title.strip()), owner, actor=actor, why=why, now=now)
     return moves.draft(rule, wording, _as(actor), actor=actor, why=why, now=now)
 
 
@@ -62,24 +65,6 @@ def draft(*, rule_id: UUID, wording: Wording, actor: Actor, why: str, now: datet
 
 
 @unit_of_work()
-def put_in_force(
-    *, version_id: UUID, actor: Actor, why: str, now: datetime, as_seen: AsSeen = unsaid
-) -> SeparationRuleVersion:
-    """Have a draft decide from now on, as somebody other than who drafted it.
-
-    Raises NotFound, Denied, StepUpRequired, IllegalMove.
-    """
-    take_turns(MAP)
-    version = permissions.lock_version(actor, version_id, now)
-    if same_human([version.drafted_by_id]) & actor.identity_ids:
-        raise Denied("Somebody other than who drafted it puts a rule in force.")
-    stepup.require(actor, Sensitive.PUBLISH_RULE, now)
-    as_seen()
-    after_commit(SCAN)
-    return moves.put_in_force(version, actor=actor, why=why, now=now)
-
-
-@unit_of_work()
 def discard(
     *, version_id: UUID, actor: Actor, why: str, now: datetime, as_seen: AsSeen = unsaid
 ) -> SeparationRuleVersion:
@@ -87,19 +72,6 @@ def discard(
     version = permissions.lock_version(actor, version_id, now)
     as_seen()
     return move(version, VersionState.DISCARDED, actor=actor, why=why, now=now)
-
-
-@unit_of_work()
-def retire(
-    *, version_id: UUID, actor: Actor, why: str, now: datetime, as_seen: AsSeen = unsaid
-) -> SeparationRuleVersion:
-    """End a rule now. Raises NotFound, Denied, StepUpRequired, IllegalMove."""
-    take_turns(MAP)
-    version = permissions.lock_version(actor, version_id, now)
-    stepup.require(actor, Sensitive.RETIRE_RULE, now)
-    as_seen()
-    after_commit(SCAN)
-    return moves.retire(version, actor=actor, why=why, now=now)
 
 
 # Inclusions by hand ---------------------------------------------------------------------------------------------------
@@ -283,4 +255,11 @@ def scan(*, now: datetime) -> Scanned | None:
 
     Safe to run twice or late: what was found before stays, and nothing is told twice.
     """
-    return moves.scan(actor=SCANNER, now=now) if try_turn("separation scan") else None
+    return moves.scan(actor=SCANNER, now=now) if try_turn(SCANNING) else None
+
+
+@unit_of_work()
+def remind_due(*, now: datetime, limit: int = 2000) -> None:
+    """Tell those who answer for each mitigation whose review is due, once."""
+    due = review_untold(now).with_names()
+    notices.remind(due.order_by("review_at")[:limit], now=now)

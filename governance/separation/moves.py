@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
 from django.db.models import Exists, Max, OuterRef
 
 from governance.catalog.models import Entitlement
@@ -19,8 +18,7 @@ from governance.core.errors import Invalid
 from governance.core.locking import locked_all, require_held
 from governance.core.moves import amend_many, create, create_many, move
 from governance.core.setmoves import move_set
-from governance.identities.models import Identity, Ownership
-from governance.identities.states import OwnerRole
+from governance.identities.models import Identity
 from governance.separation import notices
 from governance.separation.models import (
     Mitigation,
@@ -67,19 +65,6 @@ def check(wording: Wording) -> None:
         wrong["reason"] = "Say in words that a requester can read why the two are kept apart."
     if wrong:
         raise Invalid(wrong)
-
-
-def introduce(key: str, title: str, owner: Identity, *, actor: Actor, why: str, now: datetime) -> SeparationRule:
-    """Make a rule that says nothing yet, and whom it belongs to. Raises Invalid."""
-    rule = SeparationRule(key=key, title=title.strip())
-    try:
-        rule.full_clean()
-    except ValidationError as error:
-        raise Invalid({name: " ".join(messages) for name, messages in error.message_dict.items()}) from error
-    create(rule, actor=actor, why=why, now=now)
-    owned = Ownership(subject_kind=rule.NOUN, subject_id=rule.pk, role=OwnerRole.OWNER, identity=owner, starts_at=now)
-    create(owned, actor=actor, why=why, now=now)
-    return rule
 
 
 def draft(

@@ -8,7 +8,7 @@ from uuid import UUID
 from governance.notifications.moves import Notice, notify
 from governance.notifications.states import Topic
 from governance.separation.models import Mitigation, SeparationRule, SeparationViolation
-from governance.separation.queries import concerned, names
+from governance.separation.queries import REVIEW_ONCE, concerned, names
 
 
 def tell_opened(violations: Iterable[SeparationViolation], *, now: datetime) -> None:
@@ -90,3 +90,19 @@ def tell_decided(mitigation: Mitigation, *, now: datetime) -> None:
         ],
         now=now,
     )
+
+
+def remind(mitigations: Iterable[Mitigation], *, now: datetime) -> None:
+    """The review of each is due: whoever answers for its rule, security, and whoever approved it look at it again."""
+    found = list(mitigations)
+    people = concerned({one.rule_id for one in found}, now) if found else {}
+    notify(
+        (_due(pk, one) for one in found for pk in {*people[one.rule_id], one.decider_id} if pk is not None),
+        now=now,
+    )
+
+
+def _due(person: UUID, one: Mitigation) -> Notice:
+    title = f"{one} of {one.rule} is due for review"
+    body = f"{one.identity}: {one.control} End it, or have another asked for. It ends {one.ends_at:%d %b %Y}."
+    return Notice(person, Topic.WORK, title, body, (one.NOUN, one.pk), f"{REVIEW_ONCE}{one.pk}")

@@ -13,7 +13,7 @@ from governance.identities.models import Identity, Ownership
 from governance.identities.permissions import visible as visible_identities
 from governance.identities.queries import answerable_for, owned_ids, same_human
 from governance.separation.models import Mitigation, SeparationRule, SeparationRuleVersion, SeparationViolation
-from governance.separation.querysets import MitigationQuerySet, ViolationQuerySet
+from governance.separation.querysets import MitigationQuerySet, VersionQuerySet, ViolationQuerySet
 from governance.separation.states import MitigationState
 
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
@@ -28,6 +28,11 @@ def visible_rules(actor: Actor, now: datetime) -> "QuerySet[SeparationRule]":
     if actor.has(*SEES_ALL):
         return SeparationRule.objects.all()
     return SeparationRule.objects.filter(pk__in=_owned(actor, now))
+
+
+def visible_versions(actor: Actor, now: datetime) -> "VersionQuerySet[SeparationRuleVersion]":
+    """All versions of the rules that the actor may see."""
+    return SeparationRuleVersion.objects.filter(rule__in=visible_rules(actor, now).values("pk"))
 
 
 def sees_rules(actor: Actor, now: datetime) -> bool:

@@ -7,13 +7,17 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import CharField, Exists, OuterRef, Value
+from django.db.models.functions import Cast, Concat
 
 from governance.access.queries import Effective, effective_access, inclusions_beyond
 from governance.access.rules import Path, shortest_paths
 from governance.catalog.models import Entitlement
 from governance.identities.models import Identity
 from governance.identities.queries import SECURITY_TEAM, members, owners, same_human
+from governance.notifications.models import Notification
 from governance.separation.models import Mitigation, SeparationMember, SeparationRule, SeparationRuleVersion
+from governance.separation.querysets import MitigationQuerySet
 from governance.separation.rules import Clash, Sides, clashes
 from governance.separation.states import Side, VersionState
 
@@ -148,6 +152,14 @@ def in_force(rule_id: UUID) -> SeparationRuleVersion | None:
     return SeparationRuleVersion.objects.in_force().filter(rule=rule_id).select_related("rule").first()
 
 
+def keys_of(version: SeparationRuleVersion) -> dict[str, list[str]]:
+    """The entitlements of each side, as `system/entitlement` keys in their order; one query."""
+    found: dict[str, list[str]] = {str(side): [] for side in Side}
+    for member in version.members.select_related("entitlement__system"):
+        found[member.side].append(f"{member.entitlement.system.key}/{member.entitlement.key}")
+    return {side: sorted(keys) for side, keys in found.items()}
+
+
 def concerned(rule_ids: Collection[UUID], now: datetime) -> Mapping[UUID, frozenset[UUID]]:
     """Whom a violation of each rule is told: who answers for the rule in any role, and security."""
     security = {one.pk for one in members(SECURITY_TEAM, now)}
@@ -156,6 +168,17 @@ def concerned(rule_ids: Collection[UUID], now: datetime) -> Mapping[UUID, frozen
         pk: frozenset(one.pk for people in roles.values() for one in people if not one.is_machine) | security
         for (_, pk), roles in found.items()
     }
+
+
+REVIEW_ONCE = "review:"
+"""What a reminder of a mitigation's review is said once under, before the mitigation's id."""
+
+
+def review_untold(now: datetime) -> "MitigationQuerySet[Mitigation]":
+    """Mitigations whose review is due without whoever approved them having been told: they always are."""
+    mark = Concat(Value(REVIEW_ONCE), Cast(OuterRef("pk"), CharField()))
+    told = Notification.objects.filter(recipient=OuterRef("decider"), once=mark)
+    return Mitigation.objects.review_due(now).filter(~Exists(told))
 
 
 # The scan -------------------------------------------------------------------------------------------------------------

@@ -23,6 +23,10 @@ class MitigationQuerySet(models.QuerySet[M]):
         """Those that cover what they are for at the moment: once the end has come, whether or not a sweep has run."""
         return self.filter(state=MitigationState.APPROVED, ends_at__gt=at)
 
+    def review_due(self, at: datetime) -> Self:
+        """Those that cover what they are for, and are to be looked at again by the moment."""
+        return self.live(at).filter(review_at__lte=at)
+
     def over(self, at: datetime) -> Self:
         """Those whose end has come without being recorded yet."""
         return self.filter(state=MitigationState.APPROVED, ends_at__lte=at)

@@ -76,8 +76,7 @@ def of_separation(scene: Scene, why: Mapping[str, Any]) -> dict[str, Case]:
         for name, roles in (("unrelated", [Role.ADMINISTRATOR]), ("owner", []), ("approver", []))
     )
     return {
-        **{f"api-separation-version-{verb}": (admin, scene.drafted.pk, why) for verb in ("in-force", "discard")},
-        "api-separation-version-retire": (admin, scene.in_force.pk, why),
+        "api-separation-version-discard": (admin, scene.drafted.pk, why),
         **{f"api-mitigation-{verb}": (owner, scene.proposed.pk, why) for verb in ("approve", "reject")},
         "api-mitigation-withdraw": (approver, scene.proposed.pk, why),
         "api-mitigation-end": (owner, scene.covering.pk, why),

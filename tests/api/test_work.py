@@ -10,6 +10,7 @@ from uuid import uuid4
 from django.core.cache import cache
 from django.utils import timezone
 
+from governance.access.models import Assignment
 from governance.approvals.models import ApprovalStep, Comment
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
@@ -20,9 +21,10 @@ from governance.notifications.models import MailPreference, Notification
 from governance.provisioning.models import ManualTask
 from governance.users.models import ApiToken
 from tests import builders, handwork
+from tests.apart import kept_apart, mitigated
 from tests.api.conftest import Call
 from tests.api.test_frame import problem
-from tests.builders import Organisation
+from tests.builders import Organisation, entitlement, keep
 from tests.lifecycle.feeding import a_file, a_source, administrator, row
 
 
@@ -66,6 +68,24 @@ class TestNotifications:
         assert api.get("/notifications/preferences")["ETag"] != usual["ETag"]
         for wrong in ({"digest_hour": 24}, {"work": "hourly"}, {"addresses": ["elsewhere@example.com"]}):
             problem(api.post("/notifications/preferences", {**choice, **wrong}), 400, "malformed")
+
+
+class TestObstacles:
+    def test_are_told_of_a_step_as_things_are_now(self, org: Organisation, call: Call) -> None:
+        step, other = step_of(org), entitlement(org.system, org.owner)
+        api, where = call(org.manager), f"/approval-steps/{step.pk}"
+        before = api.get(where)
+        assert before.json()["obstacles"] == []
+        keep(Assignment(account=org.account, entitlement=other, wanted=True))
+        rule = kept_apart(org.entitlement, other, owner=org.backup)
+        (told,) = api.get(where).json()["obstacles"]
+        assert (told["text"].startswith(f"{rule.key}: "), told["covered"]) == (True, "")
+        problem(api.post(f"{where}/approve", {"reason": "Fits."}, If_Match=before["ETag"]), 412, "precondition_failed")
+        problem(api.post(f"{where}/approve", {"reason": "Fits."}), 409, "objection")
+        covers = mitigated(rule, org.requester)
+        (told,) = api.get(where).json()["obstacles"]
+        assert told["covered"].startswith(f"{covers} covers it until ")
+        assert api.post(f"{where}/approve", {"reason": "Fits."}).json()["obstacles"] == []
 
 
 class TestComments:

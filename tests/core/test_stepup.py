@@ -12,7 +12,6 @@ from governance.approvals.models import Decision
 from governance.approvals.states import Verdict
 from governance.audit.actions import redact
 from governance.audit.models import AuditEvent
-from governance.catalog.models import Entitlement
 from governance.catalog.states import Risk
 from governance.core.actor import Actor, ActorKind, Role
 from governance.core.stepup import FRESH, Sensitive, StepUpRequired, stands
@@ -81,34 +80,9 @@ def making_a_token(org: Organisation) -> Act:
     )  # fmt: skip
 
 
-def _drafted(org: Organisation) -> tuple[Any, Entitlement, Entitlement]:
-    """A rule of separation in force, and a draft of its next version."""
-    one, two = entitlement(org.system, org.owner), entitlement(org.system, org.owner)
-    rule = apart.kept_apart(one, two, owner=org.owner)
-    told = {"actor": apart.administrator(), "why": "Worded anew", "now": timezone.now()}
-    return separation.draft(rule_id=rule.pk, wording=apart.wording(one, two), **told), one, two  # type: ignore[arg-type]
-
-
-def separating(org: Organisation) -> Act:
-    version, *_ = _drafted(org)
-    other = person("Second administrator")
-    return lambda session: separation.put_in_force(
-        version_id=version.pk, actor=actor(other, Role.ADMINISTRATOR, **session), why="Agreed", now=timezone.now()
-    )
-
-
-def joining(org: Organisation) -> Act:
-    version, *_ = _drafted(org)
-    in_force = version.rule.versions.get(state="in_force")
-    other = person("Second administrator")
-    return lambda session: separation.retire(
-        version_id=in_force.pk, actor=actor(other, Role.ADMINISTRATOR, **session), why="Over", now=timezone.now()
-    )
-
-
 def mitigating(org: Organisation) -> Act:
-    version, *_ = _drafted(org)
-    asked = apart.proposed(version.rule, org.requester, org.manager)
+    rule = apart.kept_apart(org.entitlement, entitlement(org.system, org.owner), owner=org.owner)
+    asked = apart.proposed(rule, org.requester, org.manager)
     return lambda session: separation.approve_mitigation(
         mitigation_id=asked.pk, actor=actor(org.owner, **session), reason="For a month", now=timezone.now()
     )
@@ -117,8 +91,6 @@ def mitigating(org: Organisation) -> Act:
 ACTS: Mapping[Sensitive, Callable[[Organisation], Act]] = {
     Sensitive.APPROVE_HIGH_RISK: approving,
     Sensitive.REVOKE_GRANT: revoking,
-    Sensitive.PUBLISH_RULE: separating,
-    Sensitive.RETIRE_RULE: joining,
     Sensitive.APPROVE_MITIGATION: mitigating,
     Sensitive.REDACT_EVENT: redacting,
     Sensitive.END_IDENTITY: ending,

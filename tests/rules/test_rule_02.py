@@ -25,6 +25,7 @@ from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
 from governance.requests.rules import Draft
 from tests import changing, policing
+from tests.apart import kept_apart
 from tests.builders import (
     BUILDER,
     Organisation,
@@ -223,6 +224,20 @@ class TestWhoChangedTheRoute:
         step = ApprovalStep.objects.get(pk=step_ids(org.submit())[0])
         version, admin = org.rule.versions.get(), actor(gwen, Role.ADMINISTRATOR)
         change = changing.propose("policy_rule.retire", version, admin)
+        assert can(actor(gwen), "approve", step, timezone.now())
+        approve(changing.steps_of(change)[0], judge)
+        assert not can(actor(gwen), "approve", step, timezone.now())
+        assert can(actor(gus), "approve", step, timezone.now())
+
+    def test_by_ending_what_is_kept_apart_does_not_decide(self) -> None:
+        """Else who would retire a rule of separation for a request could say yes to that request."""
+        org = Organisation("entitlement_owner")
+        (gwen, gus), judge = org.governance, person("Judge")
+        apart = kept_apart(org.entitlement, entitlement(org.system, org.owner), owner=judge)
+        org.requester = org.owner
+        account(org.owner, org.system)
+        step = ApprovalStep.objects.get(pk=step_ids(org.submit())[0])
+        change = changing.propose("separation_rule.retire", apart.versions.get(), actor(gwen, Role.ADMINISTRATOR))
         assert can(actor(gwen), "approve", step, timezone.now())
         approve(changing.steps_of(change)[0], judge)
         assert not can(actor(gwen), "approve", step, timezone.now())

@@ -1,22 +1,29 @@
 """Rule 7 with two halves of what is kept apart that begin at the same moment, on threads of their own."""
 
+from collections.abc import Callable
 from functools import partial
+from threading import Event
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from governance.access.models import Inclusion
 from governance.audit.models import AuditEvent
 from governance.catalog.models import Entitlement
+from governance.core.locking import take_turns, unit_of_work
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.purposes.models import Justification
-from governance.separation.actions import scan
-from governance.separation.models import SeparationRuleVersion, SeparationViolation
-from tests.apart import confers, kept_apart
+from governance.separation.actions import end_inclusion, scan
+from governance.separation.models import SeparationViolation
+from governance.separation.queries import MAP
+from tests.apart import administrator, confers, drafted, kept_apart
 from tests.builders import Organisation, account, entitlement, keep, person, purpose, system
+from tests.changing import propose, steps_of
 from tests.harness.races import at_once, rounds, seeds, split
-from tests.leases import begin, fresh, granted, newcomer
+from tests.leases import approve, begin, fresh, granted, newcomer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,8 +115,9 @@ class TestAHalfAndAChangeAtOnce:
             newcomer(org)
             one, two = org.halves(other)
             begin(one)
-            at_once(partial(begin, two), partial(kept_apart, org.entitlement, other), seed=seed)
-            version = SeparationRuleVersion.objects.get(members__entitlement=other)
+            version = drafted(org.entitlement, other, owner=org.backup)
+            (step,) = steps_of(propose("separation_rule.publish", version, administrator()))
+            at_once(partial(begin, two), partial(approve, step, org.backup), seed=seed)
             began = fresh(two)
             assert began.state in PAIR
             if began.state == GrantState.PROVISIONING:
@@ -133,3 +141,42 @@ class TestAHalfAndAChangeAtOnce:
     def recorded(self, row: Any, verb: str) -> int:
         """The transaction in which it happened: the log's sequence is drawn while what it is about is held."""
         return AuditEvent.objects.get(subject_id=row.pk, action=f"{row.NOUN}.{verb}").sequence
+
+
+def waits_for_activations(change: Callable[[], Any]) -> bool:
+    """Whether the change waits for an activation that is under way."""
+    begun, done = Event(), Event()
+
+    def activation() -> bool:
+        with unit_of_work(), connection.cursor() as cursor:
+            take_turns(MAP, share=True)
+            begun.set()
+            while not done.wait(0.01):
+                cursor.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+                if cursor.rowcount:
+                    return True
+            return False
+
+    def changing() -> None:
+        begun.wait(30)
+        try:
+            change()
+        finally:
+            done.set()
+
+    waited, failed = at_once(activation, changing)
+    assert failed is None
+    return bool(waited)
+
+
+class TestWhatChangesWhatIsKeptApart:
+    def test_waits_for_activations_under_way(self) -> None:
+        org, admin = Pair(), administrator()
+        version = drafted(org.entitlement, org.pay, owner=org.backup)
+        for kind in ("separation_rule.publish", "separation_rule.retire"):
+            (step,) = steps_of(propose(kind, version, admin))
+            assert waits_for_activations(partial(approve, step, org.backup)), kind
+        assert waits_for_activations(partial(confers, org.lead, org.pay))
+        told: dict[str, Any] = {"actor": admin, "why": "Taken out", "now": timezone.now()}
+        known = Inclusion.objects.get()
+        assert waits_for_activations(partial(end_inclusion, inclusion_id=known.pk, **told))

@@ -1,4 +1,5 @@
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,10 +12,10 @@ from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from governance.separation import actions
 from governance.separation.models import Mitigation, SeparationRule
-from governance.separation.moves import Wording
 from governance.separation.states import MitigationState
 from tests.apart import DAY, kept_apart, mitigated, proposed
 from tests.builders import Organisation, actor, entitlement, machine, person
+from tests.harness.races import at_once, rounds, seeds, split
 
 pytestmark = pytest.mark.django_db
 
@@ -163,34 +164,30 @@ class TestOtherEnds:
         assert decide(mitigated(rule, org.requester), actor(org.requester), "end").state == MitigationState.ENDED
 
 
-class TestRules:
-    def test_are_put_in_force_by_somebody_else(self, org: Organisation) -> None:
-        other = entitlement(org.system, org.owner)
-        drafter = actor(org.stranger, Role.ADMINISTRATOR)
-        version = self.drafted(org, drafter, {org.entitlement.pk}, {other.pk})
-        with pytest.raises(Denied, match="Somebody other"):
-            actions.put_in_force(version_id=version, actor=drafter, why="Needed", now=timezone.now())
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    @rounds
+    def test_is_asked_for_once(self, rounds: int) -> None:
+        org = Organisation()
+        rule = kept_apart(org.entitlement, entitlement(org.system, org.owner), owner=org.backup)
+        for seed in seeds(rounds):
+            who = person("Asker")
+            ask = partial(proposed, rule, who, who)
+            done, refused = split(at_once(ask, ask, seed=seed))
+            assert (len(done), [type(one) for one in refused]) == (1, [Invalid])
 
-    @pytest.mark.parametrize("role", [Role.SECURITY, Role.AUDITOR])
-    def test_are_drafted_by_administrators_alone(self, org: Organisation, role: Role) -> None:
-        with pytest.raises(Denied):
-            self.drafted(org, actor(org.stranger, role), {org.entitlement.pk}, set())
-
-    def test_have_two_sides_that_share_nothing(self, org: Organisation) -> None:
-        by = actor(org.stranger, Role.ADMINISTRATOR)
-        same = {org.entitlement.pk}
-        with pytest.raises(Invalid) as refused:
-            self.drafted(org, by, same, same)
-        assert "On both sides" in refused.value.fields["right"]
-        with pytest.raises(Invalid) as refused:
-            self.drafted(org, by, same, set())
-        assert refused.value.fields.keys() == {"right"}
-
-    def drafted(self, org: Organisation, by: Actor, left: set[Any], right: set[Any]) -> Any:
-        said = Wording(frozenset(left), frozenset(right), "high", "Whoever orders does not pay.")
-        now: datetime = timezone.now()
-        told: dict[str, Any] = {"wording": said, "actor": by, "why": "Needed", "now": now}
-        return actions.create_rule(key="SOD-900", title="A rule", owner_id=org.owner.pk, **told).pk
+    @rounds
+    def test_is_decided_once(self, rounds: int) -> None:
+        org = Organisation()
+        rule = kept_apart(org.entitlement, entitlement(org.system, org.owner), owner=org.backup)
+        for seed in seeds(rounds):
+            who = person("Asker")
+            asked, watch = proposed(rule, who, who), actor(person("Watch"), Role.SECURITY)
+            yes, no = partial(decide, asked, watch), partial(decide, asked, actor(org.backup), "reject")
+            (done,), refused = split(at_once(yes, no, seed=seed))
+            assert [type(one) for one in refused] == [Conflict]
+            asked.refresh_from_db()
+            assert (asked.state, asked.decider) == (done.state, done.decider)
 
 
 class TestInclusions:
@@ -206,6 +203,17 @@ class TestInclusions:
         )
         with pytest.raises(Invalid, match="not itself"):
             self.enter(one, one, by)
+
+    @pytest.mark.django_db(transaction=True)
+    @rounds
+    def test_by_hand_form_no_circle_when_both_halves_are_entered_at_once(self, rounds: int) -> None:
+        org = Organisation()
+        for seed in seeds(rounds):
+            one, two = (entitlement(org.system, org.owner) for _ in range(2))
+            by = actor(org.stranger, Role.ADMINISTRATOR)
+            there, back = partial(self.enter, one, two, by), partial(self.enter, two, one, by)
+            done, refused = split(at_once(there, back, seed=seed))
+            assert (len(done), [type(one) for one in refused]) == (1, [Invalid])
 
     def test_are_entered_by_administrators_alone(self, org: Organisation) -> None:
         with pytest.raises(Denied):

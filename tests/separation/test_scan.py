@@ -1,6 +1,10 @@
 """The continuous scan: what it finds, when it says so, and that it costs what has changed."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from threading import Event
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,13 +15,18 @@ from django.utils import timezone
 from governance.access.models import Assignment, PresencePeriod
 from governance.audit.models import AuditEvent
 from governance.catalog.models import Entitlement
+from governance.core.locking import try_turn, unit_of_work
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from governance.separation import actions
 from governance.separation.models import Mitigation, SeparationViolation
+from governance.separation.moves import SCAN, Scanned
 from governance.separation.states import MitigationState, ViolationState
-from tests.apart import DAY, administrator, confers, kept_apart, mitigated
+from tests.apart import DAY, administrator, confers, drafted, kept_apart, mitigated, retire
 from tests.builders import Organisation, account, entitlement, keep, person, team
+from tests.changing import propose, steps_of
+from tests.harness.races import at_once, rounds, seeds, split
+from tests.leases import approve
 
 pytestmark = pytest.mark.django_db
 
@@ -104,8 +113,19 @@ class TestScan:
         rule = kept_apart(order, pay)
         hold(org.requester, order, pay)
         scan()
-        version = rule.versions.get()
-        actions.retire(version_id=version.pk, actor=administrator(), why="Not ours", now=timezone.now())
+        retire(rule.versions.get(), actor=administrator(), why="Not ours", now=timezone.now())
+        scan()
+        assert SeparationViolation.objects.get().state == ViolationState.RESOLVED
+
+    def test_resolves_what_nothing_confers_any_more(self, org: Organisation) -> None:
+        order, pay = pair(org)
+        lead = entitlement(org.system, org.owner)
+        known = confers(lead, pay)
+        kept_apart(order, pay)
+        hold(org.requester, order, lead)
+        scan()
+        told: dict[str, Any] = {"actor": administrator(), "why": "Taken out", "now": timezone.now()}
+        actions.end_inclusion(inclusion_id=known.pk, **told)
         scan()
         assert SeparationViolation.objects.get().state == ViolationState.RESOLVED
 
@@ -131,9 +151,93 @@ class TestScan:
         assert found.right_path == [lead.pk, pay.pk]
         assert found.state == ViolationState.OPEN
 
-    def test_leaves_alone_what_another_scan_is_at(self, org: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(actions, "try_turn", lambda _name: False)
-        assert actions.scan(now=timezone.now()) is None
+
+@pytest.mark.django_db(transaction=True)
+class TestTwoScansAtOnce:
+    def test_leave_to_one_what_it_is_at(self) -> None:
+        begun, over = Event(), Event()
+
+        def one() -> bool:
+            with unit_of_work():
+                mine = try_turn(actions.SCANNING)
+                begun.set()
+                return mine and over.wait(30)
+
+        def other() -> Scanned | None:
+            begun.wait(30)
+            found = actions.scan(now=timezone.now())
+            over.set()
+            return found
+
+        assert at_once(one, other) == [True, None]
+        assert actions.scan(now=timezone.now()) == Scanned(0, 0, 0, 0, 0)
+
+    @rounds
+    def test_open_each_violation_once(self, rounds: int) -> None:
+        org = Organisation()
+        kept_apart(*pair(org))
+        for seed in seeds(rounds):
+            hold(person(), *Entitlement.objects.filter(name__in=["Order", "Pay"]))
+            _, refused = split(at_once(scan, scan, seed=seed))
+            assert not refused
+        assert SeparationViolation.objects.count() == rounds
+
+
+class TestWaking:
+    def test_follows_whatever_changes_what_is_kept_apart(
+        self, org: Organisation, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+    ) -> None:
+        sent: list[str] = []
+        monkeypatch.setattr("governance.core.wake.current_app.send_task", lambda task, **_: sent.append(task))
+
+        def woken(act: Callable[[], Any]) -> Any:
+            sent.clear()
+            with django_capture_on_commit_callbacks(execute=True):
+                done = act()
+            assert sent.count(SCAN) == 1
+            return done
+
+        order, pay = pair(org)
+        version = drafted(order, pay, owner=org.backup)
+        (publish,) = steps_of(propose("separation_rule.publish", version, administrator()))
+        woken(partial(approve, publish, org.backup))
+        (retire_,) = steps_of(propose("separation_rule.retire", version, administrator()))
+        woken(partial(approve, retire_, org.backup))
+        made = woken(partial(confers, order, pay))
+        told: dict[str, Any] = {"actor": administrator(), "why": "Taken out", "now": timezone.now()}
+        woken(partial(actions.end_inclusion, inclusion_id=made.pk, **told))
+
+
+class TestReview:
+    def due(self, org: Organisation) -> Mitigation:
+        return mitigated(kept_apart(*pair(org), owner=org.backup), org.requester)
+
+    def remind(self, at: datetime) -> None:
+        actions.remind_due(now=at)
+
+    def told(self, found: Mitigation) -> list[str]:
+        rows = Notification.objects.filter(subject_id=found.pk, title__contains="is due for review")
+        return sorted(rows.values_list("recipient__name", flat=True))
+
+    def test_is_told_once_when_it_is_due_to_those_who_answer_for_it(self, org: Organisation) -> None:
+        found = self.due(org)
+        self.remind(found.review_at - timedelta(microseconds=1))
+        assert self.told(found) == []
+        for _ in range(2):
+            self.remind(found.review_at)
+            assert self.told(found) == ["Backup", "Sam", "Watch"]
+
+    def test_is_not_told_of_what_has_ended(self, org: Organisation) -> None:
+        found = self.due(org)
+        self.remind(found.ends_at)
+        assert self.told(found) == []
+
+    def test_is_told_of_the_one_that_takes_its_place(self, org: Organisation) -> None:
+        first = self.due(org)
+        self.remind(first.review_at)
+        second = mitigated(first.rule, org.requester, now=first.review_at)
+        self.remind(second.review_at)
+        assert self.told(second) == ["Backup", "Sam", "Watch"]
 
 
 class TestMitigations:

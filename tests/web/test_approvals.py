@@ -7,14 +7,18 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from governance.access.models import Assignment
 from governance.approvals import actions
 from governance.approvals.models import ApprovalStep, Decision, Question
 from governance.approvals.states import StepState, Verdict
 from governance.catalog.states import Risk
 from governance.core.actor import Role
+from governance.policy.words import minute
 from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
+from governance.separation.models import SeparationRule
 from tests import builders
+from tests.apart import kept_apart, mitigated
 from tests.builders import Organisation
 from tests.web.conftest import Visit
 
@@ -196,3 +200,41 @@ class TestSearch:
         response = manager.get("/approvals/?q=%00")
         assert response.status_code == 200
         assert "Nothing matches." in response.content.decode()
+
+
+class TestWhatIsKeptApart:
+    """The other half came to be held after the request was submitted."""
+
+    @pytest.fixture
+    def apart(self, org: Organisation, step: ApprovalStep) -> SeparationRule:
+        other = builders.entitlement(org.system, org.owner, name="Pay")
+        builders.keep(Assignment(account=org.account, entitlement=other, wanted=True))
+        return kept_apart(org.entitlement, other, owner=org.backup)
+
+    def test_is_told_before_a_yes_is_refused(self, apart: SeparationRule, step: ApprovalStep, manager: Client) -> None:
+        page = manager.get(address("detail", step)).content.decode()
+        assert "A yes is refused as things are now" in page
+        assert f"{apart.key}: Whoever orders does not pay." in page
+        refused = manager.post(address("approve", step), {"reason": "It is needed tonight."})
+        text = refused.content.decode()
+        assert (refused.status_code, "would come together" in text, "It is needed tonight." in text) == (
+            409,
+            True,
+            True,
+        )
+        assert not Decision.objects.exists()
+
+    def test_is_told_with_what_covers_it(
+        self, org: Organisation, apart: SeparationRule, step: ApprovalStep, manager: Client
+    ) -> None:
+        covers = mitigated(apart, org.requester)
+        page = manager.get(address("detail", step)).content.decode()
+        assert f"{covers} covers it until {minute(covers.ends_at)}" in page
+        assert "A yes is refused" not in page
+        assert manager.post(address("approve", step), {"reason": "Fits."}).status_code == 302
+
+    def test_is_not_told_of_a_step_that_is_closed(
+        self, apart: SeparationRule, step: ApprovalStep, manager: Client
+    ) -> None:
+        manager.post(address("reject", step), {"reason": "Not now."})
+        assert "A yes is refused" not in manager.get(address("detail", step)).content.decode()

@@ -186,7 +186,7 @@ def _of_separation(scene: Scene) -> dict[str, list[Any]]:
     return {
         "violation-detail": [scene.violation.pk],
         **{f"separation-rule-{verb}": [scene.apart.pk] for verb in ("detail", "draft")},
-        **{f"separation-version-{verb}": [scene.drafted.pk] for verb in ("in-force", "discard")},
+        **{f"separation-version-{verb}": [scene.drafted.pk] for verb in ("by-id", "in-force", "discard")},
         "separation-version-retire": [scene.in_force.pk],
         "mitigation-new": [scene.apart.pk, scene.people["holder"].pk],
         **{f"mitigation-{verb}": [scene.proposed.pk] for verb in ("detail", "approve", "reject", "withdraw")},
@@ -194,8 +194,7 @@ def _of_separation(scene: Scene) -> dict[str, list[Any]]:
         "inclusion-end": [scene.inclusion.pk],
         "api-violation-detail": [scene.violation.pk],
         **{f"api-separation-rule-{verb}": [scene.apart.pk] for verb in ("detail", "draft")},
-        **{f"api-separation-version-{verb}": [scene.drafted.pk] for verb in ("detail", "in-force", "discard")},
-        "api-separation-version-retire": [scene.in_force.pk],
+        **{f"api-separation-version-{verb}": [scene.drafted.pk] for verb in ("detail", "discard")},
         **{f"api-mitigation-{verb}": [scene.proposed.pk] for verb in ("detail", "approve", "reject", "withdraw")},
         "api-mitigation-end": [scene.covering.pk],
         **{f"api-inclusion-{verb}": [scene.inclusion.pk] for verb in ("detail", "end")},
@@ -227,12 +226,7 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-policy-example-drop": told,
         "api-policy-example-list": {"title": "One", "changed_facts": {}, "applies": True, "why": "It is time."},
         "api-replay-list": {"version": str(scene.version.pk), "days": 1},
-        **{f"separation-version-{verb}": told for verb in ("in-force", "discard", "retire")},
-        **{f"mitigation-{verb}": told for verb in ("approve", "reject", "withdraw", "end")},
-        "inclusion-end": told,
-        **{f"api-separation-version-{verb}": told for verb in ("in-force", "discard", "retire")},
-        **{f"api-mitigation-{verb}": told for verb in ("approve", "reject", "withdraw", "end")},
-        "api-inclusion-end": told,
+        **_done_in_separation(told),
         **_new_in_separation(scene),
         "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
@@ -242,6 +236,16 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-manual-task-send-back": {"judgement": "The picture is dark."},
         "api-feed-run-list": {"source": str(scene.source.pk), "file_name": "a.csv", "content": "U2VlbiBpdC4="},
         "api-notification-preferences": {"work": "daily", "outcome": "never", "end": "at_once", "digest_hour": 6},
+    }
+
+
+def _done_in_separation(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is sent about versions, mitigations and inclusions that there are."""
+    decided = [f"mitigation-{verb}" for verb in ("approve", "reject", "withdraw", "end")]
+    done = ["separation-version-discard", "inclusion-end", *decided]
+    return {
+        **{f"separation-version-{verb}": {**told, "token": str(uuid4())} for verb in ("in-force", "retire")},
+        **{f"{place}{name}": told for place in ("", "api-") for name in done},
     }
 
 

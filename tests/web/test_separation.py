@@ -1,18 +1,22 @@
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
 from governance.access.models import Assignment, Inclusion
+from governance.changes.models import ProposedChange
 from governance.core.actor import Role
 from governance.identities.models import Identity
 from governance.separation import actions
 from governance.separation.models import Mitigation, SeparationRule, SeparationViolation
 from governance.separation.states import MitigationState, VersionState
 from tests.apart import confers, kept_apart, mitigated, proposed
-from tests.builders import Organisation, entitlement, keep, machine, person, portal_role
+from tests.builders import Organisation, actor, entitlement, keep, machine, person, portal_role
+from tests.changing import steps_of
+from tests.leases import approve
 from tests.web.conftest import Visit
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +126,18 @@ class TestMitigations:
         assert str(covers) in text(visit(scene.requester).get(reverse("mitigation-list")))
         assert str(covers) not in text(visit(scene.stranger).get(reverse("mitigation-list")))
 
+    def test_say_that_their_review_is_overdue(self, scene: Scene, visit: Visit) -> None:
+        covers = mitigated(scene.apart, scene.requester)
+        client, page = visit(scene.requester), reverse("mitigation-detail", args=[covers.pk])
+        another = reverse("mitigation-new", args=[scene.apart.pk, scene.requester.pk])
+        assert "overdue" not in text(client.get(page)) + text(client.get(reverse("mitigation-list")))
+        Mitigation.objects.filter(pk=covers.pk).update(review_at=timezone.now())
+        assert "Its review is overdue" in text(client.get(page))
+        assert another in text(client.get(page))
+        assert "review overdue since" in text(client.get(reverse("mitigation-list")))
+        actions.end_mitigation(mitigation_id=covers.pk, reason="Over", actor=actor(scene.backup), now=timezone.now())
+        assert "overdue" not in text(client.get(page))
+
     def test_are_not_for_strangers_to_ask(self, scene: Scene, visit: Visit) -> None:
         address = reverse("mitigation-new", args=[scene.apart.pk, scene.requester.pk])
         assert visit(scene.stranger).get(address).status_code == 404
@@ -143,15 +159,38 @@ class TestRules:
             **fields,
         }
 
-    def test_are_drafted_and_put_in_force_by_two(self, scene: Scene, visit: Visit) -> None:
-        one, two = holding(Role.ADMINISTRATOR), holding(Role.ADMINISTRATOR)
-        sent: Any = visit(one).post(reverse("separation-rule-new"), self.said(scene))
+    def test_are_put_in_force_and_retired_by_two(self, scene: Scene, visit: Visit) -> None:
+        admin = visit(holding(Role.ADMINISTRATOR))
+        sent: Any = admin.post(reverse("separation-rule-new"), self.said(scene))
         rule = SeparationRule.objects.get(key="SOD-500")
         assert sent.url == reverse("separation-rule-detail", args=[rule.pk])
-        address = reverse("separation-version-in-force", args=[rule.versions.get().pk])
-        assert visit(one).post(address, {"reason": "Go"}).status_code == 403
-        assert visit(two).post(address, {"reason": "Go"}).status_code == 302
-        assert rule.versions.get().state == VersionState.IN_FORCE
+        for verb, state in (("in-force", VersionState.IN_FORCE), ("retire", VersionState.RETIRED)):
+            address = reverse(f"separation-version-{verb}", args=[rule.versions.get().pk])
+            assert address in text(admin.get(sent.url))
+            assert admin.get(address).status_code == 200
+            change = self.proposed(admin, address)
+            page = text(admin.get(sent.url))
+            leads = f'href="{reverse("change-detail", args=[change.pk])}">{change}<'
+            assert (leads in page, address in page) == (True, False)
+            assert rule.versions.get().state != state
+            approve(steps_of(change)[0], scene.backup)
+            assert rule.versions.get().state == state
+
+    def proposed(self, admin: Any, address: str) -> ProposedChange:
+        sent: Any = admin.post(address, {"reason": "The auditors ask for it.", "token": str(uuid4())})
+        change = ProposedChange.objects.latest("proposed_at")
+        assert sent.url == reverse("change-detail", args=[change.pk])
+        return change
+
+    def test_are_led_to_from_what_is_proposed_of_them(self, scene: Scene, visit: Visit) -> None:
+        admin = visit(holding(Role.ADMINISTRATOR))
+        version = scene.apart.versions.get()
+        change = self.proposed(admin, reverse("separation-version-retire", args=[version.pk]))
+        by_id = reverse("separation-version-by-id", args=[version.pk])
+        assert by_id in text(admin.get(reverse("change-detail", args=[change.pk])))
+        led: Any = admin.get(by_id)
+        assert led.url == reverse("separation-rule-detail", args=[scene.apart.pk])
+        assert visit(scene.stranger).get(by_id).status_code == 404
 
     def test_say_what_is_wrong_beside_the_field(self, scene: Scene, visit: Visit) -> None:
         client = visit(holding(Role.ADMINISTRATOR))

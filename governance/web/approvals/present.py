@@ -13,8 +13,10 @@ from governance.approvals import permissions
 from governance.approvals.models import ApprovalStep, Question
 from governance.approvals.states import StepState
 from governance.catalog.states import HIGH_RISKS
+from governance.core import subjects
 from governance.core.actor import Actor
 from governance.core.stepup import stands
+from governance.core.subjects import Obstacle
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED
@@ -174,6 +176,7 @@ class Detail:
     cap: timedelta
     purpose: Named
     justification: str
+    obstacles: Sequence[Obstacle]
     questions: Sequence[Exchange]
     policy: Policy
     assurance: str
@@ -204,8 +207,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
     """One open request, with what the actor may do to it."""
     item = items[step.route.subject_id]
     request, entitlement = item.request, item.entitlement
-    decidable = permissions.can(actor, "approve", step, now)
-    high = is_high(step, items)
+    decidable, high = permissions.can(actor, "approve", step, now), is_high(step, items)
     held = list(_held(item, now))
     route = routes_of([item.pk])[item.pk]
     return Detail(
@@ -226,6 +228,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         cap=item.policy_decision.latest_end - item.policy_decision.at,
         purpose=present.purpose(request.purpose),
         justification=request.justification,
+        obstacles=subjects.decidable(RequestItem.NOUN).obstacles(item.pk, now) if step.state == StepState.OPEN else (),
         questions=list(exchanges(RequestItem.NOUN, item.pk, actor)),
         policy=_policy(item, actor, now),
         assurance=f"{request.requester.name} at assurance level {request.assurance}",

@@ -151,8 +151,9 @@ class _Decide(_Inbox, bases.ActionPage):
         return reverse("approval-detail", args=[self.kwargs["pk"]])
 
     def conflict(self, _refusal: Conflict) -> HttpResponse:
-        """The request as it stands now: who decided it, and when."""
-        return self.draw({**self.panes(self.step(self.kwargs["pk"])), "conflict": True}, status=409)
+        """The request as it stands now: who decided it and when, or what stands against a yes; with what was typed."""
+        form = self.form(self.request.POST)
+        return self.draw({**self.panes(self.step(self.kwargs["pk"]), form), "conflict": True}, status=409)
 
 
 class Approve(_Decide):

@@ -23,6 +23,8 @@ from governance.policy.models import PolicyRuleVersion
 from governance.policy.permissions import visible_versions
 from governance.purposes.models import Purpose
 from governance.purposes.permissions import visible as visible_purposes
+from governance.separation.models import SeparationRuleVersion
+from governance.separation.permissions import visible_versions as visible_separation
 from governance.web import present
 from governance.web.approvals.present import exchanges
 from governance.web.shapes import Act, Exchange, Route, Who
@@ -35,6 +37,7 @@ SUBJECTS: Mapping[str, tuple[str, Seen]] = {
     Purpose.NOUN: ("purpose-detail", visible_purposes),
     Bundle.NOUN: ("bundle-detail", visible_bundles),
     PolicyRuleVersion.NOUN: ("rule-version-by-id", visible_versions),
+    SeparationRuleVersion.NOUN: ("separation-version-by-id", visible_separation),
 }
 """Where what a change is about has its page, and who sees it, by the kind of the subject."""
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 from django import forms
 
 from governance.analysis.actions import MOST_DAYS
-from governance.changes.policy_rules import AT_ONCE
+from governance.changes.rule_versions import AT_ONCE
 from governance.core.moves import plain
 from governance.identities.models import Team
 from governance.lifecycle.states import Denied

@@ -12,8 +12,9 @@ from governance.catalog.models import Entitlement
 from governance.catalog.states import Risk
 from governance.core.errors import Invalid
 from governance.identities.models import Identity
-from governance.separation.models import SeparationMember, SeparationRuleVersion
+from governance.separation.models import SeparationRuleVersion
 from governance.separation.moves import Wording
+from governance.separation.queries import keys_of
 from governance.web.fields import OwnWords
 
 KEYS_HELP = "A line each, as system/entitlement: ledger/invoice-match."
@@ -112,11 +113,7 @@ class InclusionForm(forms.Form):
 
 def initial(version: SeparationRuleVersion) -> dict[str, Any]:
     """A version as its form shows it."""
-    members = SeparationMember.objects.filter(version=version).select_related("entitlement__system")
-    lines: dict[str, list[str]] = {"left": [], "right": []}
-    for member in members:
-        lines[member.side].append(f"{member.entitlement.system.key}/{member.entitlement.key}")
-    sides = {side: "\n".join(sorted(keys)) for side, keys in lines.items()}
+    sides = {side: "\n".join(keys) for side, keys in keys_of(version).items()}
     return {**sides, "severity": version.severity, "reason": version.reason}
 
 

@@ -19,7 +19,7 @@ from governance.separation.models import (
     SeparationViolation,
 )
 from governance.separation.queries import names
-from governance.separation.states import Side, VersionState, ViolationState
+from governance.separation.states import MitigationState, Side, VersionState, ViolationState
 from governance.web import present
 from governance.web.shapes import Act, Who
 
@@ -80,14 +80,15 @@ class MitigationRow:
     requested_at: datetime
     ends_at: datetime
     review_at: datetime
+    overdue: bool
     state: str
     decider: str
     decided_at: datetime | None
     note: str
 
 
-def mitigation(row_: Mitigation) -> MitigationRow:
-    """A mitigation; needs its names."""
+def mitigation(row_: Mitigation, now: datetime) -> MitigationRow:
+    """A mitigation, and whether its review is overdue; needs its names."""
     return MitigationRow(
         ref=str(row_),
         url=reverse("mitigation-detail", args=[row_.pk]),
@@ -101,6 +102,7 @@ def mitigation(row_: Mitigation) -> MitigationRow:
         requested_at=row_.requested_at,
         ends_at=row_.ends_at,
         review_at=row_.review_at,
+        overdue=row_.state == MitigationState.APPROVED and row_.review_at <= now < row_.ends_at,
         state=row_.state,
         decider=row_.decider.name if row_.decider else "",
         decided_at=row_.decided_at,
@@ -216,14 +218,14 @@ def sides_of(rows: Iterable[SeparationRuleVersion]) -> Mapping[tuple[UUID, str],
 
 VERSION_ACTS: Mapping[str, tuple[str, str, str]] = {
     "in-force": (
-        "Put in force",
-        "From now on it decides on requests and activations, and all live access is scanned.",
+        "Propose to put in force",
+        "It decides on requests and activations once whoever answers for the rule has said yes.",
         "primary",
     ),
     "discard": ("Discard the draft", "It never comes into force, and stays on record.", "danger"),
     "retire": (
-        "Retire the rule",
-        "It keeps nothing apart any more. Its violations are resolved by the next scan.",
+        "Propose to retire",
+        "It keeps nothing apart any more once whoever answers for the rule has said yes. Its violations are resolved.",
         "danger",
     ),
 }

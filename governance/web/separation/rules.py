@@ -1,7 +1,6 @@
 """Rules of separation: what they say, who puts them in force, and all of them as a matrix."""
 
-from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -11,6 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from governance.changes.actions import proposable
+from governance.changes.kinds import kind_of
+from governance.changes.models import ProposedChange
+from governance.changes.permissions import visible as visible_changes
+from governance.changes.separation_rules import SeparationPublish, SeparationRetire
+from governance.changes.states import ChangeState
 from governance.core.errors import NotFound
 from governance.evidence import tables
 from governance.identities.queries import owners
@@ -20,8 +25,11 @@ from governance.separation.filters import RuleFilter
 from governance.separation.models import SeparationRule, SeparationRuleVersion
 from governance.separation.states import VersionState
 from governance.web import bases
+from governance.web.changes.forms import ProposalForm
+from governance.web.changes.propose import ProposePage
 from governance.web.paging import Keyset
 from governance.web.present import all_of
+from governance.web.purposes.present import Line
 from governance.web.separation import forms, present
 from governance.web.shapes import Act
 
@@ -85,23 +93,43 @@ class RulePage(bases.DetailPage):
     def context(self, found: SeparationRule) -> dict[str, Any]:
         """The rule, its versions, its violations, and what can be done to it."""
         (row,) = present.rule_rows([found], _owners(self, [found]))
+        may, waiting = permissions.can_change(self.actor), self._waiting(found)
         return {
             "rule": row,
             "versions": present.versions(found),
-            "acts": self._acts(found) if permissions.can_change(self.actor) else [],
-            "draft_url": reverse("separation-rule-draft", args=[found.pk])
-            if permissions.can_change(self.actor)
-            else "",
+            "changes": [_line(change) for change in waiting],
+            "acts": self._acts(found, waiting) if may else [],
+            "draft_url": reverse("separation-rule-draft", args=[found.pk]) if may else "",
         }
 
-    def _acts(self, rule: SeparationRule) -> list[Act]:
+    def _waiting(self, rule: SeparationRule) -> list[ProposedChange]:
+        """What is proposed of it, as far as the visitor may see that."""
+        proposed = visible_changes(self.actor, self.now).filter(state=ChangeState.PROPOSED)
+        of_rule = proposed.filter(subject_kind=SeparationRuleVersion.NOUN, subject_id__in=rule.versions.values("pk"))
+        return list(of_rule.order_by("number"))
+
+    def _acts(self, rule: SeparationRule, waiting: Sequence[ProposedChange]) -> list[Act]:
+        """What can be done now: nothing is proposed twice."""
         standing = {one.state: one for one in rule.versions.select_related("rule")}
-        verbs = {"in-force": VersionState.DRAFT, "discard": VersionState.DRAFT, "retire": VersionState.IN_FORCE}
+        proposed = {(change.kind, change.subject_id) for change in waiting}
         return [
-            present.version_act(standing[state], verb, forms.NeededForm(auto_id=f"{verb}_%s"))
-            for verb, state in verbs.items()
-            if state in standing
+            present.version_act(standing[state], verb, form(auto_id=f"{verb}_%s"))
+            for verb, (state, form, kind) in ACTS.items()
+            if state in standing and (kind, standing[state].pk) not in proposed
         ]
+
+
+def _line(change: ProposedChange) -> Line:
+    """What waits for its decision, with its page."""
+    return Line(str(change), kind_of(change.kind).title, reverse("change-detail", args=[change.pk]))
+
+
+ACTS: Mapping[str, tuple[VersionState, type[Form], str]] = {
+    "in-force": (VersionState.DRAFT, ProposalForm, SeparationPublish.name),
+    "discard": (VersionState.DRAFT, forms.NeededForm, ""),
+    "retire": (VersionState.IN_FORCE, ProposalForm, SeparationRetire.name),
+}
+"""The state that a version has to be in, the form, and the kind of change that is proposed; none where it is done."""
 
 
 class _ChangePage(bases.FormPage):
@@ -143,7 +171,7 @@ class NewRule(_ChangePage):
             why=said["why"],
             now=self.now,
         )
-        messages.success(self.request, f"{version} is drafted. Somebody else puts it in force.")
+        messages.success(self.request, f"{version} is drafted. It decides nothing until it is put in force.")
         return redirect("separation-rule-detail", pk=version.rule_id)
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
@@ -165,7 +193,7 @@ class Draft(_ChangePage):
         """Draft it."""
         why, wording = form.cleaned_data["why"], form.wording()
         version = actions.draft(rule_id=self.kwargs["pk"], wording=wording, actor=self.actor, why=why, now=self.now)
-        messages.success(self.request, f"{version} is drafted. Somebody else puts it in force.")
+        messages.success(self.request, f"{version} is drafted. It decides nothing until it is put in force.")
         return redirect("separation-rule-detail", pk=version.rule_id)
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
@@ -184,30 +212,22 @@ class Draft(_ChangePage):
         return rule
 
 
-class _OnVersion(_ChangePage):
-    """One act on a version, on a page of its own where there is no script to open a dialog."""
+class Discard(_ChangePage):
+    """Dropping a draft, on a page of its own where there is no script to open a dialog."""
 
     template_name = "separation/decide.html"
     form_class = forms.NeededForm
-    verb: ClassVar[str]
-    done: ClassVar[str]
-
-    @abstractmethod
-    def decide(self, **asked: Any) -> SeparationRuleVersion:
-        """Call the action."""
 
     def act(self, form: Form) -> HttpResponse:
-        """Do it, and go back to the rule."""
+        """Discard it, and go back to the rule."""
         why = form.cleaned_data["reason"]
-        version = self.decide(version_id=self.kwargs["pk"], actor=self.actor, why=why, now=self.now)
-        messages.success(self.request, self.done.format(version))
+        version = actions.discard(version_id=self.kwargs["pk"], actor=self.actor, why=why, now=self.now)
+        messages.success(self.request, f"{version} is discarded.")
         return redirect("separation-rule-detail", pk=version.rule_id)
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The form."""
-        act = present.version_act(self._version(), self.verb, form)
-        up = {"parent": "Rules of separation", "up": reverse("separation-rule-list")}
-        return self.draw({"act": act, "ref": str(self._version()), **up}, status=status)
+        return _decide(self, self._version(), "discard", form, status)
 
     def allow(self) -> None:
         """Raise NotFound for strangers, Denied for who may only look."""
@@ -215,36 +235,53 @@ class _OnVersion(_ChangePage):
         permissions.require_change(self.actor)
 
     def _version(self) -> SeparationRuleVersion:
-        rows = SeparationRuleVersion.objects.filter(rule__in=_visible(self)).select_related("rule")
+        rows = permissions.visible_versions(self.actor, self.now).select_related("rule")
         version: SeparationRuleVersion = bases.found(rows, self.kwargs["pk"])
         return version
 
 
-class PutInForce(_OnVersion):
-    """Having a draft decide."""
+class _Propose(ProposePage):
+    """Proposing that a version decides, or ends: whoever answers for the rule says yes."""
 
-    verb, done = "in-force", "{} is in force. All live access is scanned now."
+    template_name = "separation/decide.html"
+    form_class = ProposalForm
+    verb: ClassVar[str]
 
-    def decide(self, **asked: Any) -> SeparationRuleVersion:
-        """Put it in force."""
-        return actions.put_in_force(**asked)
+    def payload(self, _form: Any, /) -> dict[str, Any]:
+        """There is nothing to choose."""
+        return {}
 
-
-class Discard(_OnVersion):
-    """Dropping a draft."""
-
-    verb, done = "discard", "{} is discarded."
-
-    def decide(self, **asked: Any) -> SeparationRuleVersion:
-        """Discard it."""
-        return actions.discard(**asked)
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form, for those who may send it. Raises NotFound, Denied, Conflict."""
+        version: Any = proposable(kind=self.kind, subject_id=self.kwargs["pk"], actor=self.actor, now=self.now)
+        return _decide(self, version, self.verb, form, status)
 
 
-class Retire(_OnVersion):
-    """Ending a rule."""
+class PutInForce(_Propose):
+    """That a draft decides."""
 
-    verb, done = "retire", "{} is retired."
+    kind, verb = SeparationPublish.name, "in-force"
 
-    def decide(self, **asked: Any) -> SeparationRuleVersion:
-        """Retire it."""
-        return actions.retire(**asked)
+
+class Retire(_Propose):
+    """That a rule ends."""
+
+    kind, verb = SeparationRetire.name, "retire"
+
+
+def _decide(page: bases.Page, version: SeparationRuleVersion, verb: str, form: Any, status: int) -> HttpResponse:
+    """The page of one act on a version."""
+    act = present.version_act(version, verb, form)
+    up = {"parent": "Rules of separation", "up": reverse("separation-rule-list")}
+    return page.draw({"act": act, "ref": str(version), **up}, status=status)
+
+
+class VersionById(bases.Page):
+    """A version by its id, as changes name it."""
+
+    http_method_names = bases.READS
+
+    def get(self, _request: HttpRequest, pk: Any) -> HttpResponse:
+        """To the page of its rule. Raises NotFound."""
+        version: SeparationRuleVersion = bases.found(permissions.visible_versions(self.actor, self.now), pk)
+        return redirect("separation-rule-detail", pk=version.rule_id)

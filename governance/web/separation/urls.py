@@ -10,6 +10,7 @@ urlpatterns = [
     path("rules/new", rules.NewRule.as_view(), name="separation-rule-new"),
     path("rules/<uuid:pk>/", rules.RulePage.as_view(), name="separation-rule-detail"),
     path("rules/<uuid:pk>/draft", rules.Draft.as_view(), name="separation-rule-draft"),
+    path("versions/<uuid:pk>/", rules.VersionById.as_view(), name="separation-version-by-id"),
     path("versions/<uuid:pk>/in-force", rules.PutInForce.as_view(), name="separation-version-in-force"),
     path("versions/<uuid:pk>/discard", rules.Discard.as_view(), name="separation-version-discard"),
     path("versions/<uuid:pk>/retire", rules.Retire.as_view(), name="separation-version-retire"),

@@ -69,7 +69,7 @@ class ViolationPage(bases.DetailPage):
             "left": left,
             "right": right,
             "closed_at": found.closed_at,
-            "mitigations": [present.mitigation(one) for one in mitigations],
+            "mitigations": [present.mitigation(one, self.now) for one in mitigations],
             "ask_url": self._ask_url(found) if version and found.state in STANDING else "",
         }
 
@@ -99,7 +99,7 @@ class MitigationList(bases.ListPage):
 
     def rows(self, found: Sequence[Mitigation]) -> list[present.MitigationRow]:
         """As lines."""
-        return [present.mitigation(one) for one in found]
+        return [present.mitigation(one, self.now) for one in found]
 
 
 class MitigationPage(bases.DetailPage):
@@ -118,7 +118,10 @@ class MitigationPage(bases.DetailPage):
             for verb in permissions.acts(self.actor, found, self.now)
         ]
         seen = permissions.visible_rules(self.actor, self.now).filter(pk=found.rule_id).exists()
-        return {"mitigation": present.mitigation(found), "acts": acts, "sees_rule": seen}
+        row = present.mitigation(found, self.now)
+        may_ask = row.overdue and permissions.may_ask(self.actor, found.rule_id, found.identity_id, self.now)
+        ask_url = reverse("mitigation-new", args=[found.rule_id, found.identity_id]) if may_ask else ""
+        return {"mitigation": row, "acts": acts, "sees_rule": seen, "ask_url": ask_url}
 
 
 FORMS: dict[str, type[Form]] = {
