@@ -91,7 +91,6 @@ def _lock(found: Plan, owners: owning.Named, actor: Actor) -> None:
     ids = {kind: [found.there.ids[one] for one in touched if one.kind == kind] for kind in MODELS}
     locked_all(System.objects.filter(pk__in=ids[System.NOUN]))
     locked_all(Purpose.objects.filter(pk__in=ids[Purpose.NOUN]))
-    hold_numbering()
     locked_all(Justification.objects.filter(purpose__in=ids[Purpose.NOUN], ended_at__isnull=True))
     locked_all(Entitlement.objects.filter(pk__in=ids[Entitlement.NOUN]))
     locked_all(Bundle.objects.filter(pk__in=ids[Bundle.NOUN]))
@@ -103,6 +102,8 @@ def _lock(found: Plan, owners: owning.Named, actor: Actor) -> None:
     locked_all(Identity.objects.filter(pk__in=people), share=True)
     locked_all(Ownership.objects.filter(subject_id__in=[pk for some in ids.values() for pk in some]))
     retirement.lock_resting(ids[Purpose.NOUN])
+    hold_numbering()
+    bundles.hold()
 
 
 @dataclass(slots=True)
@@ -131,7 +132,8 @@ class _Applying:
     @property
     def by(self) -> dict[str, Any]:
         """On whose behalf each of it is done, why and when."""
-        return {"actor": APPLYING, "why": f"{self.reason} (applied by {self.actor.label})", "now": self.now}
+        why = f"{self.reason} (files applied by {self.actor.label}, owners not asked)"
+        return {"actor": APPLYING, "why": why, "now": self.now}
 
     def application(self) -> CatalogApplication:
         counts = {str(verb): sum(one.verb == verb for one in self.plan.changes) for verb in Verb}
