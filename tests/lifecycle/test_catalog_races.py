@@ -11,16 +11,18 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
-from governance.catalog.models import Bundle, CatalogApplication, System
+from governance.catalog.models import Bundle, CatalogApplication, Entitlement, System
 from governance.catalog.states import CatalogState
 from governance.core.errors import Conflict, Invalid, NotFound
 from governance.grants.models import Grant
 from governance.grants.states import OVER
+from governance.identities.models import Identity
 from governance.lifecycle.catalog_files import applying, reading
 from governance.lifecycle.catalog_files.applying import Refused
+from governance.purposes.models import Purpose
 from governance.requests.models import RequestItem
 from governance.requests.states import ItemState
 from tests.builders import Organisation, person, step_ids
@@ -109,6 +111,18 @@ class TestARetiredEntitlement:
         org.entitlement.refresh_from_db()
         assert (org.entitlement.state, rests(org)) == (CatalogState.ACTIVE, True)
 
+    def test_waits_for_whoever_decides(self) -> None:
+        org = Organisation()
+        taking = Entitlement.objects.select_for_update(nowait=True, no_key=True).filter(pk=org.entitlement.pk)
+
+        def take() -> None:
+            with transaction.atomic():
+                list(taking)
+
+        grant, held = one_after_the_other(decided(org), Grant, take)
+        assert not isinstance(grant, Exception), grant
+        assert isinstance(held, OperationalError), held
+
     def test_is_asked_for_by_nobody_afterwards(self, tmp_path: Path) -> None:
         org = Organisation()
         plan, late = one_after_the_other(retiring(org, tmp_path), CatalogApplication, org.submit)
@@ -136,26 +150,35 @@ class TestApplying:
         assert System.objects.get(key="ledger").risk == "low"
 
 
-class TestABundlesKey:
-    def proposing(self, org: Organisation) -> Act:
-        holds = [f"{org.system.key}/{org.entitlement.key}"]
-        return partial(
-            propose, "bundle.new", None, org.requester, key="base", name="B", review_at=LATER, entitlements=holds
-        )
+class TestAKey:
+    """Of what pages make and files say too."""
 
-    def test_is_given_once_where_two_propose_it(self) -> None:
+    def proposing(self, org: Organisation, by: Identity) -> Act:
+        given = {"name": "Base", "review_at": LATER, "entitlements": [f"{org.system.key}/{org.entitlement.key}"]}
+        return partial(propose, "bundle.new", None, by, key="base", **given)
+
+    def test_is_given_to_one_bundle_where_two_propose_it(self) -> None:
         org = Organisation()
-        change, late = one_after_the_other(self.proposing(org), Bundle, self.proposing(org))
+        acts = [self.proposing(org, by) for by in (org.requester, org.stranger)]
+        change, late = one_after_the_other(acts[0], Bundle, acts[1])
         assert not isinstance(change, Exception), change
         assert isinstance(late, Invalid), late
         assert late.fields == {"key": "There is a bundle base already."}
 
-    def test_is_given_once_where_files_say_it_too(self, tmp_path: Path) -> None:
-        org, by = Organisation(), administrator()
-        files = reading.read(written(tmp_path, org.owner))
-        change, late = one_after_the_other(
-            self.proposing(org), Bundle, partial(applying.apply, files=files, actor=by, reason=WHY, now=timezone.now())
-        )
+    def test_is_given_to_one_bundle_where_files_say_it_too(self, tmp_path: Path) -> None:
+        org = Organisation()
+        act = partial(apply, written(tmp_path, org.owner), administrator())
+        change, late = one_after_the_other(self.proposing(org, org.requester), Bundle, act)
         assert not isinstance(change, Exception), change
         assert isinstance(late, Refused), late
         assert "bundle base is proposed already" in late.message
+
+    def test_is_given_to_one_purpose_where_files_say_it_too(self, tmp_path: Path) -> None:
+        org, files = Organisation(), written(tmp_path, person("Olive"))
+        proposing = partial(propose, "purpose.new", None, org.requester, name="Books", ends_at=LATER)
+        edit(files / "purposes/P-2001.yaml", "P-2001", "P-1001")
+        (files / "purposes/P-2001.yaml").rename(files / "purposes/P-1001.yaml")
+        change, late = one_after_the_other(proposing, Purpose, partial(apply, files, administrator()))
+        assert not isinstance(change, Exception), change
+        assert isinstance(late, Refused), late
+        assert "purpose P-1001 is proposed already" in late.message
