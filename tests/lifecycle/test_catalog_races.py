@@ -176,9 +176,10 @@ class TestAKey:
     def test_is_given_to_one_purpose_where_files_say_it_too(self, tmp_path: Path) -> None:
         org, files = Organisation(), written(tmp_path, person("Olive"))
         proposing = partial(propose, "purpose.new", None, org.requester, name="Books", ends_at=LATER)
-        edit(files / "purposes/P-2001.yaml", "P-2001", "P-1001")
-        (files / "purposes/P-2001.yaml").rename(files / "purposes/P-1001.yaml")
+        following = f"P-{max(1001, int(org.purpose.reference[2:]) + 1)}"
+        edit(files / "purposes/P-2001.yaml", "P-2001", following)
+        (files / "purposes/P-2001.yaml").rename(files / f"purposes/{following}.yaml")
         change, late = one_after_the_other(proposing, Purpose, partial(apply, files, administrator()))
         assert not isinstance(change, Exception), change
         assert isinstance(late, Refused), late
-        assert "purpose P-1001 is proposed already" in late.message
+        assert f"purpose {following} is proposed already" in late.message
