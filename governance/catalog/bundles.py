@@ -1,7 +1,7 @@
 """What bundles hold, and what changes them. Callers hold the bundle and decide who may do it.
 
-A bundle may include bundles. That no bundle includes itself, at however many removes, is looked at under one lock for
-all: two changes that close a circle together must not both pass.
+A bundle may include bundles. That no bundle includes itself, at however many removes, and that no key is given twice,
+is looked at under one lock for all: two changes that close a circle together must not both pass.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,8 +19,8 @@ from governance.core.moves import amend, create, move, plain
 from governance.identities.models import Identity, Team
 from governance.identities.moves import answer_for
 
-CIRCLES: Final = 0x42554E44
-"""The key of the advisory lock under which inclusions are changed: "BUND"."""
+TURN: Final = 0x42554E44
+"""The key of the advisory lock under which bundles are made and inclusions changed: "BUND"."""
 
 BLANK: Mapping[str, Any] = {
     "name": "",
@@ -93,13 +93,21 @@ def _closed(bundle_ids: set[UUID]) -> set[UUID]:
     return found
 
 
+def hold() -> None:
+    """From here on nobody else makes a bundle or changes what bundles include, until the transaction ends.
+
+    It comes after all rows, of which nobody who holds it waits for any.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [TURN])
+
+
 def circle(bundle_id: UUID, included: Iterable[Bundle]) -> Bundle | None:
     """The first of the bundles that includes the given one already, itself or by others; None where none does.
 
     From here on nobody else changes what bundles include, until the transaction ends.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CIRCLES])
+    hold()
     return next((one for one in included if bundle_id in _closed({one.pk})), None)
 
 

@@ -1,5 +1,6 @@
 """What makes the catalog's entries well-formed: pure, over plain values, with what is wrong at each field in words."""
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -19,6 +20,8 @@ LONGEST_CADENCE: Final = timedelta(days=366)
 SHORTEST: Final = timedelta(minutes=1)
 MOST_NAME: Final = 200
 MOST_TEXT: Final = 4000
+ALIKE: Final = frozenset({"LATIN", "CYRILLIC", "GREEK"})
+"""Alphabets that share letters by their looks."""
 
 
 def entitlement_problems(values: Mapping[str, Any]) -> dict[str, str]:
@@ -53,6 +56,16 @@ def system_problems(values: Mapping[str, Any]) -> dict[str, str]:
     if values["risk"] not in Risk.values:
         found["risk"] = f"A risk is one of {', '.join(Risk.values)}."
     return found
+
+
+def key_problem(key: str) -> str | None:
+    """Why an entitlement can't be told from another by its key, which readers compare by eye; None where it can."""
+    if not key.isprintable() or key != key.strip():
+        return "A key has no character that nobody sees, and no space around it."
+    if key != unicodedata.normalize("NFC", key):
+        return "Write each letter as one character (NFC), so that one key is not written in two ways."
+    alphabets = {unicodedata.name(one, "").partition(" ")[0] for one in key} & ALIKE
+    return f"It mixes {' and '.join(sorted(alphabets))} letters, which look alike." if len(alphabets) > 1 else None
 
 
 def _text_problems(values: Mapping[str, Any]) -> dict[str, str]:

@@ -157,6 +157,7 @@ class BundleNew(_BundleKind):
         key = payload.get("key")
         if not isinstance(key, str) or not KEY.fullmatch(key):
             raise Invalid({"key": "A key has 2 to 64 small letters, digits and hyphens."})
+        bundles.hold()
         if Bundle.objects.filter(key=key).exists():
             raise Invalid({"key": f"There is a bundle {key} already."})
         given = {name: value for name, value in payload.items() if name not in {"key", "owner"}}

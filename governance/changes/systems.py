@@ -8,7 +8,7 @@ from uuid import UUID
 from governance.approvals.moves import StepPlan
 from governance.catalog import moves, permissions
 from governance.catalog.models import Entitlement, System
-from governance.catalog.rules import needs_second_person
+from governance.catalog.rules import key_problem, needs_second_person
 from governance.catalog.states import HIGH_RISKS, CatalogState, Risk
 from governance.changes import entitlements
 from governance.changes.kinds import ChangeKind, Field, Proposing, changed
@@ -121,8 +121,10 @@ class EntitlementNew(_OfSystem):
         return {"key": payload["key"], "owner": payload["owner"], **kept}
 
     def _key_problem(self, system_id: UUID, key: object) -> str | None:
-        if not isinstance(key, str) or not 0 < len(key) <= MOST_KEY or not key.isprintable() or key != key.strip():
+        if not isinstance(key, str) or not 0 < len(key) <= MOST_KEY:
             return f"What its system calls it, in {MOST_KEY} characters at most."
+        if problem := key_problem(key):
+            return problem
         if Entitlement.objects.filter(system=system_id, key=key).exists():
             return f"There is an entitlement {key} already."
         waiting = ProposedChange.objects.filter(kind=self.name, subject_id=system_id, payload__key=key)

@@ -19,6 +19,7 @@ from governance.access.models import Assignment, Verification
 from governance.access.queries import last_seen
 from governance.access.states import Observation
 from governance.catalog.models import Entitlement
+from governance.catalog.states import CatalogState
 from governance.core import labels
 from governance.core.actor import Actor
 from governance.core.errors import Conflict
@@ -106,6 +107,9 @@ def refuse_unfounded(lease: Lease, now: datetime) -> None:
     if lease.purpose.state != PurposeState.ACTIVE:
         msg = f"{lease.purpose} is {lease.purpose.get_state_display().lower()}: nothing new rests on it."
         raise Conflict(msg, code="rule_01_purpose")
+    if lease.entitlement.state != CatalogState.ACTIVE:
+        msg = f"{lease.entitlement} is {lease.entitlement.get_state_display().lower()}: nobody is given it any more."
+        raise Conflict(msg, code="entitlement_over")
     end = latest_possible_end(lease, now)
     if end <= now:
         raise Conflict(f"The lease would have ended {minute(end)}.", code="rule_01_end")

@@ -95,8 +95,9 @@ class Proposal:
 
 
 def _lock_people(draft: Draft, actor: Actor) -> None:
-    """Hold purpose and identities first, so that what is read of them still holds when the request is filed."""
+    """Hold all that is asked about first, so that what is read of it still holds when the request is filed."""
     locked_all(Purpose.objects.filter(pk=draft.purpose_id), share=True)
+    locked_all(Entitlement.objects.filter(pk__in=draft.entitlement_ids), share=True)
     locked_all(Identity.objects.filter(pk__in={draft.beneficiary_id, *actor.identity_ids}))
 
 

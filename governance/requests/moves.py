@@ -7,6 +7,7 @@ from uuid import UUID
 from governance.approvals import moves as approvals
 from governance.approvals.models import ApprovalRoute
 from governance.approvals.states import RouteState
+from governance.catalog.models import Entitlement
 from governance.catalog.states import HIGH_RISKS
 from governance.core.actor import Actor
 from governance.core.errors import Conflict
@@ -102,9 +103,10 @@ class ItemSubject:
     """What approval routes call upward about a request item."""
 
     def lock(self, subject_id: UUID, identity_ids: Collection[UUID]) -> None:
-        """Purpose shared, then the beneficiary with the given identities, then the request and the item."""
+        """Purpose and entitlement shared, then the beneficiary with the given identities, then request and item."""
         item = RequestItem.objects.select_related("request").get(pk=subject_id)
         locked_all(Purpose.objects.filter(pk=item.request.purpose_id), share=True)
+        locked_all(Entitlement.objects.filter(pk=item.entitlement_id), share=True)
         locked_all(Identity.objects.filter(pk__in={item.request.beneficiary_id, *identity_ids}))
         locked_all(AccessRequest.objects.filter(pk=item.request_id))
         locked_all(RequestItem.objects.filter(pk=subject_id))

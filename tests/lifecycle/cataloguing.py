@@ -22,9 +22,10 @@ from tests.builders import BUILDER, actor, keep, person
 LATER = (timezone.now() + timedelta(days=200)).strftime("%Y-%m-%dT00:00:00Z")
 TABLES = (
     "filemanagement", "catalogapplication", "justification", "purpose", "bundlepart", "bundleversion", "bundle",
-    "entitlement", "connectorconfiguration", "system",
 )  # fmt: skip
 
+
+PORTAL = "SELECT id FROM governance_system WHERE key = 'portal'"
 
 SETTINGS = {"grant_instructions": "Note it: in the book.", "revoke_instructions": "Strike it out.", "grant_hours": 1.5}
 MANUAL = indented(notation.written({"connector": {"plugin": "manual", "settings": SETTINGS}}), "  ")
@@ -110,7 +111,7 @@ def changed_elsewhere(thing: Any, **values: Any) -> None:
 
 
 def emptied() -> None:
-    """The portal without its catalog: people and teams stay, as in one that has just been set up.
+    """The portal without its catalog: people and teams stay, and its own roles, as in one that has just been founded.
 
     Nothing governed can be deleted but by the superuser of the tests, as when the whole database is reset.
     """
@@ -118,5 +119,11 @@ def emptied() -> None:
         cursor.execute("SET session_replication_role = replica")
         for table in TABLES:
             cursor.execute(f"DELETE FROM governance_{table}")
-        cursor.execute("DELETE FROM governance_ownership WHERE subject_kind <> 'identity'")
+        cursor.execute(f"DELETE FROM governance_connectorconfiguration WHERE system_id NOT IN ({PORTAL})")
+        cursor.execute(f"DELETE FROM governance_entitlement WHERE system_id NOT IN ({PORTAL})")
+        cursor.execute(f"DELETE FROM governance_system WHERE id NOT IN ({PORTAL})")
+        cursor.execute(
+            "DELETE FROM governance_ownership WHERE subject_kind <> 'identity' AND subject_id NOT IN "
+            f"({PORTAL} UNION SELECT id FROM governance_entitlement)"
+        )
         cursor.execute("SET session_replication_role = origin")

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from django.utils import timezone
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from governance.catalog import bundles, managed
 from governance.catalog.models import Bundle, CatalogApplication, Entitlement, FileManagement, System
+from governance.catalog.rules import key_problem
 from governance.catalog.states import BundleState, CatalogState, Risk
 from governance.connectors.models import ConnectorConfiguration
 from governance.core.actor import Role
@@ -20,6 +22,7 @@ from governance.grants.states import GrantState
 from governance.identities.models import Identity, Ownership, Team
 from governance.identities.queries import owners_of
 from governance.identities.states import OwnerRole
+from governance.lifecycle.catalog_files import writing
 from governance.lifecycle.catalog_files.applying import Refused
 from governance.purposes.models import Purpose
 from governance.purposes.states import PurposeState
@@ -28,6 +31,7 @@ from tests import builders
 from tests.builders import Organisation, actor, keep, person
 from tests.changing import bundle
 from tests.core.log import events_of
+from tests.leases import decided
 from tests.lifecycle.cataloguing import (
     LATER,
     administrator,
@@ -50,6 +54,11 @@ ODD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
     lambda text: bool(text.strip())
 ) | st.text(st.sampled_from(" \n\t:'\"#-|>&*!%@`{}[],?~aN1\x85\u2028\ufeff\x7f="), min_size=1, max_size=30).filter(
     lambda text: bool(text.strip())
+)
+
+
+KEYS = ODD.map(lambda text: normalize("NFC", "".join(filter(str.isprintable, text))).strip()).filter(
+    lambda text: bool(text) and not key_problem(text)
 )
 
 
@@ -84,7 +93,15 @@ def a_catalog(owner: Identity, team: Team) -> None:
         ]  # fmt: skip
         builders.purpose(owner, *offered[:7], reference=f"P-3{number:03}", name="null", review_at=_in(90))
     for number, one in enumerate(Entitlement.objects.filter(privileged=False).order_by("system__key", "key")[:40]):
-        bundle(one, owner, person(), key=f"bundle-{number}", criteria='identity.title == "x: y"\n&& true')
+        bundle(
+            one,
+            owner,
+            person(),
+            key=f"bundle-{number}",
+            criteria='identity.title == "x: y"\n&& true',
+            birthright=number % 2 == 0,
+            bundles=[f"bundle-{number - 1}"] if number else [],
+        )
 
 
 def _in(days: int) -> Any:
@@ -104,9 +121,11 @@ class TestAnExport:
         assert says(planned(tmp_path / "first")) == []
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(words=st.lists(ODD, min_size=5, max_size=5))
-    def test_comes_back_whatever_things_are_called(self, owner: Identity, tmp_path: Path, words: list[str]) -> None:
-        name, text, key, pattern, purpose = words
+    @given(key=KEYS, words=st.lists(ODD, min_size=4, max_size=4))
+    def test_comes_back_whatever_things_are_called(
+        self, owner: Identity, tmp_path: Path, key: str, words: list[str]
+    ) -> None:
+        name, text, pattern, purpose = words
         emptied()
         on = reached(builders.system(owner, key="odd", name=name, description=text))
         permits = [{"type": key, "pattern": pattern, "actions": [text, pattern]}]
@@ -134,6 +153,16 @@ class TestAnExport:
         (tmp_path / "README.md").write_text("Ours")
         assert "systems/old.yaml" not in export(tmp_path)
         assert (tmp_path / "README.md").exists()
+
+    def test_that_fails_on_the_way_leaves_no_file_half_or_out(self, tmp_path: Path) -> None:
+        fails = {"catalog.yaml": "format: 1\n", "systems/no/such.yaml": ""}
+        with pytest.raises(OSError, match="such"):
+            writing.write(tmp_path / "new", fails)
+        assert not (tmp_path / "new/catalog.yaml").exists()
+        writing.write(tmp_path / "old", {"catalog.yaml": "format: 1\n", "systems/a.yaml": "a"})
+        with pytest.raises(OSError, match="such"):
+            writing.write(tmp_path / "old", fails)
+        assert (tmp_path / "old/systems/a.yaml").read_text() == "a"
 
 
 class TestApplying:
@@ -165,7 +194,7 @@ class TestApplying:
         assert (event["action"], event["actor_id"]) == ("catalog_application.created", by.identity_id)
         made = events_of(System.objects.get(key="ledger").pk)[0]
         assert (made["action"], made["actor_kind"]) == ("system.active", "system")
-        assert made["content"]["reason"] == "Commit 4f2a (applied by Admin)"
+        assert made["content"]["reason"] == "Commit 4f2a (files applied by Admin, owners not asked)"
 
     def test_a_second_time_changes_nothing(self, files: Path) -> None:
         by = administrator()
@@ -303,6 +332,30 @@ class TestWithLeases:
         (tmp_path / f"purposes/{org.purpose.reference}.yaml").unlink()
         (problem,) = problems(tmp_path)
         assert f"{grant} still rests on it" in problem.text
+
+    def test_refuses_to_retire_a_system_with_what_no_file_says(self, org: Organisation, tmp_path: Path) -> None:
+        export(tmp_path)
+        apply(tmp_path)
+        other = builders.entitlement(org.system, org.owner)
+        (tmp_path / f"systems/{org.system.key}.yaml").unlink()
+        (tmp_path / f"purposes/{org.purpose.reference}.yaml").unlink()
+        (problem,) = problems(tmp_path)
+        assert f"it has {org.system.key}/{other.key}, which no file says" in problem.text
+
+    def test_refuses_to_retire_the_purpose_of_the_portals_own_roles(self, tmp_path: Path) -> None:
+        role = builders.portal_role(person("Admin"), Role.ADMINISTRATOR)
+        export(tmp_path)
+        apply(tmp_path)
+        (tmp_path / f"purposes/{role.purpose.reference}.yaml").unlink()
+        (problem,) = problems(tmp_path)
+        assert "the portal's own roles rest on it" in problem.text
+
+    def test_grants_nobody_what_is_retired(self, org: Organisation) -> None:
+        request = org.submit()
+        changed_elsewhere(org.entitlement, state=CatalogState.RETIRED)
+        decided(request, org.manager, org.owner)
+        assert request.items.get().state_reason == f"{org.entitlement} is retired: nobody is given it any more."
+        assert not Grant.objects.exists()
 
     def test_refuses_to_narrow_a_scope_under_a_lease(self, org: Organisation, tmp_path: Path) -> None:
         grant = _lease(org)

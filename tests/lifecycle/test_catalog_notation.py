@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.paths import ROOT
+from governance.catalog.states import Risk
+from governance.identities.states import Environment, Kind
 from governance.lifecycle.catalog_files import notation, schema
-from governance.lifecycle.catalog_files.entries import canonical
+from governance.lifecycle.catalog_files.entries import FIELDS, Problem, canonical
 from governance.lifecycle.catalog_files.notation import NotationError, read, written
 
 ODD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40) | st.text(
@@ -51,13 +53,23 @@ class TestRead:
         [
             ("a: &x [1]\nb: *x", 1, "Anchors"),
             ("a: 1\na: 2", 2, "said twice"),
-            ("a:\n  b: !!python/object:os.system x", 2, "means nothing here"),
+            ("a:\n  b: !!python/object:os.system x", 2, "mean nothing here"),
+            ("a:\n  b: !!python/object/apply:os.system [x]", 2, "mean nothing here"),
+            ("a:\n  b: !!int abc", 2, "mean nothing here"),
+            ("a: !!str 12", 1, "mean nothing here"),
+            ("%TAG ! tag:yaml.org,2002:python/\n---\na: 1", 1, "mean nothing here"),
+            ("a: &a [x, x]\n" + "".join(f"{n}: [*a, *a]\n" for n in "bcdefghij"), 1, "Anchors"),
+            ("a: {x: 1}\nb:\n  <<: *a", 3, "Anchors"),
+            ("? [a, b]\n: c", 1, "name of a field is a text"),
             ("1: a", 1, "name of a field is a text"),
             ("a: [", 1, "can't be read"),
             ("--- a\n--- b", 2, "can't be read"),
             ("", 1, "nothing in it"),
             ("a: " + "[" * 30 + "]" * 30, 1, "too deep"),
+            ("a: " + "[" * 500_000, 1, "too deep"),
+            ("- " * 500_000, 1, "too deep"),
             ('a: "\\0"', 1, "can't be kept"),
+            ('a:\n  "\\0": b', 2, "can't be kept"),
             ("\x07", 1, "can't be read"),
         ],
     )
@@ -97,7 +109,23 @@ class TestCanonical:
             canonical(name, value)
 
 
+class TestSeen:
+    def test_writes_out_what_a_terminal_obeys(self) -> None:
+        problem = Problem("bundles/a.yaml", 1, "key", "x\x1b[2J\r\nno changes \u202e\u200b é")
+        assert str(problem) == "bundles/a.yaml:1: key: x\\x1b[2J\\r\\nno changes \\u202e\\u200b é"
+
+
 class TestSchema:
+    def test_names_what_the_code_names(self) -> None:
+        parts = json.loads(schema.FILE.read_text())["$defs"]
+        kinds = parts["entitlement"]["properties"]["allowed_kinds"]["items"]["enum"]
+        environments = parts["system"]["properties"]["environment"]["enum"]
+        assert (set(parts["risk"]["enum"]), set(kinds)) == (set(Risk.values), set(Kind.values))
+        assert set(environments) == set(Environment.values)
+        for part, kind in (("system", "system"), ("entitlement", "entitlement"), ("bundle", "bundle")):
+            assert parts[part]["properties"].keys() - {"key"} == FIELDS[kind].keys()
+        assert parts["purpose"]["properties"].keys() - {"reference"} == FIELDS["purpose"].keys()
+
     def test_is_one(self) -> None:
         found = json.loads(schema.FILE.read_text())
         jsonschema.Draft202012Validator.check_schema(found)

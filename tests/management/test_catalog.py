@@ -1,15 +1,18 @@
 """`manage.py catalog`, as an operator or a pipeline types it: what it prints, and how it ends."""
 
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from governance.audit.models import AuditEvent
 from governance.catalog.models import Bundle, CatalogApplication, Entitlement, System
 from governance.core.actor import Role
 from governance.identities.models import Identity
+from governance.management.organisation import Size, generate
 from tests import builders
 from tests.builders import Organisation
 from tests.lifecycle import cataloguing
@@ -56,6 +59,36 @@ class TestPlan:
         Organisation()
         assert said("export", tmp_path / "catalog", "--by", naomi.user and naomi.user.username)[1] == 0
         assert said("plan", tmp_path / "catalog") == ("no changes\n", 0)
+
+    def test_says_the_sum_that_applying_records(self, files: Path, naomi: Identity) -> None:
+        err = StringIO()
+        with pytest.raises(SystemExit):
+            call_command("catalog", "plan", str(files), stdout=StringIO(), stderr=err)
+        content = {str(path.relative_to(files)): path.read_bytes() for path in files.rglob("*.yaml")}
+        order = ["catalog.yaml", LEDGER, TOP, BASE, PURPOSE]
+        sum_ = sha256(
+            b"".join(f"{name}\0{len(content[name])}\0".encode() + content[name] for name in order)
+        ).hexdigest()
+        assert f"recorded with their SHA-256: {sum_}" in err.getvalue()
+        applied(files, naomi)
+        event = AuditEvent.objects.get(action="catalog_application.created")
+        assert event.content is not None
+        assert (event.actor_id, event.content["facts"]["digest"]) == (naomi.pk, sum_)
+
+    @pytest.mark.django_db(transaction=True)
+    def test_of_a_generated_organisation_comes_back_as_the_same_bytes(self, tmp_path: Path) -> None:
+        """Five hundred people; of its systems the generator says not how they are reached, so that is said here."""
+        generate(Size(people=500, grants=5_000), now=timezone.now())
+        for system in System.objects.exclude(key="portal"):
+            cataloguing.reached(system)
+        first, second = tmp_path / "first", tmp_path / "second"
+        before = cataloguing.export(first)
+        assert said("plan", first) == ("no changes\n", 0)
+        cataloguing.emptied()
+        cataloguing.apply(first)
+        assert cataloguing.export(second) == before
+        assert cataloguing.apply(second).is_idle
+        assert said("plan", second) == ("no changes\n", 0)
 
     def test_says_what_would_be_made(self, files: Path) -> None:
         text, code = said("plan", files)
@@ -116,6 +149,20 @@ class TestExport:
         text, code = said("export", tmp_path)
         assert (f"{tmp_path} holds something else" in text, code) == (True, REFUSED)
         assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+    def test_follows_no_link(self, files: Path, tmp_path: Path, naomi: Identity) -> None:
+        applied(files, naomi)
+        letter = tmp_path / "letter.txt"
+        letter.write_text("Dear")
+        (files / BASE).unlink()
+        (files / BASE).symlink_to(letter)
+        assert said("export", files)[1] == 0
+        assert (letter.read_text(), (files / BASE).is_symlink()) == ("Dear", False)
+        assert said("plan", files) == ("no changes\n", 0)
+        (files / "bundles").rename(tmp_path / "bundles")
+        (files / "bundles").symlink_to(tmp_path / "bundles")
+        text, code = said("export", files)
+        assert ("is a link: nothing is written behind it" in text, code) == (True, REFUSED)
 
     def test_is_recorded(self, tmp_path: Path) -> None:
         said("export", tmp_path)
@@ -187,6 +234,75 @@ class TestABrokenFile:
         assert "bundles/old.yml:1: Only files that end in .yaml belong here." in text
         assert "bundles/latin.yaml:1: It is not UTF-8." in text
         assert "bundles/empty.yaml:1: There is nothing in it." in text
+
+    @pytest.mark.parametrize(
+        ("content", "said_of_it"),
+        [
+            ("\ufeffformat: 1\nformat: 1".encode("utf-16"), "bundles/base.yaml:1: It is not UTF-8."),
+            (b"#" * 1_000_001, "bundles/base.yaml:1: It is larger than 1,000,000 bytes."),
+            (b"bundle: !!python/object/apply:os.system [x]", "bundles/base.yaml:1: Tags and directives"),
+            (b"bundle: &a {}\nx: *a", "bundles/base.yaml:1: Anchors and aliases"),
+            (b"bundle:\n  key: base\n  key: base", "bundles/base.yaml:3: key is said twice."),
+            (b"bundle:\n  1: base", "bundles/base.yaml:2: The name of a field is a text."),
+            (b"- bundle", "bundles/base.yaml:1: Named fields belong here."),
+            ("bundle:\n  key: b\u0430se".encode(), "bundles/base.yaml:2: bundle.key: A key has 2 to 64 small letters"),
+            (b'bundle:\n  key: "base\\n"', "bundles/base.yaml:2: bundle.key: A key has 2 to 64 small letters"),
+        ],
+        ids=["utf-16", "large", "python", "anchor", "twice", "number", "list", "alike", "newline"],
+    )
+    def test_may_be_meant_badly(self, files: Path, naomi: Identity, content: bytes, said_of_it: str) -> None:
+        (files / BASE).write_bytes(content)
+        assert naomi.user
+        for command in (["plan", files], ["apply", files, "--by", naomi.user.username]):
+            text, code = said(*command)
+            assert (said_of_it in text, code) == (True, REFUSED), text
+        assert not System.objects.filter(key="ledger").exists()
+
+    @pytest.mark.parametrize(
+        ("key", "said_of_it"),
+        [
+            ("re\u0430d", "It mixes CYRILLIC and LATIN letters, which look alike."),
+            ("re\u200bad", "A key has no character that nobody sees"),
+            (" read", "A key has no character that nobody sees"),
+            ("cafe\u0301", "Write each letter as one character (NFC)"),
+            ("read", "entitlement ledger/read is said twice."),
+        ],
+    )
+    def test_may_say_a_key_that_looks_like_another(self, files: Path, key: str, said_of_it: str) -> None:
+        head, _, one = (files / LEDGER).read_text().partition("  - key: read\n")
+        (files / LEDGER).write_text(f"{head}  - key: read\n{one}  - key: '{key}'\n{one}")
+        (problem,) = [line for line in said("plan", files)[0].splitlines() if ".yaml" in line]
+        line = (files / LEDGER).read_text().splitlines().index(f"  - key: '{key}'") + 1
+        assert problem.startswith(f"{LEDGER}:{line}: entitlements[1].key: {said_of_it}")
+
+    def test_may_name_an_owner_who_answers_for_nothing(self, files: Path, naomi: Identity) -> None:
+        builders.team("nobody")
+        gone = builders.person("Gone", state="ended")
+        machine = builders.machine(naomi)
+        named = (gone, machine)
+        owners = [*map(owner_of, named), "  owner:\n    team: nobody\n", "  owner:\n    team: none\n", ""]
+        told = [
+            "bundle.owner: Gone is no active person.",
+            f"bundle.owner: {machine.name} is no active person.",
+            "bundle.owner: The team nobody has no active member.",
+            "bundle.owner: There is no team none.",
+            "bundle.owner: Somebody answers for it: name an owner.",
+        ]
+        whole = (files / BASE).read_text()
+        for owner, words in zip(owners, told, strict=True):
+            (files / BASE).write_text(whole.replace(owner_of(naomi), owner))
+            text, code = said("plan", files)
+            assert (words in text, code) == (True, REFUSED), text
+
+    @pytest.mark.parametrize("name", ["catalog.yaml", BASE, "purposes"])
+    def test_may_be_a_link_to_what_nobody_reviewed(self, files: Path, tmp_path: Path, name: str) -> None:
+        (files / name).rename(tmp_path / "elsewhere")
+        (files / name).symlink_to(tmp_path / "elsewhere")
+        assert f"{name}:1: A link is not followed" in said("plan", files)[0]
+
+    def test_is_said_with_what_a_terminal_would_obey_written_out(self, files: Path) -> None:
+        edit(files / BASE, "- ledger/read", '- "ledger/read\\e[2J\\rno changes"')
+        assert r"There is no active entitlement ledger/read\x1b[2J\rno changes." in said("plan", files)[0]
 
     def test_is_missing_where_a_directory_is_no_catalog(self, tmp_path: Path) -> None:
         text, code = said("plan", tmp_path)

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,6 +17,7 @@ from governance.grants.states import GrantState
 from governance.provisioning.actions import run_task
 from governance.provisioning.models import ProvisioningTask
 from tests.harness.scim import Application, _scim_process, scim
+from tests.lifecycle import cataloguing
 
 __all__ = ["_scim_process", "scim"]
 
@@ -74,6 +76,16 @@ class TestSeedDemo:
         before = Grant.objects.count(), ApprovalStep.objects.count()
         call_command("seed_demo")
         assert (Grant.objects.count(), ApprovalStep.objects.count()) == before
+
+    def test_comes_back_from_its_catalogs_files(self, tmp_path: Path) -> None:
+        call_command("seed_demo")
+        before = cataloguing.export(tmp_path / "first")
+        assert {"systems/helpdesk.yaml", "systems/payments-db.yaml", "systems/front-desk.yaml"} < before.keys()
+        assert cataloguing.planned(tmp_path / "first").changes == []
+        cataloguing.emptied()
+        cataloguing.apply(tmp_path / "first")
+        assert cataloguing.export(tmp_path / "second") == before
+        assert cataloguing.apply(tmp_path / "second").is_idle
 
     def test_refuses_outside_demonstration_mode(self, settings: Any) -> None:
         settings.DEMO_MODE = False

@@ -11,8 +11,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
-
 from governance.catalog import bundles, managed
 from governance.catalog import moves as catalog
 from governance.catalog.models import Bundle, CatalogApplication, Entitlement, FileManagement, System
@@ -21,7 +19,7 @@ from governance.changes import purposes as purpose_changes
 from governance.connectors import moves as connectors
 from governance.core.actor import Actor
 from governance.core.errors import Conflict, DomainError, Invalid
-from governance.core.locking import locked_all, unit_of_work
+from governance.core.locking import locked_all, take_turns, unit_of_work
 from governance.core.models import Governed
 from governance.core.moves import create, move
 from governance.grants import moves as grants
@@ -40,9 +38,6 @@ from governance.lifecycle.catalog_files.reading import Files
 from governance.purposes import moves as purposes
 from governance.purposes.models import Justification, Purpose
 from governance.purposes.queries import hold_numbering
-
-ALONE: Final = 0x4341544C
-"""The key of the advisory lock under which files are applied, one after the other: "CATL"."""
 
 APPLYING: Final = Actor.system("catalog files")
 MODELS: Final[Mapping[str, type[Any]]] = {one.NOUN: one for one in (System, Entitlement, Bundle, Purpose)}
@@ -66,8 +61,7 @@ def apply(*, files: Files, actor: Actor, reason: str, now: datetime) -> Plan:
     changes meanwhile.
     """
     by_id = permissions.require_catalog(actor)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ALONE])
+    take_turns("catalog files")
     seen = _sound(plan(files, now))
     if seen.is_idle:
         return seen
@@ -91,7 +85,6 @@ def _lock(found: Plan, owners: owning.Named, actor: Actor) -> None:
     ids = {kind: [found.there.ids[one] for one in touched if one.kind == kind] for kind in MODELS}
     locked_all(System.objects.filter(pk__in=ids[System.NOUN]))
     locked_all(Purpose.objects.filter(pk__in=ids[Purpose.NOUN]))
-    hold_numbering()
     locked_all(Justification.objects.filter(purpose__in=ids[Purpose.NOUN], ended_at__isnull=True))
     locked_all(Entitlement.objects.filter(pk__in=ids[Entitlement.NOUN]))
     locked_all(Bundle.objects.filter(pk__in=ids[Bundle.NOUN]))
@@ -103,6 +96,8 @@ def _lock(found: Plan, owners: owning.Named, actor: Actor) -> None:
     locked_all(Identity.objects.filter(pk__in=people), share=True)
     locked_all(Ownership.objects.filter(subject_id__in=[pk for some in ids.values() for pk in some]))
     retirement.lock_resting(ids[Purpose.NOUN])
+    hold_numbering()
+    bundles.hold()
 
 
 @dataclass(slots=True)
@@ -131,7 +126,8 @@ class _Applying:
     @property
     def by(self) -> dict[str, Any]:
         """On whose behalf each of it is done, why and when."""
-        return {"actor": APPLYING, "why": f"{self.reason} (applied by {self.actor.label})", "now": self.now}
+        why = f"{self.reason} (files applied by {self.actor.label}, owners not asked)"
+        return {"actor": APPLYING, "why": why, "now": self.now}
 
     def application(self) -> CatalogApplication:
         counts = {str(verb): sum(one.verb == verb for one in self.plan.changes) for verb in Verb}

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from governance.catalog.models import Bundle, Entitlement, System
-from governance.catalog.rules import entitlement_problems, system_problems
+from governance.catalog.rules import entitlement_problems, key_problem, system_problems
 from governance.changes import bundles, purposes
 from governance.connectors import registry
 from governance.connectors.interface import Refused
@@ -80,11 +80,18 @@ def _of_values(entry: Entry, there: Standing, now: datetime) -> Iterator[Problem
         if said in changed or ("risk" in changed and said == "longest_lease"):
             yield entry.problem(said, text)
     if before is None:
+        yield from _of_key(entry)
         yield from _of_connector(entry)
     else:
         yield from (
             entry.problem(name, "This is said when it is made, and does not change.") for name in changed & set(ONCE)
         )
+
+
+def _of_key(entry: Entry) -> Iterator[Problem]:
+    """Keys of systems, bundles and purposes name their files: the schema has all that is to be said of them."""
+    if entry.address.kind == Entitlement.NOUN and (text := key_problem(entry.address.key.partition("/")[2])):
+        yield entry.problem("key", text)
 
 
 def _of_connector(entry: Entry) -> Iterator[Problem]:

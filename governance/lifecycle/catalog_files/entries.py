@@ -73,6 +73,11 @@ ONCE: Final = ("connector", "emergency")
 TEXTS: Final = ("name", "description", "criteria")
 
 
+def seen(text: str) -> str:
+    """The text with what a terminal would obey, or not show, written out."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Address:
     """A kind, and what the thing is called in files: a key, system/entitlement, or a reference."""
@@ -81,7 +86,7 @@ class Address:
     key: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.key}"
+        return seen(f"{self.kind} {self.key}")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -95,7 +100,7 @@ class Problem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}: "
-        return where + (f"{self.field}: {self.text}" if self.field else self.text)
+        return seen(where + (f"{self.field}: {self.text}" if self.field else self.text))
 
 
 @dataclass(frozen=True, slots=True)

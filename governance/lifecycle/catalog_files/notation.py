@@ -5,7 +5,7 @@ too. Anchors, tags and names said twice are refused: what is reviewed must be wh
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +15,8 @@ Path: TypeAlias = tuple[str | int, ...]
 """Where in a document something stands: names and places in lists."""
 
 DEEPEST: Final = 12
+"""Lists and mappings within one another: what is read calls itself for each."""
+
 UNBROKEN: Final = 1_000_000
 """Characters of a line that is written: longer than any text here, so that no text is folded."""
 
@@ -55,19 +57,44 @@ _Reader.add_implicit_resolver(YES_OR_NO, re.compile(r"^(true|false)$"), list("tf
 _Reader.add_implicit_resolver(NOTHING, re.compile(r"^(null|~|)$"), ["n", "~", ""])
 
 
+OPENING: Final = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+CLOSING: Final = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
+
 def read(text: str) -> Document:
     """What the text says. Raises NotationError."""
     try:
+        _refuse(yaml.scan(text, Loader=_Reader))
         node = yaml.compose(text, Loader=_Reader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise NotationError(mark.line + 1 if mark else 1, _told(error)) from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise NotationError(1, f"It can't be read: {error}") from error
     if node is None:
         raise NotationError(1, "There is nothing in it.")
     reading = _Reading()
     return Document(reading.value(node, ()), reading.lines)
+
+
+def _refuse(tokens: Iterable[yaml.Token]) -> None:
+    """Raise NotationError for what YAML knows and these files don't, before anything is made of it."""
+    deep = 0
+    for token in tokens:
+        line = token.start_mark.line + 1
+        match token:
+            case yaml.AnchorToken() | yaml.AliasToken():
+                raise NotationError(line, "Anchors and aliases are not used here: write it out.")
+            case yaml.TagToken() | yaml.DirectiveToken():
+                raise NotationError(line, "Tags and directives mean nothing here.")
+        deep += isinstance(token, OPENING) - isinstance(token, CLOSING)
+        if deep > DEEPEST:
+            raise NotationError(line, "This is too deep.")
 
 
 def _told(error: yaml.MarkedYAMLError) -> str:
@@ -78,15 +105,9 @@ def _told(error: yaml.MarkedYAMLError) -> str:
 @dataclass(slots=True)
 class _Reading:
     lines: dict[Path, int] = field(default_factory=dict)
-    seen: set[int] = field(default_factory=set)
 
     def value(self, node: yaml.Node, path: Path) -> Any:
         line = node.start_mark.line + 1
-        if id(node) in self.seen:
-            raise NotationError(line, "Anchors and aliases are not used here: write it out.")
-        if len(path) > DEEPEST:
-            raise NotationError(line, "This is too deep.")
-        self.seen.add(id(node))
         self.lines.setdefault(path, line)
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path)
@@ -100,17 +121,16 @@ class _Reading:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode) or key.tag != TEXT:
                 raise NotationError(line, "The name of a field is a text.")
-            if key.value in found:
-                raise NotationError(line, f"{key.value} is said twice.")
-            self.lines[*path, key.value] = line
-            found[key.value] = self.value(value, (*path, key.value))
+            name = _kept(key.value, line)
+            if name in found:
+                raise NotationError(line, f"{name} is said twice.")
+            self.lines[*path, name] = line
+            found[name] = self.value(value, (*path, name))
         return found
 
 
 def _scalar(node: yaml.Node, line: int) -> Any:
     match node.tag:
-        case "tag:yaml.org,2002:str":
-            return _kept(node.value, line)
         case "tag:yaml.org,2002:int":
             return int(node.value)
         case "tag:yaml.org,2002:float":
@@ -119,7 +139,7 @@ def _scalar(node: yaml.Node, line: int) -> Any:
             return node.value == "true"
         case "tag:yaml.org,2002:null":
             return None
-    raise NotationError(line, f"The tag {node.tag} means nothing here.")
+    return _kept(node.value, line)
 
 
 def _kept(text: str, line: int) -> str:

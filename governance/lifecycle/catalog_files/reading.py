@@ -16,13 +16,15 @@ MARK: Final = "catalog.yaml"
 """The file that makes a directory a catalog: a wrong or an empty one retires nothing."""
 
 FOLDERS: Final[Mapping[str, tuple[str, str]]] = {
-    "systems": ("system", "key"),
-    "bundles": ("bundle", "key"),
-    "purposes": ("purpose", "reference"),
+    "systems": (System.NOUN, "key"),
+    "bundles": (Bundle.NOUN, "key"),
+    "purposes": (Purpose.NOUN, "reference"),
 }
-"""Each folder, with the field at the top of its files, and the field in it that names the file."""
+"""Each folder, with the kind that stands at the top of its files, and the field in it that names the file."""
 
-KINDS: Final = {"system": System.NOUN, "bundle": Bundle.NOUN, "purpose": Purpose.NOUN}
+LINK: Final = "A link is not followed: what was reviewed is what is applied."
+LARGEST: Final = 1_000_000
+"""Bytes of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,27 @@ def read(directory: Path) -> Files:
     else:
         reading.problems.append(Problem(MARK, 1, "", f"There is no such file: {directory} holds no catalog."))
     for folder in FOLDERS:
+        if (directory / folder).is_symlink():
+            reading.problems.append(Problem(folder, 1, "", LINK))
+            continue
         for path in sorted((directory / folder).glob("*")):
             if not path.name.startswith("."):
                 reading.entry(path, f"{folder}/{path.name}", folder)
     return Files(reading.entries, sorted(set(reading.problems)), reading.digest.hexdigest())
+
+
+class _Unfit(Exception):
+    """A file that is not even looked into."""
+
+
+def _content(path: Path) -> bytes:
+    if path.is_symlink():
+        raise _Unfit(LINK)
+    with path.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise _Unfit(f"It is larger than {LARGEST:,} bytes.")
+    return content
 
 
 class _Reading:
@@ -64,11 +83,13 @@ class _Reading:
     def file(self, path: Path, name: str, part: str) -> notation.Document | None:
         """The document in a file, if it is as the schema has it."""
         try:
-            content = path.read_bytes()
+            content = _content(path)
             self.digest.update(f"{name}\0{len(content)}\0".encode() + content)
             document = notation.read(content.decode())
         except OSError as error:
             self.problems.append(Problem(name, 1, "", f"It can't be read: {error.strerror}."))
+        except _Unfit as error:
+            self.problems.append(Problem(name, 1, "", str(error)))
         except UnicodeDecodeError:
             self.problems.append(Problem(name, 1, "", "It is not UTF-8."))
         except notation.NotationError as error:
@@ -90,7 +111,7 @@ class _Reading:
         if (top, key) == ("system", PORTAL_SYSTEM):
             text = "The portal's own system is made by its founding, and stands in no file."
             self.problems.append(Problem(name, document.lines[top, named], f"{top}.{named}", text))
-        yield self.made(Address(KINDS[top], key), said, _Place(document, name, (top,)))
+        yield self.made(Address(top, key), said, _Place(document, name, (top,)))
         for position, one in enumerate(document.value.get("entitlements", ())):
             place = _Place(document, name, ("entitlements", position))
             yield self.made(Address(Entitlement.NOUN, called(key, one["key"])), one, place)

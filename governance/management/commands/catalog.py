@@ -48,12 +48,14 @@ class Command(BaseCommand):
         self.stdout.write(f"{things:,} things in {files:,} files")
 
     def plan(self, options: dict[str, Any]) -> None:
-        found = planning.plan(reading.read(options["directory"]), timezone.now())
+        files = reading.read(options["directory"])
+        found = planning.plan(files, timezone.now())
         if found.problems:
             raise applying.Refused(found.problems)
         self._tell(found)
         if new := [entry for entry in found.says if entry.address not in found.there.marks]:
             self.stderr.write(f"{len(new):,} things will be managed from these files once they are applied.")
+        self.stderr.write(f"Applying them is recorded with their SHA-256: {files.digest}")
         if found.changes:
             sys.exit(HAS_CHANGES)
 
