@@ -4,6 +4,7 @@ before."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -46,6 +47,7 @@ def cases(scene: Scene) -> dict[str, Case]:
     admin = builders.actor(scene.people["unrelated"], Role.ADMINISTRATOR)
     why, judged = {"reason": "It is as it should be."}, {"judgement": "As the picture shows."}
     report = {"report": "It is done.", "file_name": "badge.png", "content": handwork.PNG}
+    until = timezone.now() + timedelta(days=30)
     return {
         "api-request-withdraw": (requester, scene.waiting.pk, why),
         "api-request-answer": (requester, scene.returned.pk, {"question": scene.question.pk, "answer": "All."}),
@@ -65,6 +67,8 @@ def cases(scene: Scene) -> dict[str, Case]:
         ),
         "api-policy-example-drop": (admin, scene.example.pk, why),
         "api-replay-stop": (admin, scene.replay.pk, why),
+        "api-finding-dismiss": (admin, scene.finding.pk, {**why, "until": until}),
+        "api-suggestion-dismiss": (admin, scene.suggestion.pk, {**why, "until": until}),
         **of_separation(scene, why),
     }
 
