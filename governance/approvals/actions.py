@@ -93,10 +93,10 @@ def _lock_subject(step_id: UUID, identity_ids: "frozenset[UUID]" = frozenset()) 
 
 @unit_of_work()
 def ask_again(*, step_id: UUID, now: datetime) -> None:
-    """Ask those who are to answer an open step as things stand now (rule 16). Safe to run twice or late."""
+    """Ask those who are to answer a step as things stand now (rule 16). Safe to run twice or late."""
     _lock_subject(step_id)
     step = locked(ApprovalStep.objects.select_related("route"), step_id)
-    if step.state == StepState.OPEN:
+    if step.state in {StepState.OPEN, StepState.RETURNED}:
         moves.ask_again(step, why="Who answers has changed", now=now)
 
 

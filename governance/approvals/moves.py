@@ -115,12 +115,18 @@ def _advance(route: ApprovalRoute, *, actor: Actor, now: datetime) -> bool:
 
 
 def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
-    """Resolve who is asked, end what no longer holds and tell those who are new. Nobody at all is recorded too."""
-    if is_satisfied(step, now):
+    """Resolve who is asked, end what no longer holds and tell those who are new. Nobody at all is recorded too.
+
+    While a question waits for its answer, nobody new is asked: that is done with the answer.
+    """
+    returned = step.state == StepState.RETURNED
+    if not returned and is_satisfied(step, now):
         _go_on(step, actor=ROUTING, why="Everyone who is still asked has said yes", now=now)
         return
     chosen = {asked.identity_id: asked for asked in resolve(step, now)}
     current = {row.identity_id: row for row in step.approvers.filter(ends_at__isnull=True)}
+    if returned:
+        chosen = {pk: asked for pk, asked in chosen.items() if pk in current}
     gone, fresh = current.keys() - chosen.keys(), chosen.keys() - current.keys()
     if not gone and not fresh and (current or step.opened_at != now):
         return
@@ -130,7 +136,7 @@ def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
         for pk in fresh
     )
     facts = {"asked": sorted(map(str, chosen)), "via": sorted({asked.via for asked in chosen.values()})}
-    verb = "asked" if chosen else "unanswerable"
+    verb = "asked" if chosen or returned else "unanswerable"
     amend(step, verb, actor=ROUTING, why=why, now=now, facts=facts)
     _tell(step, fresh, now)
 

@@ -44,3 +44,7 @@ class StepQuerySet(models.QuerySet[M]):
     def open(self) -> Self:
         """Steps that wait for a decision."""
         return self.filter(state=StepState.OPEN)
+
+    def pending(self) -> Self:
+        """Open steps, and those that are open again once their question is answered: they ask somebody by name."""
+        return self.filter(state__in=[StepState.OPEN, StepState.RETURNED])

@@ -31,6 +31,6 @@ def ask_again(step_id: str) -> None:
 
 @shared_task(name="approvals.ask_again_due")
 def ask_again_due() -> None:
-    """Look again at whom every open step asks: owners and members change by the clock as well (rule 16)."""
-    for pk in ApprovalStep.objects.open().values_list("pk", flat=True).iterator():
+    """Look again at whom every step asks: owners and members change by the clock as well (rule 16)."""
+    for pk in ApprovalStep.objects.pending().values_list("pk", flat=True).iterator():
         ask_again.delay(str(pk))

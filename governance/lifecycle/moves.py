@@ -9,7 +9,7 @@ from django.db.models import Q
 from governance.access.models import Assignment
 from governance.approvals import moves as approvals
 from governance.approvals.models import ApprovalRoute, ApprovalStep
-from governance.approvals.states import ENDED_STEPS, RouteState, StepState
+from governance.approvals.states import ENDED_STEPS, RouteState
 from governance.changes.models import ProposedChange
 from governance.core.actor import Actor
 from governance.core.locking import locked_all
@@ -82,7 +82,7 @@ def _lock_waiting(identity: Identity) -> list[ApprovalStep]:
 
     Answers the steps: one that opens meanwhile and asks the leaver is found by the sweep of approvals.
     """
-    asked = ApprovalStep.objects.asking([identity.pk]).filter(state=StepState.OPEN)
+    asked = ApprovalStep.objects.pending().asking([identity.pk])
     theirs = RequestItem.objects.filter(_by_or_for(identity, "request__"), request__state__in=OPEN_REQUESTS)
     items = RequestItem.objects.filter(Q(pk__in=asked.values("route__subject_id")) | Q(pk__in=theirs.values("pk")))
     changes = ProposedChange.objects.filter(pk__in=asked.values("route__subject_id"))
@@ -107,7 +107,7 @@ def _close_requests(identity: Identity, *, actor: Actor, why: str, now: datetime
 
 def _move_decisions(identity: Identity, held: list[ApprovalStep], *, why: str, now: datetime) -> None:
     """Held steps that asked the leaver ask somebody else (rule 16)."""
-    asked = ApprovalStep.objects.open().asking([identity.pk]).filter(pk__in=[step.pk for step in held])
+    asked = ApprovalStep.objects.pending().asking([identity.pk]).filter(pk__in=[step.pk for step in held])
     asked = asked.select_related("route")
     for step in locked_all(asked):
         approvals.ask_again(step, why=why, now=now)

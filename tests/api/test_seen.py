@@ -67,7 +67,7 @@ def cases(scene: Scene) -> dict[str, Case]:
         ),
         "api-policy-example-drop": (admin, scene.example.pk, why),
         "api-replay-stop": (admin, scene.replay.pk, why),
-        "api-finding-dismiss": (admin, scene.finding.pk, {**why, "until": until}),
+        "api-finding-dismiss": (owner, scene.finding.pk, {**why, "until": until}),
         "api-suggestion-dismiss": (admin, scene.suggestion.pk, {**why, "until": until}),
         **of_separation(scene, why),
     }

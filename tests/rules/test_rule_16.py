@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from governance.approvals.models import ApprovalStep, StepApprover
+from governance.approvals.actions import ask_again
+from governance.approvals.models import ApprovalStep, Question, StepApprover
 from governance.approvals.states import StepState
 from governance.core.errors import Denied, NotFound
 from governance.core.locking import locked_all, unit_of_work
@@ -15,9 +16,11 @@ from governance.grants.models import Grant
 from governance.identities.models import Identity
 from governance.identities.queries import GOVERNANCE_TEAM, governance_is_staffed, members
 from governance.notifications.models import Notification
-from tests.builders import BUILDER, Organisation, machine, person, step_ids
+from governance.requests.actions import answer
+from governance.requests.models import AccessRequest
+from tests.builders import BUILDER, Organisation, actor, machine, person, step_ids
 from tests.core.log import events_of
-from tests.leases import approve, backed, leave
+from tests.leases import approve, ask_back, backed, leave
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +39,16 @@ def asked(step_id: Any) -> list[Identity]:
 def managed_by(who: Identity, manager: Identity) -> None:
     for row in locked_all(Identity.objects.filter(pk=who.pk)):
         amend(row, "manager_changed", actor=BUILDER, why="Moved", now=timezone.now(), manager=manager)
+
+
+def told(who: Identity, step_id: Any) -> bool:
+    return Notification.objects.filter(recipient=who, subject_id=step_id).exists()
+
+
+def replied(request: AccessRequest) -> None:
+    """The requester answers the question that waits."""
+    question, by = Question.objects.get(), actor(request.requester)
+    answer(request_id=request.pk, question_id=question.pk, text="All.", actor=by, now=timezone.now())
 
 
 def test_no_machine_identity_is_asked_whatever_it_answers_for(org: Organisation) -> None:
@@ -77,6 +90,16 @@ class TestAnApproverWhoLeft:
         assert [event["action"] for event in events_of(step)].count("approval_step.asked") == 2
         assert Notification.objects.filter(recipient=org.boss, subject_id=step).exists()
 
+    def test_is_not_asked_on_by_a_step_whose_question_waits(self, org: Organisation) -> None:
+        request = org.submit()
+        step = step_ids(request)[0]
+        ask_back(step, org.manager)
+        leave(org.manager)
+        assert (asked(step), told(org.boss, step)) == ([], False)
+        replied(request)
+        assert (asked(step), told(org.boss, step)) == ([org.boss], True)
+        approve(step, org.boss)
+
     def test_has_their_decisions_stand(self, org: Organisation) -> None:
         first, second = step_ids(org.submit())
         approve(first, org.manager)
@@ -92,6 +115,18 @@ class TestWhoeverAnswersNow:
         managed_by(org.requester, person("New manager"))
         with pytest.raises(Denied):
             approve(step, org.manager)
+
+    def test_is_not_the_old_manager_while_a_question_waits_either(self, org: Organisation) -> None:
+        request = org.submit()
+        step = step_ids(request)[0]
+        ask_back(step, org.manager)
+        managed_by(org.requester, org.boss)
+        for _ in range(2):
+            ask_again(step_id=step, now=timezone.now())
+        assert asked(step) == []
+        assert [event["action"] for event in events_of(step)].count("approval_step.asked") == 2
+        replied(request)
+        assert asked(step) == [org.boss]
 
     def test_is_not_somebody_who_was_never_asked(self, org: Organisation) -> None:
         step = step_ids(org.submit())[0]
