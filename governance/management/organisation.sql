@@ -101,8 +101,8 @@ SELECT system.n * 3 + place AS n, pg_temp.made('purpose', system.n * 3 + place) 
 FROM made_system AS system CROSS JOIN generate_series(0, 2) AS place;
 ALTER TABLE made_purpose ADD PRIMARY KEY (n);
 
-INSERT INTO governance_purpose (id, reference, name, description, state, emergency, ends_at, review_at)
-SELECT id, reference, name, '', 'active', false, ends_at, NULL FROM made_purpose ORDER BY n;
+INSERT INTO governance_purpose (id, reference, name, description, state, emergency, ends_at, review_at, criteria)
+SELECT id, reference, name, '', 'active', false, ends_at, NULL, '' FROM made_purpose ORDER BY n;
 
 INSERT INTO governance_justification (id, purpose_id, entitlement_id, ended_at)
 SELECT pg_temp.made('justification', purpose.n * 8 + what.n %% 8), purpose.id, what.id, NULL

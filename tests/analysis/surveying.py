@@ -1,8 +1,11 @@
 """A survey that has found one thing of each sort, without the months that it takes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.utils import timezone
+
+from governance.access.states import Observation
 from governance.analysis import actions
 from governance.analysis.models import RoleSuggestion, StaleFinding, Survey
 from governance.analysis.settling import finding
@@ -11,10 +14,16 @@ from governance.analysis.states import ROLES, Stale
 from governance.catalog.models import Entitlement
 from governance.core.actor import Actor
 from governance.core.models import Governed
+from governance.grants import actions as grants
 from governance.grants.models import Grant
+from governance.identities.models import Identity
 from governance.policy.models import PolicyRuleVersion
+from governance.requests import actions as requests
+from tests import builders
+from tests.builders import Organisation, actor, live_grant, person, see
 
 SYSTEM = Actor.system("survey")
+LATER = timedelta(days=100)
 
 
 def found_by_now(what: Entitlement, now: datetime) -> tuple[Survey, StaleFinding, RoleSuggestion]:
@@ -61,3 +70,28 @@ def a_role(survey: Survey, *items: Entitlement, **given: Any) -> RoleSuggestion:
     return RoleSuggestion(
         survey=survey, found_at=survey.at, entitlements=[item.pk for item in items], **{**values, **given}
     )
+
+
+def removed(grant: Grant) -> None:
+    """The lease runs out, and the access is seen to be gone."""
+    over = grant.ends_at + timedelta(seconds=1)
+    grants.expire_due(now=over)
+    see(Grant.objects.get(pk=grant.pk), Observation.ABSENT, now=over)
+
+
+def later() -> datetime:
+    """When all there is is old enough."""
+    return timezone.now() + LATER
+
+
+def peers(org: Organisation, size: int) -> list[Identity]:
+    """So many clerks of one department."""
+    return [person(manager=org.manager, department="Finance", title="Clerk") for _ in range(size)]
+
+
+def leased(org: Organisation, who: Identity, now: datetime | None = None) -> Grant:
+    """The entitlement, leased to somebody and verified present."""
+    if not who.accounts.filter(system=org.system).exists():
+        builders.account(who, org.system)
+    draft = builders.draft(who, org.entitlement, org.purpose)
+    return live_grant(requests.submit(draft=draft, actor=actor(who), now=now or timezone.now()), now=now)
