@@ -17,6 +17,7 @@ from governance.api.fields import Shape
 from governance.api.operations import Operation as Declared
 from governance.core.paging import AFTER, BEFORE
 from governance.evidence.rules import Form
+from governance.users.states import Scope
 
 TEXT: Final = {"type": "string", "minLength": 1, "maxLength": query.MOST_TEXT, "pattern": r"^[^\u0000]+$"}
 
@@ -151,7 +152,9 @@ class Operation(AutoSchema):
             yield OpenApiParameter(query.LIMIT, limit, description="How many at most.")
 
     def _headers(self) -> Iterator[OpenApiParameter]:
-        if self.method == "POST":
+        if (
+            self.method == "POST" and self.declared.scope != Scope.READ
+        ):  # a question changes nothing, asked twice or not
             key = {"type": "string", "pattern": idempotency.SHAPE}
             said = "Sent again with the same request, it answers as the first time."
             yield OpenApiParameter(idempotency.HEADER, key, "header", description=said)

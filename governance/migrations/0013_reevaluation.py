@@ -53,4 +53,16 @@ class Migration(migrations.Migration):
             model_name='reevaluation',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('state', 'running')), models.Q(models.Q(('state', 'running'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='reevaluation_says_when_it_was_over'),
         ),
+        migrations.RunSQL(
+            """
+            CREATE TRIGGER rule_18_never_deleted BEFORE DELETE ON governance_reevaluation
+                FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_reevaluation
+                FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_deleted BEFORE DELETE ON governance_reevaluationprogress
+                FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_reevaluationprogress
+                FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
+            """
+        ),
     ]

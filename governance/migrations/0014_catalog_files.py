@@ -89,4 +89,18 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('subject_kind', 'subject_id'), name='managed_from_one_file')],
             },
         ),
+        migrations.RunSQL(
+            """
+            SELECT make_append_only('governance_historicalcatalogapplication', 'versions of governed rows', 'rule 18');
+            SELECT make_append_only('governance_historicalfilemanagement', 'versions of governed rows', 'rule 18');
+            CREATE TRIGGER rule_18_never_deleted BEFORE DELETE ON governance_catalogapplication
+                FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_catalogapplication
+                FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_deleted BEFORE DELETE ON governance_filemanagement
+                FOR EACH ROW EXECUTE FUNCTION refuse_deletion();
+            CREATE TRIGGER rule_18_never_emptied BEFORE TRUNCATE ON governance_filemanagement
+                FOR EACH STATEMENT EXECUTE FUNCTION refuse_deletion();
+            """
+        ),
     ]
