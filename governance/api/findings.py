@@ -6,15 +6,13 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from governance.analysis import actions, permissions
 from governance.analysis.filters import StaleFilter, SuggestionFilter
 from governance.analysis.models import RoleSuggestion, StaleFinding, Survey
 from governance.analysis.reasons import reason
 from governance.analysis.states import FoundState, Stale, SurveyState
-from governance.api import bases, conditions, idempotency
+from governance.api import bases
 from governance.api.fields import Body, Moment, Shape, Text
 from governance.api.operations import Operation
 from governance.api.query import NoFilter
@@ -110,23 +108,18 @@ class _Surveys:
         return permissions.surveys(self.actor)
 
 
-class SurveyList(_Surveys, bases.ListEndpoint):
+class SurveyList(_Surveys, bases.MakeEndpoint):
     """Surveys, newest first, for those who oversee; nobody else finds any."""
 
     operations = {
         "GET": Operation("survey_list", "List surveys", Scope.READ, SurveyShape, listed=True),
         "POST": Operation("survey_start", "Look for what is stale", Scope.POLICY, SurveyShape, 201, NoBody),
     }
+    address = "api-survey-detail"
 
-    def post(self, request: Request) -> Response:
+    def make(self, _given: Mapping[str, Any], _token: UUID) -> Survey:
         """Begin one. It goes on in the background, and says which parts are done."""
-        self.sent(request)
-        return idempotency.once(request, self.actor, lambda: self._started(request))
-
-    def _started(self, request: Request) -> Response:
-        told = self.told(request, actions.start_survey(actor=self.actor, now=self.now))
-        headers = {"ETag": conditions.tag_of(told), "Location": f"{request.path}/{told['id']}"}
-        return Response(told, status=201, headers=headers)
+        return actions.start_survey(actor=self.actor, now=self.now)
 
 
 class SurveyDetail(_Surveys, bases.OneEndpoint):
