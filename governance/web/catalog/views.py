@@ -161,7 +161,8 @@ class EntitlementNew(_OfSystem):
     def form(self, data: Any = None) -> forms.NewEntitlementForm:
         """The empty form."""
         self.system()
-        return forms.NewEntitlementForm(data, initial={"risk": Risk.MODERATE, "allowed_kinds": [Kind.PERSON]})
+        ordinary = {"risk": Risk.MODERATE, "allowed_kinds": [Kind.PERSON], "permits": []}
+        return forms.NewEntitlementForm(data, initial=ordinary)
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The form."""
