@@ -13,11 +13,12 @@ from governance.access.queries import last_seen
 from governance.access.states import Observation
 from governance.grants.models import Grant
 from governance.grants.states import LIVE, STANDS_ON, GrantState
+from tests.harness.undone import undone
 from tests.leases import MINUTE
 from tests.rules.machine.marks import Marks
 from tests.rules.machine.seen import Lease, Seen, Step, look
 from tests.rules.machine.statements import broken
-from tests.rules.machine.world import World, undone
+from tests.rules.machine.world import World
 from tests.rules.sql import commit_so_far
 
 NOTHING = timedelta()

@@ -1,13 +1,11 @@
 """The organisation in which the machine plays, and how far its life has come when a sequence begins."""
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
 from django.utils import timezone
 
 from governance.approvals.actions import decide
@@ -198,15 +196,3 @@ def begin(now: datetime) -> None:
     """A worker activates all that is approved."""
     for pk in Grant.objects.filter(state__in=WAITING).order_by("pk").values_list("pk", flat=True):
         activate(grant_id=pk, now=now)
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """What happens inside is undone. The product's transactions count as outermost ones in it, as in every test."""
-    block = transaction.atomic()
-    block._from_testcase = True  # type: ignore[attr-defined]  # as Django's own TestCase says it
-    with block:
-        try:
-            yield
-        finally:
-            transaction.set_rollback(True)
