@@ -7,17 +7,21 @@ from typing import Any
 from django.utils import timezone
 
 from governance.access.models import Inclusion
-from governance.catalog.models import Entitlement
+from governance.catalog.models import Bundle, Entitlement
 from governance.changes.separation_rules import SeparationPublish, SeparationRetire
 from governance.core.actor import Actor, Role
 from governance.core.locking import unit_of_work
 from governance.identities.models import Identity
 from governance.separation import actions, moves
 from governance.separation.models import Mitigation, SeparationRule, SeparationRuleVersion
-from governance.separation.moves import Wording
+from governance.separation.moves import SideWording, Wording
 from tests.builders import actor, person
 
 _numbers = count(1)
+
+Named = Entitlement | Bundle | set[Entitlement] | set[Bundle] | set[Entitlement | Bundle]
+"""What one side of a rule names."""
+
 DAY = timedelta(days=1)
 
 
@@ -26,18 +30,22 @@ def administrator() -> Actor:
     return actor(person("Admin"), Role.ADMINISTRATOR)
 
 
-def wording(left: Entitlement | set[Entitlement], right: Entitlement | set[Entitlement], **fields: Any) -> Wording:
-    """What a rule says of two entitlements, or of two sets of them."""
-    sides = {
-        name: frozenset(one.pk for one in (side if isinstance(side, set) else {side}))
-        for name, side in (("left", left), ("right", right))
-    }
+def wording(left: Named, right: Named, **fields: Any) -> Wording:
+    """What a rule says of two entitlements, or of two sets of them; of bundles too."""
+    sides = {name: side_wording(side) for name, side in (("left", left), ("right", right))}
     return Wording(**{**sides, "severity": "high", "reason": "Whoever orders does not pay.", **fields})
 
 
+def side_wording(side: Named) -> SideWording:
+    """What one side names."""
+    named = side if isinstance(side, set) else {side}
+    bundles = frozenset(one.pk for one in named if isinstance(one, Bundle))
+    return SideWording(frozenset(one.pk for one in named if isinstance(one, Entitlement)), bundles)
+
+
 def drafted(
-    left: Entitlement | set[Entitlement],
-    right: Entitlement | set[Entitlement],
+    left: Named,
+    right: Named,
     *,
     owner: Identity | None = None,
     now: datetime | None = None,
@@ -56,8 +64,8 @@ def drafted(
 
 
 def kept_apart(
-    left: Entitlement | set[Entitlement],
-    right: Entitlement | set[Entitlement],
+    left: Named,
+    right: Named,
     *,
     now: datetime | None = None,
     **fields: Any,

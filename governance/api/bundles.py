@@ -57,7 +57,7 @@ class WholeBundleShape(BundleShape):
     def get_holds(self, bundle: Bundle) -> Any:
         """All that it holds, as far as the caller sees it."""
         seen = permissions.visible_entitlements(self.context["actor"], self.context["now"])
-        held = seen.filter(pk__in=bundles.held_by([bundle])).select_related("system")
+        held = seen.filter(pk__in=bundles.held_by([bundle.pk])).select_related("system")
         return NamedEntitlement(held.order_by("system__name", "name"), many=True).data
 
 

@@ -17,14 +17,14 @@ from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.separation import actions, permissions
 from governance.separation.filters import RuleFilter
-from governance.separation.models import SeparationMember, SeparationRule, SeparationRuleVersion
-from governance.separation.moves import Wording
-from governance.separation.states import VersionState
+from governance.separation.models import SeparationRule, SeparationRuleVersion
+from governance.separation.moves import SideWording, Wording
+from governance.separation.states import Side, VersionState
 from governance.users.states import Scope
 
 TAG = "Separation of duties"
 MOST_NAMED = 200
-"""Entitlements on one side of a rule."""
+"""Entitlements, or bundles, on one side of a rule."""
 
 
 class SeparationRuleShape(NamedSeparationRule):
@@ -32,7 +32,11 @@ class SeparationRuleShape(NamedSeparationRule):
 
 
 class SeparationVersionShape(Shape):
-    """What a rule says, or said. `left` and `right` are ids of entitlements: nobody holds one of each."""
+    """What a rule says, or said: nobody holds something of each side.
+
+    `left` and `right` are ids of entitlements, `left_bundles` and `right_bundles` those of bundles: each stands for
+    all that it holds at the moment of the question.
+    """
 
     id = serializers.UUIDField()
     rule = NamedSeparationRule()
@@ -42,29 +46,40 @@ class SeparationVersionShape(Shape):
     reason = serializers.CharField()
     left = serializers.SerializerMethodField()
     right = serializers.SerializerMethodField()
+    left_bundles = serializers.SerializerMethodField()
+    right_bundles = serializers.SerializerMethodField()
     drafted_by = Named()
     effective_from = serializers.DateTimeField(allow_null=True)
     effective_until = serializers.DateTimeField(allow_null=True)
 
     def get_left(self, version: SeparationRuleVersion) -> list[UUID]:
         """One side."""
-        return _side(version, "left")
+        return _named(version, Side.LEFT, "entitlement_id")
 
     def get_right(self, version: SeparationRuleVersion) -> list[UUID]:
         """The other side."""
-        return _side(version, "right")
+        return _named(version, Side.RIGHT, "entitlement_id")
+
+    def get_left_bundles(self, version: SeparationRuleVersion) -> list[UUID]:
+        """Bundles on the one side."""
+        return _named(version, Side.LEFT, "bundle_id")
+
+    def get_right_bundles(self, version: SeparationRuleVersion) -> list[UUID]:
+        """Bundles on the other side."""
+        return _named(version, Side.RIGHT, "bundle_id")
 
 
-def _side(version: SeparationRuleVersion, side: str) -> list[UUID]:
-    members: list[SeparationMember] = list(version.members.all())
-    return sorted(member.entitlement_id for member in members if member.side == side)
+def _named(version: SeparationRuleVersion, side: str, name: str) -> list[UUID]:
+    return sorted(pk for member in version.members.all() if member.side == side and (pk := getattr(member, name)))
 
 
 class SeparationWordingBody(Body):
-    """What a rule is to say."""
+    """What a rule is to say. Each side names at least one entitlement or bundle."""
 
-    left = serializers.ListField(child=Id(), min_length=1, max_length=MOST_NAMED)
-    right = serializers.ListField(child=Id(), min_length=1, max_length=MOST_NAMED)
+    left = serializers.ListField(child=Id(), max_length=MOST_NAMED, default=list)
+    right = serializers.ListField(child=Id(), max_length=MOST_NAMED, default=list)
+    left_bundles = serializers.ListField(child=Id(), max_length=MOST_NAMED, default=list)
+    right_bundles = serializers.ListField(child=Id(), max_length=MOST_NAMED, default=list)
     severity = serializers.ChoiceField(Risk.choices)
     reason = Text(max_length=2000, help_text="Why the two are kept apart; a requester reads it.")
     why = Text(max_length=2000, help_text="Why it is drafted. Kept on record.")
@@ -79,7 +94,10 @@ class SeparationRuleBody(SeparationWordingBody):
 
 
 def _wording(given: Mapping[str, Any]) -> Wording:
-    return Wording(frozenset(given["left"]), frozenset(given["right"]), given["severity"], given["reason"])
+    left, right = (
+        SideWording(frozenset(given[side]), frozenset(given[f"{side}_bundles"])) for side in ("left", "right")
+    )
+    return Wording(left, right, given["severity"], given["reason"])
 
 
 class _Rules:

@@ -11,6 +11,7 @@ from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, S
 from governance.approvals.rules import Asked, Candidates, Place, choose
 from governance.approvals.states import YES, Verdict
 from governance.audit.models import AuditEvent
+from governance.catalog.models import BundleVersion
 from governance.core.subjects import decidable
 from governance.identities.models import Identity, Ownership, Team, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
@@ -18,6 +19,7 @@ from governance.identities.states import Kind, OwnerRole
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.states import CONSENTS, StepKind
 from governance.separation.models import SeparationRuleVersion
+from governance.separation.sides import named_bundles
 
 PROPOSED: Final = "proposed_change.proposed"
 APPLIED: Final = "proposed_change.applied"
@@ -98,6 +100,8 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     changes = AuditEvent.objects.filter(at__gte=route.opened_at, actor_id__isnull=False)
     policy = Q(action__startswith=f"{PolicyRuleVersion.NOUN}.")
     policy |= Q(action__startswith=f"{SeparationRuleVersion.NOUN}.")
+    kept_apart = BundleVersion.objects.filter(bundle__in=named_bundles())
+    policy |= Q(action__startswith=f"{BundleVersion.NOUN}.", subject_id__in=kept_apart.values("pk"))
     made = changes.filter(Q(subject_id__in=subjects) | policy)
     actors = made.values_list("actor_id", flat=True).union(_proposers(made))
     return [actor for actor in actors if actor is not None]

@@ -67,9 +67,9 @@ def by_key(keys: Collection[str]) -> Mapping[str, Bundle]:
     return {one.key: one for one in Bundle.objects.filter(key__in=keys, state=BundleState.ACTIVE)}
 
 
-def held_by(bundles: Iterable[Bundle]) -> frozenset[UUID]:
+def held_by(bundle_ids: Collection[UUID]) -> frozenset[UUID]:
     """Ids of all active entitlements that the bundles hold, themselves and by the active bundles that they include."""
-    inside = _closed({bundle.pk for bundle in bundles})
+    inside = _closed(set(bundle_ids))
     parts = BundlePart.objects.filter(version__in=_latest(inside), entitlement__state=CatalogState.ACTIVE)
     return frozenset(parts.filter(entitlement__isnull=False).values_list("entitlement", flat=True))
 

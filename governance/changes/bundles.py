@@ -16,14 +16,20 @@ from governance.changes.models import ProposedChange
 from governance.changes.purposes import chosen_owner, governance_step, lines, minute_of, owner_name
 from governance.core.actor import Actor
 from governance.core.errors import Conflict, Invalid, NotFound
-from governance.core.locking import locked_all
+from governance.core.locking import locked_all, take_turns
 from governance.core.models import Governed
 from governance.core.moves import move, plain
+from governance.core.wake import after_commit
 from governance.identities.queries import owners_of
 from governance.policy import criteria
 from governance.policy.states import StepKind
 from governance.purposes.moves import entitlements_by_key
 from governance.purposes.rules import moment
+from governance.separation.models import SeparationMember, SeparationRule
+from governance.separation.moves import SCAN
+from governance.separation.queries import MAP
+from governance.separation.sides import shared_by
+from governance.separation.states import VersionState
 
 LONGEST_REVIEW: Final = timedelta(days=366)
 KEY: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,63}")
@@ -96,7 +102,8 @@ class _BundleKind(ChangeKind):
     subject_kind = Bundle.NOUN
 
     def lock(self, subject_id: UUID) -> None:
-        """The bundle."""
+        """What activations are judged by, for rules may name the bundle; then the bundle."""
+        take_turns(MAP)
         locked_all(Bundle.objects.filter(pk=subject_id))
 
     def current(self, subject_id: UUID) -> dict[str, Any]:
@@ -111,7 +118,8 @@ class _BundleKind(ChangeKind):
 
 
 def _risky(bundle: Bundle, payload: Mapping[str, Any]) -> bool:
-    held = set(bundles.held_by([bundle, *bundles.by_key(payload.get("bundles", ())).values()]))
+    included = bundles.by_key(payload.get("bundles", ())).values()
+    held = set(bundles.held_by([bundle.pk, *(one.pk for one in included)]))
     held |= {one.pk for one in entitlements_by_key(payload.get("entitlements", ())).values()}
     rows = Entitlement.objects.filter(pk__in=held).values("risk", "privileged")
     return needs_second_person(*rows)
@@ -130,6 +138,20 @@ def _parts(bundle_id: UUID | None, wanted: Mapping[str, Any]) -> bundles.Parts:
     if found:
         raise Invalid(found)
     return bundles.Parts(list(entitlements.values()), list(included.values()))
+
+
+def require_apart(bundle_id: UUID, parts: bundles.Parts) -> None:
+    """Raise Invalid where a rule of separation would have something on both sides if the bundle held these parts."""
+    held = {one.pk for one in parts.entitlements} | bundles.held_by([one.pk for one in parts.bundles])
+    if shared := shared_by(bundle_id, held):
+        rule, name = shared
+        raise Invalid({"entitlements": f"{rule} would have {name} on both sides, so that nobody could hold it."})
+
+
+def naming_rule(bundle_id: UUID) -> SeparationRule | None:
+    """A rule of separation in force that names the bundle: were that retired, it would keep nothing apart."""
+    naming = SeparationMember.objects.filter(bundle=bundle_id, version__state=VersionState.IN_FORCE)
+    return SeparationRule.objects.filter(pk__in=naming.values("version__rule")).order_by("key").first()
 
 
 def _kept(values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -212,7 +234,7 @@ class BundleEdit(_OfActive):
         """What would change."""
         current = self.current(subject_id)
         kept = _kept({**current, **payload}, now)
-        _parts(subject_id, kept)
+        require_apart(subject_id, _parts(subject_id, kept))
         return changed(current, {name: kept[name] for name in payload})
 
     def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:
@@ -222,6 +244,7 @@ class BundleEdit(_OfActive):
             raise Conflict(f"{bundle} is {bundle.get_state_display().lower()}.")
         kept = _kept({**bundles.values(bundle), **change.payload}, now)
         bundles.edit(bundle, kept, _parts(bundle.pk, kept), actor=actor, why=change.reason, now=now)
+        after_commit(SCAN)
 
 
 class BundleRetire(_OfActive):
@@ -239,9 +262,12 @@ class BundleRetire(_OfActive):
         """There is one thing that it can become."""
         if payload.get("state") != BundleState.RETIRED:
             raise Invalid({"state": "A bundle is retired, and nothing else."})
+        if rule := naming_rule(subject_id):
+            raise Conflict(f"{rule} keeps apart what this bundle holds: change that rule first.")
         return {"state": str(BundleState.RETIRED)}
 
     def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:
         """End it."""
         bundle = Bundle.objects.get(pk=change.subject_id)
         move(bundle, BundleState.RETIRED, actor=actor, why=change.reason, now=now)
+        after_commit(SCAN)

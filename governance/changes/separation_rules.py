@@ -64,9 +64,13 @@ class SeparationPublish(_OfSeparationVersion):
     }
 
     def require(self, version: SeparationRuleVersion, now: datetime) -> None:
-        """Only a draft."""
+        """Only a draft, and one that could be drafted today."""
         if version.state != VersionState.DRAFT:
             raise Conflict(f"{version} is {version.get_state_display().lower()}: it is no draft.", code="not_a_draft")
+        try:
+            moves.check(moves.wording_of(version))
+        except Invalid as wrong:  # what its bundles hold has changed since it was drafted
+            raise Conflict(f"{version} can't be kept any more: {'; '.join(wrong.fields.values())}") from wrong
 
     def current(self, subject_id: UUID) -> dict[str, Any]:
         """What is in force of the rule; nothing where nothing is."""

@@ -7,7 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
-from governance.catalog.models import Entitlement
+from governance.catalog.models import Bundle, Entitlement
 from governance.catalog.states import Risk
 from governance.core.models import Governed, Record
 from governance.core.numbers import NextNumber
@@ -94,20 +94,30 @@ class SeparationRuleVersion(Governed):
 
 
 class SeparationMember(Record):
-    """That an entitlement is on one side of a version. Append-only, as all that a version says."""
+    """That an entitlement, or all that a bundle holds at any time, is on one side of a version.
+
+    Append-only, as all that a version says.
+    """
 
     version = models.ForeignKey(SeparationRuleVersion, on_delete=models.PROTECT, related_name="members")
     side = models.CharField(max_length=8, choices=Side.choices)
-    entitlement = models.ForeignKey(Entitlement, on_delete=models.PROTECT, related_name="+")
+    entitlement = models.ForeignKey(Entitlement, null=True, on_delete=models.PROTECT, related_name="+")
+    bundle = models.ForeignKey(Bundle, null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["version", "entitlement"], name="rule_07_an_entitlement_is_on_one_side"),
+            models.UniqueConstraint(fields=["version", "bundle"], name="rule_07_a_bundle_is_on_one_side"),
+            models.CheckConstraint(
+                condition=Q(entitlement__isnull=True, bundle__isnull=False)
+                | Q(entitlement__isnull=False, bundle__isnull=True),
+                name="a_side_names_an_entitlement_or_a_bundle",
+            ),
             models.CheckConstraint(condition=Q(side__in=Side.values), name="separation_side_is_known"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.entitlement} on the {self.side} of {self.version}"
+        return f"{self.entitlement or self.bundle} on the {self.side} of {self.version}"
 
 
 class Mitigation(Governed):

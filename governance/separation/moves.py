@@ -11,8 +11,9 @@ from uuid import UUID
 
 from django.db.models import Exists, Max, OuterRef
 
-from governance.catalog.models import Entitlement
-from governance.catalog.states import Risk
+from governance.catalog import bundles
+from governance.catalog.models import Bundle, Entitlement
+from governance.catalog.states import BundleState, Risk
 from governance.core.actor import Actor
 from governance.core.errors import Invalid
 from governance.core.locking import locked_all, require_held
@@ -27,7 +28,7 @@ from governance.separation.models import (
     SeparationRuleVersion,
     SeparationViolation,
 )
-from governance.separation.queries import Breach, Differences, differences
+from governance.separation.queries import Breach, Differences, differences, names
 from governance.separation.states import STANDING, MitigationState, Side, VersionState, ViolationState
 
 SCAN = "separation.scan"
@@ -38,33 +39,64 @@ AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """What a version is to say: the entitlements of its two sides, how grave it is, and why it is kept apart."""
+class SideWording:
+    """What one side names: entitlements, and bundles for all that they hold at any time."""
 
-    left: frozenset[UUID]
-    right: frozenset[UUID]
+    entitlements: frozenset[UUID]
+    bundles: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a version is to say: its two sides, how grave it is, and why they are kept apart."""
+
+    left: SideWording
+    right: SideWording
     severity: str
     reason: str
 
 
 def check(wording: Wording) -> None:
     """Raise Invalid, with what is wrong at each field, if the wording can't be kept."""
-    wrong: dict[str, str] = {}
-    known = set(Entitlement.objects.filter(pk__in=wording.left | wording.right).values_list("pk", flat=True))
-    for name, side in ((Side.LEFT, wording.left), (Side.RIGHT, wording.right)):
-        if not side:
-            wrong[name] = "Name at least one entitlement."
-        elif side - known:
-            wrong[name] = "There is no such entitlement."
-    if both := wording.left & wording.right:
-        called = ", ".join(sorted(map(str, Entitlement.objects.filter(pk__in=both).select_related("system"))))
-        wrong.setdefault(Side.RIGHT, f"On both sides, so that nobody could hold it at all: {called}.")
+    sides = {Side.LEFT: wording.left, Side.RIGHT: wording.right}
+    wrong = {str(name): text for name, side in sides.items() if (text := _side_problem(side))}
+    if not wrong:
+        wrong |= _shared_problem(*sides.values())
     if wording.severity not in Risk.values:
         wrong["severity"] = f"One of: {', '.join(Risk.values)}."
     if not wording.reason.strip():
         wrong["reason"] = "Say in words that a requester can read why the two are kept apart."
     if wrong:
         raise Invalid(wrong)
+
+
+def _side_problem(side: SideWording) -> str | None:
+    if not side.entitlements and not side.bundles:
+        return "Name at least one entitlement or bundle."
+    if Entitlement.objects.filter(pk__in=side.entitlements).count() < len(side.entitlements):
+        return "There is no such entitlement."
+    if Bundle.objects.filter(pk__in=side.bundles, state=BundleState.ACTIVE).count() < len(side.bundles):
+        return "There is no such active bundle."
+    return None
+
+
+def _shared_problem(left: SideWording, right: SideWording) -> dict[str, str]:
+    one, other = (side.entitlements | bundles.held_by(side.bundles) for side in (left, right))
+    called = ", ".join(sorted(names(one & other).values()))
+    return {str(Side.RIGHT): f"On both sides, so that nobody could hold it at all: {called}."} if called else {}
+
+
+def wording_of(version: SeparationRuleVersion) -> Wording:
+    """What a version says."""
+    named: dict[str, tuple[set[UUID], set[UUID]]] = {str(side): (set(), set()) for side in Side}
+    for member in version.members.all():
+        entitlements, held = named[member.side]
+        if member.entitlement_id is not None:
+            entitlements.add(member.entitlement_id)
+        elif member.bundle_id is not None:
+            held.add(member.bundle_id)
+    left, right = (SideWording(*map(frozenset, named[side])) for side in (Side.LEFT, Side.RIGHT))
+    return Wording(left, right, version.severity, version.reason)
 
 
 def draft(
@@ -76,13 +108,16 @@ def draft(
     for waiting in locked_all(rule.versions.filter(state=VersionState.DRAFT).select_related("rule")):
         move(waiting, VersionState.DISCARDED, actor=actor, why="Drafted anew", now=now)
     last = rule.versions.aggregate(last=Max("number"))["last"] or 0
-    said = {"severity": wording.severity, "reason": wording.reason.strip(), "drafted_by": by}
-    version = SeparationRuleVersion(rule=rule, number=last + 1, **said)
+    words = {"severity": wording.severity, "reason": wording.reason.strip(), "drafted_by": by}
+    version = SeparationRuleVersion(rule=rule, number=last + 1, **words)
     sides = {Side.LEFT: wording.left, Side.RIGHT: wording.right}
-    create(version, actor=actor, why=why, now=now, facts={str(side): pks for side, pks in sides.items()})
-    for side, pks in sides.items():
-        for pk in sorted(pks):
+    facts = {str(side): said.entitlements | said.bundles for side, said in sides.items()}
+    create(version, actor=actor, why=why, now=now, facts=facts)
+    for side, said in sides.items():
+        for pk in sorted(said.entitlements):
             SeparationMember(version=version, side=side, entitlement_id=pk).save(force_insert=True)
+        for pk in sorted(said.bundles):
+            SeparationMember(version=version, side=side, bundle_id=pk).save(force_insert=True)
     return version
 
 

@@ -1,6 +1,5 @@
 """Separation asked of the database: what access would break, and what all live access breaks now."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +18,8 @@ from governance.notifications.models import Notification
 from governance.separation.models import Mitigation, SeparationMember, SeparationRule, SeparationRuleVersion
 from governance.separation.querysets import MitigationQuerySet
 from governance.separation.rules import Clash, Sides, clashes
-from governance.separation.states import Side, VersionState
+from governance.separation.sides import touching, with_sides
+from governance.separation.states import Side
 
 MAP = "separation map"
 """What activations are judged by, rules and inclusions together: the name under which they take turns with changes."""
@@ -77,18 +77,10 @@ Versions = Mapping[UUID, tuple[SeparationRuleVersion, Sides]]
 
 
 def _touching(entitlement_ids: Collection[UUID]) -> Versions:
-    """The versions in force that name one of the entitlements; one query."""
-    named = SeparationMember.objects.filter(entitlement__in=entitlement_ids).values("version")
-    members = SeparationMember.objects.filter(version__in=named, version__state=VersionState.IN_FORCE)
-    versions: dict[UUID, SeparationRuleVersion] = {}
-    sides: dict[UUID, dict[str, set[UUID]]] = defaultdict(lambda: {side: set() for side in Side})
-    for member in members.select_related("version__rule"):
-        versions[member.version.rule_id] = member.version
-        sides[member.version.rule_id][member.side].add(member.entitlement_id)
-    return {
-        pk: (version, Sides(pk, frozenset(sides[pk][Side.LEFT]), frozenset(sides[pk][Side.RIGHT])))
-        for pk, version in versions.items()
-    }
+    """The versions in force that keep one of the entitlements apart; a query, and one more if there are any."""
+    sides = touching(entitlement_ids)
+    rows = SeparationRuleVersion.objects.in_force().filter(rule__in=sides).select_related("rule") if sides else ()
+    return {version.rule_id: (version, sides[version.rule_id]) for version in rows}
 
 
 def _clashes(
@@ -153,11 +145,19 @@ def in_force(rule_id: UUID) -> SeparationRuleVersion | None:
 
 
 def keys_of(version: SeparationRuleVersion) -> dict[str, list[str]]:
-    """The entitlements of each side, as `system/entitlement` keys in their order; one query."""
+    """What each side names, in order: entitlements as `system/entitlement` keys, bundles by their keys; one query."""
     found: dict[str, list[str]] = {str(side): [] for side in Side}
-    for member in version.members.select_related("entitlement__system"):
-        found[member.side].append(f"{member.entitlement.system.key}/{member.entitlement.key}")
+    for member in version.members.select_related("entitlement__system", "bundle"):
+        found[member.side].append(key_of(member))
     return {side: sorted(keys) for side, keys in found.items()}
+
+
+def key_of(member: SeparationMember) -> str:
+    """What a member is called in files and forms: a bundle's key has no slash."""
+    if member.entitlement:
+        return f"{member.entitlement.system.key}/{member.entitlement.key}"
+    assert member.bundle is not None  # noqa: S101 - a constraint of the table
+    return member.bundle.key
 
 
 def concerned(rule_ids: Collection[UUID], now: datetime) -> Mapping[UUID, frozenset[UUID]]:
@@ -183,12 +183,7 @@ def review_untold(now: datetime) -> "MitigationQuerySet[Mitigation]":
 
 # The scan -------------------------------------------------------------------------------------------------------------
 
-_DIFFERENCES = """
-WITH RECURSIVE side AS MATERIALIZED (
-    SELECT v.rule_id, v.severity, m.side, m.entitlement_id
-    FROM governance_separationmember m JOIN governance_separationruleversion v ON v.id = m.version_id
-    WHERE v.state = 'in_force'
-), confers (target, source) AS (
+_DIFFERENCES = with_sides(""", confers (target, source) AS (
     SELECT DISTINCT entitlement_id, entitlement_id FROM side
     UNION
     SELECT c.target, i.entitlement_id FROM confers c JOIN governance_inclusion i ON i.conferred_id = c.source
@@ -221,7 +216,7 @@ WHERE k.id IS NULL OR b.rule_id IS NULL
     OR (k.severity, k.l_source, k.left_id, k.r_source, k.right_id)
         IS DISTINCT FROM (b.severity, b.l_source, b.l_target, b.r_source, b.r_target)
 ORDER BY b.rule_id, b.holder, k.id
-"""
+""")
 """All live access against all rules in one pass, joined to the violations that are known: only differences come out."""
 
 

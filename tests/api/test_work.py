@@ -24,7 +24,8 @@ from tests import builders, handwork
 from tests.apart import kept_apart, mitigated
 from tests.api.conftest import Call
 from tests.api.test_frame import problem
-from tests.builders import Organisation, entitlement, keep
+from tests.builders import Organisation, entitlement, keep, portal_role
+from tests.changing import bundle
 from tests.lifecycle.feeding import a_file, a_source, administrator, row
 
 
@@ -86,6 +87,28 @@ class TestObstacles:
         (told,) = api.get(where).json()["obstacles"]
         assert told["covered"].startswith(f"{covers} covers it until ")
         assert api.post(f"{where}/approve", {"reason": "Fits."}).json()["obstacles"] == []
+
+
+class TestSeparationRules:
+    def test_name_entitlements_and_bundles(self, org: Organisation, call: Call) -> None:
+        portal_role(org.stranger, Role.ADMINISTRATOR)
+        other, api = entitlement(org.system, org.owner), call(org.stranger)
+        held = bundle(org.entitlement, org.owner, org.manager)
+        said = {
+            "key": "SOD-700",
+            "title": "Reading and paying",
+            "owner": str(org.owner.pk),
+            "left_bundles": [str(held.pk)],
+            "severity": "high",
+            "reason": "Whoever reads does not pay.",
+            "why": "The auditors ask for it.",
+        }
+        problem(api.post("/separation-rules", said), 422, "invalid")
+        made = api.post("/separation-rules", {**said, "right": [str(other.pk)]})
+        assert made.status_code == 201, made.content
+        (version,) = api.get("/separation-versions").json()["items"]
+        assert (version["left"], version["left_bundles"]) == ([], [str(held.pk)])
+        assert (version["right"], version["right_bundles"]) == ([str(other.pk)], [])
 
 
 class TestComments:

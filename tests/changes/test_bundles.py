@@ -57,7 +57,7 @@ class TestANewBundle:
         approved(change, org.owner)
         bundle = Bundle.objects.get()
         assert [event["action"] for event in events_of(bundle.pk)] == ["bundle.proposed", "bundle.active"]
-        assert bundles.held_by([bundle]) == {org.entitlement.pk}
+        assert bundles.held_by([bundle.pk]) == {org.entitlement.pk}
 
     def test_with_what_is_risky_takes_a_second_person(self, org: Organisation) -> None:
         risky = entitlement(org.system, org.owner, privileged=True)
@@ -106,7 +106,7 @@ class TestAnEdit:
         keys = [f"{org.system.key}/{other.key}"]
         approved(edit(org, bundle, entitlements=keys, criteria="identity.kind == 'person'"), org.owner)
         assert bundles.values(bundle)["entitlements"] == keys
-        assert bundles.held_by([bundle]) == {other.pk}
+        assert bundles.held_by([bundle.pk]) == {other.pk}
         first, second = BundleVersion.objects.filter(bundle=bundle).order_by("number")
         assert (first.criteria, second.criteria) == ("", "identity.kind == 'person'")
         assert first.parts.get().entitlement == org.entitlement
@@ -118,7 +118,7 @@ class TestInclusion:
         made(org, "one")
         made(org, "two", entitlements=[f"{org.system.key}/{others[0].key}"], bundles=["one"])
         three = made(org, "three", entitlements=[f"{org.system.key}/{others[1].key}"], bundles=["two"])
-        assert bundles.held_by([three]) == {org.entitlement.pk, *(one.pk for one in others)}
+        assert bundles.held_by([three.pk]) == {org.entitlement.pk, *(one.pk for one in others)}
 
     @pytest.mark.parametrize("closing", ["one", "three"])
     def test_of_itself_is_refused_at_the_field(self, org: Organisation, closing: str) -> None:
@@ -141,7 +141,7 @@ class TestInclusion:
         other = entitlement(org.system, org.owner)
         two = made(org, "two", entitlements=[f"{org.system.key}/{other.key}"], bundles=["one"])
         approved(propose("bundle.retire", one, org.requester, state="retired"), org.owner)
-        assert bundles.held_by([two]) == {other.pk}
+        assert bundles.held_by([two.pk]) == {other.pk}
         one.refresh_from_db()
         with pytest.raises((Conflict, NotFound)):
             edit(org, one, name="Again")

@@ -12,7 +12,7 @@ from governance.core.stepup import StepUpRequired
 from governance.identities.models import Identity
 from governance.separation import actions
 from governance.separation.models import SeparationRule, SeparationRuleVersion
-from governance.separation.moves import Wording
+from governance.separation.moves import SideWording, Wording
 from governance.separation.states import VersionState
 from tests.apart import administrator, kept_apart, retire, wording
 from tests.builders import Organisation, actor, entitlement, person
@@ -75,7 +75,9 @@ class TestDraft:
         assert refused.value.fields.keys() == {"right"}
 
     def drafted(self, org: Organisation, by: Actor, left: set[Any], right: set[Any]) -> Any:
-        said = Wording(frozenset(left), frozenset(right), "high", "Whoever orders does not pay.")
+        said = Wording(
+            SideWording(frozenset(left)), SideWording(frozenset(right)), "high", "Whoever orders does not pay."
+        )
         now: datetime = timezone.now()
         told: dict[str, Any] = {"wording": said, "actor": by, "why": "Needed", "now": now}
         return actions.create_rule(key="SOD-900", title="A rule", owner_id=org.owner.pk, **told).pk

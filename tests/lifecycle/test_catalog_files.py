@@ -177,7 +177,7 @@ class TestApplying:
         ]
         read = Entitlement.objects.get(system__key="ledger")
         accountant = Bundle.objects.get(key="accountant")
-        assert bundles.held_by([accountant]) == {read.pk}
+        assert bundles.held_by([accountant.pk]) == {read.pk}
         assert accountant.state == BundleState.ACTIVE
         assert Purpose.objects.get(reference="P-2001").state == PurposeState.ACTIVE
         assert ConnectorConfiguration.objects.get(system__key="ledger").plugin == "manual"

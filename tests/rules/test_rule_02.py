@@ -243,6 +243,20 @@ class TestWhoChangedTheRoute:
         assert not can(actor(gwen), "approve", step, timezone.now())
         assert can(actor(gus), "approve", step, timezone.now())
 
+    @pytest.mark.parametrize("named", [True, False])
+    def test_by_editing_a_bundle_decides_unless_what_it_holds_is_kept_apart(self, named: bool) -> None:
+        org = Organisation("entitlement_owner")
+        gwen, judge = org.governance[0], person("Judge")
+        org.requester = org.owner
+        account(org.owner, org.system)
+        inner = changing.bundle(entitlement(org.system, org.owner), judge, org.manager, "inner")
+        outer = changing.bundle(entitlement(org.system, org.owner), judge, org.manager, "outer", bundles=["inner"])
+        kept_apart(outer if named else entitlement(org.system, org.owner), org.entitlement)
+        step = ApprovalStep.objects.get(pk=step_ids(org.submit())[0])
+        assert can(actor(gwen), "approve", step, timezone.now())
+        changing.approved(changing.propose("bundle.edit", inner, gwen, name="Less"), judge)
+        assert can(actor(gwen), "approve", step, timezone.now()) is not named
+
     def test_by_proposing_what_nobody_approved_still_decides(self) -> None:
         org = Organisation("entitlement_owner")
         gwen, judge = org.governance[0], person("Judge")

@@ -24,7 +24,7 @@ from governance.separation.moves import SCAN, Scanned
 from governance.separation.states import MitigationState, ViolationState
 from tests.apart import DAY, administrator, confers, drafted, kept_apart, mitigated, retire
 from tests.builders import Organisation, account, entitlement, keep, person, team
-from tests.changing import propose, steps_of
+from tests.changing import bundle, propose, steps_of
 from tests.harness.races import at_once, rounds, seeds, split
 from tests.leases import approve
 
@@ -206,6 +206,11 @@ class TestWaking:
         made = woken(partial(confers, order, pay))
         told: dict[str, Any] = {"actor": administrator(), "why": "Taken out", "now": timezone.now()}
         woken(partial(actions.end_inclusion, inclusion_id=made.pk, **told))
+        books = bundle(order, org.owner, org.requester)
+        (edit,) = steps_of(propose("bundle.edit", books, org.requester, name="Books anew"))
+        woken(partial(approve, edit, org.owner))
+        (end,) = steps_of(propose("bundle.retire", books, org.requester, state="retired"))
+        woken(partial(approve, end, org.owner))
 
 
 class TestReview:

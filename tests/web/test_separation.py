@@ -13,9 +13,9 @@ from governance.identities.models import Identity
 from governance.separation import actions
 from governance.separation.models import Mitigation, SeparationRule, SeparationViolation
 from governance.separation.states import MitigationState, VersionState
-from tests.apart import confers, kept_apart, mitigated, proposed
+from tests.apart import administrator, confers, kept_apart, mitigated, proposed, put_in_force
 from tests.builders import Organisation, actor, entitlement, keep, machine, person, portal_role
-from tests.changing import steps_of
+from tests.changing import bundle, steps_of
 from tests.leases import approve
 from tests.web.conftest import Visit
 
@@ -210,6 +210,22 @@ class TestRules:
         assert scene.apart.versions.filter(state=VersionState.DRAFT).count() == 1
         page = text(client.get(reverse("separation-rule-detail", args=[scene.apart.pk])))
         assert "Version 2" in page
+
+    def test_name_bundles_by_their_keys(self, scene: Scene, visit: Visit) -> None:
+        admin = visit(holding(Role.ADMINISTRATOR))
+        wrong = self.said(scene, left="reading")
+        assert "There is no active bundle “reading”" in text(admin.post(reverse("separation-rule-new"), wrong))
+        held = bundle(scene.entitlement, scene.owner, scene.requester, "reading")
+        version = SeparationRule.objects.get(pk=self.made(admin, self.said(scene, left="reading"))).versions.get()
+        page = text(admin.get(reverse("separation-rule-detail", args=[version.rule_id])))
+        assert f"All that {held} holds" in page
+        assert "reading" in text(admin.get(reverse("separation-rule-draft", args=[version.rule_id])))
+        put_in_force(version, actor=administrator(), why="Needed", now=timezone.now())
+        assert str(scene.entitlement) in text(admin.get(reverse("separation-matrix")))
+
+    def made(self, admin: Any, said: dict[str, str]) -> Any:
+        assert admin.post(reverse("separation-rule-new"), said).status_code == 302
+        return SeparationRule.objects.get(key=said["key"]).pk
 
     def test_are_seen_in_the_matrix(self, scene: Scene, visit: Visit) -> None:
         page = text(visit(scene.backup).get(reverse("separation-matrix")))

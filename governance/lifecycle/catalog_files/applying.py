@@ -16,12 +16,14 @@ from governance.catalog import moves as catalog
 from governance.catalog.models import Bundle, CatalogApplication, Entitlement, FileManagement, System
 from governance.catalog.states import BundleState
 from governance.changes import purposes as purpose_changes
+from governance.changes.bundles import require_apart
 from governance.connectors import moves as connectors
 from governance.core.actor import Actor
 from governance.core.errors import Conflict, DomainError, Invalid
 from governance.core.locking import locked_all, take_turns, unit_of_work
 from governance.core.models import Governed
 from governance.core.moves import create, move
+from governance.core.wake import after_commit
 from governance.grants import moves as grants
 from governance.grants.models import Grant
 from governance.grants.states import OVER
@@ -38,6 +40,8 @@ from governance.lifecycle.catalog_files.reading import Files
 from governance.purposes import moves as purposes
 from governance.purposes.models import Justification, Purpose
 from governance.purposes.queries import hold_numbering
+from governance.separation.moves import SCAN
+from governance.separation.queries import MAP
 
 APPLYING: Final = Actor.system("catalog files")
 MODELS: Final[Mapping[str, type[Any]]] = {one.NOUN: one for one in (System, Entitlement, Bundle, Purpose)}
@@ -62,6 +66,7 @@ def apply(*, files: Files, actor: Actor, reason: str, now: datetime) -> Plan:
     """
     by_id = permissions.require_catalog(actor)
     take_turns("catalog files")
+    take_turns(MAP)  # what bundles hold may be what rules of separation keep apart
     seen = _sound(plan(files, now))
     if seen.is_idle:
         return seen
@@ -122,6 +127,7 @@ class _Applying:
         self.each(Verb.CHANGE, self.plan.of(Verb.CHANGE, Purpose.NOUN))
         self.retire()
         self.manage(application)
+        after_commit(SCAN)
 
     @property
     def by(self) -> dict[str, Any]:
@@ -198,7 +204,9 @@ class _Applying:
             catalog.edit_entitlement(thing, values, **self.by)
         elif isinstance(thing, Bundle):
             whole = plain(entry.values)
-            bundles.edit(thing, whole, _parts(whole), **self.by)
+            parts = _parts(whole)
+            require_apart(thing.pk, parts)
+            bundles.edit(thing, whole, parts, **self.by)
         else:
             purpose_changes.edit(thing, values, **self.by)
 

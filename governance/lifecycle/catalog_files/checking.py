@@ -206,6 +206,8 @@ def _of_retirement(one: Entry, there: Standing, retired: Collection[Address], no
         yield Problem(file, 1, "", f"{said}: the portal's own roles rest on it.")
     if address.kind == Entitlement.NOUN and (rests := _resting(pk)):
         yield Problem(file, 1, "", f"{said}: {rests} on it. End or decide that first.")
+    if address.kind == Bundle.NOUN and (rule := bundles.naming_rule(pk)):
+        yield Problem(file, 1, "", f"{said}: {rule} keeps apart what it holds. Change that rule first.")
     if address.kind == System.NOUN:
         left = [under.key for under in _under(address, there) if under not in retired]
         if left:

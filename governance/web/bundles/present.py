@@ -104,7 +104,7 @@ def detail(bundle: Bundle, actor: Actor, now: datetime) -> Detail:
         backup=named[OwnerRole.BACKUP_OWNER],
         direct=[_line(one) for one in seen.filter(pk__in=own)],
         included=[Line(one.name, one.key, reverse("bundle-detail", args=[one.pk])) for one in inside],
-        inherited=[_line(one) for one in seen.filter(pk__in=bundles.held_by([bundle]) - own)],
+        inherited=[_line(one) for one in seen.filter(pk__in=bundles.held_by([bundle.pk]) - own)],
         versions=[Line(f"Version {one.number}", on_day(one.made_at)) for one in bundle.versions.order_by("-number")],
         changes=[Line(str(one), one.reason, reverse("change-detail", args=[one.pk])) for one in proposed],
         active=bundle.state == BundleState.ACTIVE,

@@ -8,16 +8,17 @@ from uuid import UUID
 from django import forms
 from django.db.models import Q
 
+from governance.catalog.bundles import by_key
 from governance.catalog.models import Entitlement
 from governance.catalog.states import Risk
 from governance.core.errors import Invalid
 from governance.identities.models import Identity
 from governance.separation.models import SeparationRuleVersion
-from governance.separation.moves import Wording
+from governance.separation.moves import SideWording, Wording
 from governance.separation.queries import keys_of
 from governance.web.fields import OwnWords
 
-KEYS_HELP = "A line each, as system/entitlement: ledger/invoice-match."
+KEYS_HELP = "A line each: an entitlement as ledger/invoice-match, or a bundle by its key, for all that it holds."
 
 
 def _side(label: str) -> forms.CharField:
@@ -39,13 +40,22 @@ class WordingForm(forms.Form):
     def wording(self) -> Wording:
         """What the form says. Raises Invalid, for each side with the lines that name nothing."""
         said = {name: _lines(self.cleaned_data[name]) for name in ("left", "right")}
-        known = _known({key for keys in said.values() for key in keys})
+        keys = {key for lines in said.values() for key in lines}
+        entitlements, bundles = _known({key for key in keys if "/" in key}), by_key(keys)
         wrong = {
-            name: _unknown(missing) for name, keys in said.items() if (missing := [k for k in keys if k not in known])
+            name: _unknown(missing)
+            for name, lines in said.items()
+            if (missing := [key for key in lines if key not in entitlements and key not in bundles])
         }
         if wrong:
             raise Invalid(wrong)
-        left, right = (frozenset(known[key] for key in keys) for keys in said.values())
+        left, right = (
+            SideWording(
+                frozenset(entitlements[key] for key in lines if key in entitlements),
+                frozenset(bundles[key].pk for key in lines if key in bundles),
+            )
+            for lines in said.values()
+        )
         return Wording(left, right, self.cleaned_data["severity"], self.cleaned_data["reason"])
 
 
@@ -131,7 +141,8 @@ def _known(keys: Iterable[str]) -> dict[str, UUID]:
 
 
 def _unknown(keys: list[str]) -> str:
-    return f"There is no entitlement {', '.join(f'“{key}”' for key in keys)}."
+    kind = "entitlement" if "/" in keys[0] else "active bundle"
+    return f"There is no {kind} {', '.join(f'“{key}”' for key in keys)}."
 
 
 def _person(field: str, name: str, now: datetime) -> UUID:

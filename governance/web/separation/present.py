@@ -19,7 +19,9 @@ from governance.separation.models import (
     SeparationViolation,
 )
 from governance.separation.queries import names
-from governance.separation.states import MitigationState, Side, VersionState, ViolationState
+from governance.separation.rules import Sides
+from governance.separation.sides import among
+from governance.separation.states import MitigationState, Side, ViolationState
 from governance.web import present
 from governance.web.shapes import Act, Who
 
@@ -207,13 +209,17 @@ def versions(rule: SeparationRule) -> list[Version]:
 
 
 def sides_of(rows: Iterable[SeparationRuleVersion]) -> Mapping[tuple[UUID, str], list[str]]:
-    """The entitlements of each side by name; one query."""
+    """The entitlements and bundles of each side by name; one query."""
     ids = [one.pk for one in rows]
     found: dict[tuple[UUID, str], list[str]] = {(pk, side): [] for pk in ids for side in Side}
-    members = SeparationMember.objects.filter(version__in=ids).select_related("entitlement__system")
+    members = SeparationMember.objects.filter(version__in=ids).select_related("entitlement__system", "bundle")
     for member in members:
-        found[member.version_id, member.side].append(str(member.entitlement))
+        found[member.version_id, member.side].append(_member(member))
     return {key: sorted(called) for key, called in found.items()}
+
+
+def _member(member: SeparationMember) -> str:
+    return str(member.entitlement) if member.entitlement else f"All that {member.bundle} holds"
 
 
 VERSION_ACTS: Mapping[str, tuple[str, str, str]] = {
@@ -273,11 +279,12 @@ class Grid:
 
 
 def matrix(rules: "QuerySet[SeparationRule]") -> Grid:
-    """The rules in force, of those given, entitlement by entitlement; two queries."""
-    members = SeparationMember.objects.filter(version__rule__in=rules, version__state=VersionState.IN_FORCE)
-    rows = list(members.select_related("version__rule", "entitlement__system"))
-    cells = _cells(rows, _held_together(rules))
-    called = {one.entitlement_id: str(one.entitlement) for one in rows}
+    """The rules in force, of those given, entitlement by entitlement; four queries."""
+    versions = SeparationRuleVersion.objects.in_force().filter(rule__in=rules).select_related("rule")
+    standing = {version.rule_id: version for version in versions}
+    sides = among(standing)
+    cells = _cells(standing, sides, _held_together(rules))
+    called = names({pk for both in sides.values() for pk in both.left | both.right})
     order = sorted(called, key=called.__getitem__)
     lines = [
         Line(
@@ -301,15 +308,15 @@ def _held_together(rules: "QuerySet[SeparationRule]") -> Mapping[tuple[UUID, Pai
 
 
 def _cells(
-    rows: Sequence[SeparationMember], counts: Mapping[tuple[UUID, Pair], int]
+    versions: Mapping[UUID, SeparationRuleVersion],
+    sides: Mapping[UUID, Sides],
+    counts: Mapping[tuple[UUID, Pair], int],
 ) -> Mapping[tuple[UUID, UUID], Cell]:
-    sides: dict[SeparationRuleVersion, dict[str, list[UUID]]] = {}
-    for row_ in rows:
-        sides.setdefault(row_.version, {side: [] for side in Side})[row_.side].append(row_.entitlement_id)
     found: dict[tuple[UUID, UUID], Cell] = {}
-    for version, both in sides.items():
-        url = reverse("separation-rule-detail", args=[version.rule_id])
-        for one, other in product(both[Side.LEFT], both[Side.RIGHT]):
+    for pk, both in sides.items():
+        version = versions[pk]
+        url = reverse("separation-rule-detail", args=[pk])
+        for one, other in product(both.left, both.right):
             count = counts.get((version.rule_id, frozenset({one, other})), 0)
             found[one, other] = found[other, one] = Cell(version.rule.key, url, version.severity, count)
     return found
