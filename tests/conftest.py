@@ -1,5 +1,6 @@
 """Servers before everything else, then what all tests share."""
 
+import gc
 import os
 import shutil
 from collections.abc import Generator, Iterator
@@ -57,6 +58,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What uses the portal comes last: from its first use on, its workers take up whatever other tests queue."""
     items.sort(key=lambda item: "portal" in getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector what stays until the end, and have it come less often: a tenth of the time is its own."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.hookimpl(wrapper=True)

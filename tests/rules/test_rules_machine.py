@@ -67,6 +67,7 @@ def test_rules_hold_in_a_hundred_sequences(part: int, memory: Scripted) -> None:
 def test_rules_hold_in_two_thousand_sequences(part: int, memory: Scripted) -> None:
     reached: Counter[str] = Counter()
     for _ in range(10):
+        memory.held.clear()
         with undone():
             reached += play(World(memory), sequences=200, steps=6)
         _sweep()
