@@ -37,7 +37,7 @@ test: $(VENV)/.installed-dev ## All tests, on servers of their own; REQUIRE_ALL=
 test-15: export DATABASE_URL = $(TEST_DATABASE_URL_15)
 test-15:
 ifneq ($(TEST_DATABASE_URL_15),)
-	$(PYTEST) -m "not long" -k "not hundred_sequences or first" tests/migrations tests/rules
+	$(PYTEST) $(TESTS) -m "not long" -k "not hundred_sequences or first" tests/migrations tests/rules
 else
 	@echo "Not run on PostgreSQL 15: TEST_DATABASE_URL_15 does not name one."
 	@test "$(REQUIRE_ALL)" != 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from tests.browser.walk import SCHEMES, WIDTHS, Scheme, faults
+from tests.browser.walk import faults_everywhere
 from tests.harness.portal import Portal
 
 SECURITY = (
@@ -34,30 +34,19 @@ def opened(page: Page) -> str | None:
     return next((address for address in addresses if address and ROW.match(address)), None)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("visitor", PAGES)
 class TestPages:
-    def test_are_whole_and_accessible(
-        self, demonstration: Portal, browser: Browser, width: int, scheme: Scheme
-    ) -> None:
-        wrong: dict[str, list[str]] = {}
-        for visitor, addresses in PAGES.items():
-            context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-            page = context.new_page()
-            page.goto(demonstration.url)
-            wrong["sign-in"] = faults(page)
-            page.locator(f"button[name=persona][value={visitor}]").click()
-            for address in addresses:
-                self._visit(page, demonstration.url, address, wrong)
-            context.close()
-        assert not {address: found for address, found in wrong.items() if found}
-
-    def _visit(self, page: Page, base: str, address: str, wrong: dict[str, list[str]]) -> None:
-        refused: list[str] = []
-        page.on("console", lambda message: refused.append(message.text) if message.type == "error" else None)
-        page.goto(base + address)
-        row = opened(page)
-        wrong[address] = [*refused, *faults(page)]
-        if row:
-            page.goto(base + row)
-            wrong[row] = faults(page)
+    def test_are_whole_and_accessible(self, demonstration: Portal, page: Page, visitor: str) -> None:
+        wrong: list[str] = []
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.goto(demonstration.url)
+        wrong += faults_everywhere(page)
+        page.locator(f"button[name=persona][value={visitor}]").click()
+        for address in PAGES[visitor]:
+            page.goto(demonstration.url + address)
+            row = opened(page)
+            wrong += faults_everywhere(page)
+            if row:
+                page.goto(demonstration.url + row)
+                wrong += faults_everywhere(page)
+        assert not wrong

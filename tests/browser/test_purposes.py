@@ -2,11 +2,11 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Holds, SignIn
 from tests.browser.walk import ABSENT, PRESENT, approve, ask, go, look_over, open_grant, wait_for
+from tests.harness.portal import Portal
 
 PURPOSE = "Month-end close"
 
@@ -21,9 +21,10 @@ def say_yes(page: Page) -> None:
     page.wait_for_load_state()
 
 
-@pytest.mark.usefixtures("demonstration")
 class TestAPurpose:
-    def test_is_retired_with_a_lease_on_it_and_a_request_in_flight(self, sign_in: SignIn, holds: Holds) -> None:
+    def test_is_retired_with_a_lease_on_it_and_a_request_in_flight(
+        self, demonstration: Portal, sign_in: SignIn, holds: Holds
+    ) -> None:
         jonas, lena, tomas, amara = (sign_in(name) for name in ("jonas", "lena", "tomas", "amara"))
         ask(jonas, "Read payments", PURPOSE, "2 hours")
         approve(amara, PURPOSE)
@@ -48,4 +49,5 @@ class TestAPurpose:
         wait_for(jonas, ABSENT)
         assert not holds("jonas", "payments_read")
         amara.goto(where)
-        wait_for(amara, "Retired", seconds=90)
+        demonstration.sweep("lifecycle.retire_due")
+        wait_for(amara, "Retired")

@@ -11,10 +11,12 @@ from governance.access.models import Assignment
 from governance.catalog.models import Entitlement
 from governance.identities.models import Identity
 from governance.separation.models import Mitigation, SeparationRule
+from governance.separation.moves import SCAN
 from tests.apart import kept_apart
 from tests.browser.conftest import SignIn
 from tests.browser.walk import go, wait_for
 from tests.builders import keep
+from tests.harness.portal import Portal
 
 
 @pytest.fixture
@@ -35,10 +37,13 @@ def open_violation(page: Page) -> None:
 
 
 class TestAMitigation:
-    def test_that_ends_brings_the_violation_back(self, kept: SeparationRule, sign_in: SignIn) -> None:
+    def test_that_ends_brings_the_violation_back(
+        self, kept: SeparationRule, demonstration: Portal, sign_in: SignIn
+    ) -> None:
         lena, hana = sign_in("lena"), sign_in("hana")
+        demonstration.sweep(SCAN)
         go(hana, "Policy", "Separation")
-        wait_for(hana, "Ordering and paying", seconds=90)
+        wait_for(hana, "Ordering and paying")
         open_violation(lena)
         expect(lena.get_by_text("Nothing covers it")).to_be_visible()
         day = f"{timezone.now() + timedelta(days=5):%Y-%m-%d}"
@@ -59,7 +64,8 @@ class TestAMitigation:
         expect(lena.get_by_text("Mitigated for now")).to_be_visible()
         now = timezone.now()
         Mitigation.objects.filter(rule=kept).update(ends_at=now, review_at=now)
-        wait_for(lena, "Nothing covers it", seconds=90)
+        demonstration.sweep(SCAN)
+        wait_for(lena, "Nothing covers it")
         jonas = sign_in("jonas")
         jonas.goto(urljoin(lena.url, "/notifications/"))
         told = f"Lena Fischer breaks {kept} again: the mitigation has ended"

@@ -1,6 +1,7 @@
 """The steps that people take through the pages, as browser tests take them."""
 
 import re
+from itertools import product
 from typing import Literal
 from urllib.parse import urljoin
 
@@ -101,12 +102,18 @@ def confirm(page: Page, what: str) -> None:
 
 def look_over(page: Page) -> None:
     """The page as it stands, in every width and scheme: whole, and accessible."""
-    for width in WIDTHS:
+    assert faults_everywhere(page) == []
+
+
+def faults_everywhere(page: Page) -> list[str]:
+    """What is wrong with the page as it stands, in every width and scheme."""
+    found = []
+    for width, scheme in product(WIDTHS, SCHEMES):
         page.set_viewport_size({"width": width, "height": 900})
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            assert faults(page) == [], (width, scheme)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found += [f"{page.url} at {width} in {scheme}: {fault}" for fault in faults(page)]
     page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    return found
 
 
 def faults(page: Page) -> list[str]:

@@ -6,6 +6,8 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from celery import current_app
+
 from config import network, programs
 from config.embedded.children import Child, Program
 from config.embedded.scim import Scim
@@ -47,6 +49,10 @@ class Portal:
         """End the worker with SIGKILL, as a crash would."""
         self.worker.process.send_signal(signal.SIGKILL)
         self.worker.process.wait()
+
+    def sweep(self, task: str) -> None:
+        """Have the worker do now what beat has it do each minute."""
+        current_app.send_task(task)
 
     def wait_until_ready(self) -> None:
         """Return when /health/ready says so. Raises ChildDiedError or NotReadyError."""

@@ -267,7 +267,8 @@ def _new_in_separation(scene: Scene) -> dict[str, dict[str, Any]]:
 def surprises(scene: Scene, client: Client, column: Callable[[Row], int]) -> dict[str, str]:
     """The addresses that answer otherwise than the table says; whatever they changed is undone."""
     client.raise_request_exception = False
-    answers = {row: _status(scene, client, row) for row in rows()}
+    places, said = where(scene), what(scene)
+    answers = {row: _status(client, row, places.get(row.route, []), said.get(row.route, {})) for row in rows()}
     return {
         f"{row.method} {row.route}": f"{status} instead of {column(row)}"
         for row, status in answers.items()
@@ -275,11 +276,10 @@ def surprises(scene: Scene, client: Client, column: Callable[[Row], int]) -> dic
     }
 
 
-def _status(scene: Scene, client: Client, row: Row) -> int:
-    address = reverse(row.route, args=where(scene).get(row.route, []))
+def _status(client: Client, row: Row, place: list[Any], data: dict[str, Any]) -> int:
     session = dict(client.cookies)
     with undone():
-        response = _sent(client, row, address, what(scene).get(row.route, {}))
+        response = _sent(client, row, reverse(row.route, args=place), data)
     client.cookies.clear()
     client.cookies.update(session)
     return int(response.status_code)
@@ -292,10 +292,18 @@ def _sent(client: Client, row: Row, address: str, data: dict[str, Any]) -> Any:
     return client.post(address, data, "application/json") if api else client.post(address, data)
 
 
+@pytest.fixture(scope="module")
+def _scene(django_db_setup: None, django_db_blocker: Any) -> Iterator[Scene]:
+    with django_db_blocker.unblock(), undone():
+        yield Scene()
+
+
 @pytest.fixture
-def scene(db: None) -> Scene:
+def scene(_scene: Scene) -> Iterator[Scene]:
+    """The same company for everybody: what each does is undone."""
     cache.clear()  # rate limits of addresses, which every client here shares
-    return Scene()
+    with undone():
+        yield _scene
 
 
 class TestMatrix:
@@ -322,7 +330,8 @@ class TestMethods:
         person = scene.people["unrelated"]
         assert person.user is not None
         enter(client, person.user)
+        places = where(scene)
         for route in routes():
             for method in {"GET", "POST"} - methods(route):
-                address = reverse(str(route.name), args=where(scene).get(str(route.name), []))
+                address = reverse(str(route.name), args=places.get(str(route.name), []))
                 assert client.generic(method, address).status_code == 405, route.name
