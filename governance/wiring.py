@@ -19,6 +19,7 @@ from governance.core import events, subjects
 from governance.grants.moves import GrantsOfAssignment
 from governance.grants.queries import Leases
 from governance.identities.queries import governance_is_staffed, unowned
+from governance.lifecycle.catalog_retirement import EntitlementRetire, SystemRetire
 from governance.lifecycle.retirement import PurposeRetire
 from governance.notifications.queries import undelivered
 from governance.requests.models import RequestItem
@@ -32,7 +33,7 @@ def connect() -> None:
     subjects.connect_leasing(Leases())
     subjects.connect_decidable(RequestItem.NOUN, ItemSubject())
     subjects.connect_decidable(ProposedChange.NOUN, ChangeSubject())
-    kinds.connect(SystemEdit(), EntitlementNew(), EntitlementEdit())
+    kinds.connect(SystemEdit(), SystemRetire(), EntitlementNew(), EntitlementEdit(), EntitlementRetire())
     kinds.connect(RulePublish(), RuleRetire(), SeparationPublish(), SeparationRetire())
     kinds.connect(PurposeNew(), PurposeEdit(), PurposeRetire(), BundleNew(), BundleEdit(), BundleRetire())
 

@@ -11,7 +11,7 @@ from governance.catalog import bundles, permissions
 from governance.catalog.models import Bundle, Entitlement
 from governance.catalog.rules import MOST_NAME, MOST_TEXT, needs_second_person
 from governance.catalog.states import BundleState
-from governance.changes.kinds import ChangeKind, Field, Proposing, changed
+from governance.changes.kinds import ChangeKind, Field, Proposing, Retirement, changed
 from governance.changes.models import ProposedChange
 from governance.changes.purposes import chosen_owner, governance_step, lines, minute_of, owner_name
 from governance.core.actor import Actor
@@ -247,24 +247,18 @@ class BundleEdit(_OfActive):
         after_commit(SCAN)
 
 
-class BundleRetire(_OfActive):
+class BundleRetire(Retirement, _OfActive):
     """The end of a bundle. Others that include it hold its entitlements no more."""
 
     name = "bundle.retire"
     title = "Retire a bundle"
-    fields = {"state": Field("State", lambda value: BundleState(value).label)}
-
-    def current(self, subject_id: UUID) -> dict[str, Any]:
-        """Its state."""
-        return {"state": Bundle.objects.values_list("state", flat=True).get(pk=subject_id)}
+    model = Bundle
 
     def checked(self, subject_id: UUID, payload: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        """There is one thing that it can become."""
-        if payload.get("state") != BundleState.RETIRED:
-            raise Invalid({"state": "A bundle is retired, and nothing else."})
+        """Not while a rule of separation rests on it."""
         if rule := naming_rule(subject_id):
             raise Conflict(f"{rule} keeps apart what this bundle holds: change that rule first.")
-        return {"state": str(BundleState.RETIRED)}
+        return super().checked(subject_id, payload, now)
 
     def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:
         """End it."""

@@ -46,13 +46,10 @@ FIELDS: Mapping[str, Field] = {
 }
 
 
-class EntitlementEdit(ChangeKind):
-    """Other words, risk, lengths, holders or permissions for an entitlement that is there."""
+class OfEntitlement(ChangeKind):
+    """What is proposed of an entitlement that is there."""
 
-    name = "entitlement.edit"
-    title = "Edit an entitlement"
     subject_kind = Entitlement.NOUN
-    fields = FIELDS
 
     def subject(self, actor: Actor, subject_id: UUID, now: datetime) -> Entitlement:
         """Whoever sees it may propose: its owner decides."""
@@ -64,17 +61,8 @@ class EntitlementEdit(ChangeKind):
         return found
 
     def lock(self, subject_id: UUID) -> None:
-        """The entitlement."""
+        """The entitlement, alone: nobody asks for it or makes a grant of it meanwhile."""
         locked_all(Entitlement.objects.filter(pk=subject_id))
-
-    def current(self, subject_id: UUID) -> dict[str, Any]:
-        """As the catalog has it."""
-        return moves.entitlement_values(Entitlement.objects.get(pk=subject_id))
-
-    def checked(self, subject_id: UUID, payload: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        """What would change."""
-        current = self.current(subject_id)
-        return changed(current, moves.checked_entitlement(current, payload))
 
     def route(self, subject: Governed, payload: Mapping[str, Any], by: Proposing) -> Sequence[StepPlan]:
         """The entitlement's owner, and a second person where it is risky before or after."""
@@ -85,6 +73,23 @@ class EntitlementEdit(ChangeKind):
             return [first]
         system = entitlement.system
         return [first, StepPlan(StepKind.SYSTEM_OWNER, system.NOUN, system.pk, str(system)[:300], stage=2)]
+
+
+class EntitlementEdit(OfEntitlement):
+    """Other words, risk, lengths, holders or permissions."""
+
+    name = "entitlement.edit"
+    title = "Edit an entitlement"
+    fields = FIELDS
+
+    def current(self, subject_id: UUID) -> dict[str, Any]:
+        """As the catalog has it."""
+        return moves.entitlement_values(Entitlement.objects.get(pk=subject_id))
+
+    def checked(self, subject_id: UUID, payload: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        """What would change."""
+        current = self.current(subject_id)
+        return changed(current, moves.checked_entitlement(current, payload))
 
     def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:
         """Edit it. Raises Conflict once it is retired."""

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from governance.approvals.moves import StepPlan
@@ -131,6 +131,26 @@ class ChangeKind(ABC):
             if name in payload:
                 old = field.words(before[name]) if name in before else ""
                 yield Difference(name, field.label, old, field.words(payload[name]))
+
+
+RETIRED: Final = "retired"
+
+
+class Retirement(ChangeKind):
+    """The end of something, of which nothing else is to be said."""
+
+    model: ClassVar[Any]
+    fields = {"state": Field("State", lambda value: str(value).capitalize())}
+
+    def current(self, subject_id: UUID) -> dict[str, Any]:
+        """Its state."""
+        return {"state": self.model.objects.values_list("state", flat=True).get(pk=subject_id)}
+
+    def checked(self, subject_id: UUID, payload: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        """There is one thing that it can become."""
+        if payload.get("state", RETIRED) != RETIRED:
+            raise Invalid({"state": "It is retired, and nothing else."})
+        return {"state": RETIRED}
 
 
 def changed(current: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:

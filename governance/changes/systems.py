@@ -25,8 +25,8 @@ from governance.policy.states import StepKind
 MOST_KEY: Final = 200
 
 
-class _OfSystem(ChangeKind):
-    """What both have in common: a system that is not retired."""
+class OfSystem(ChangeKind):
+    """What is proposed of a system that is not retired."""
 
     subject_kind = System.NOUN
 
@@ -35,14 +35,28 @@ class _OfSystem(ChangeKind):
         found = permissions.visible_systems(actor, now).filter(pk=subject_id).first()
         if found is None:
             raise NotFound
-        return _active(found)
+        return active(found)
 
     def lock(self, subject_id: UUID) -> None:
         """The system."""
         locked_all(System.objects.filter(pk=subject_id))
 
+    def route(self, subject: Governed, payload: Mapping[str, Any], by: Proposing) -> Sequence[StepPlan]:
+        """Its owner, and the governance team where it is risky before or after."""
+        return _route(subject, second=_is_risky(subject.pk, payload))
 
-def _active(system: System) -> System:
+    def is_sensitive(self, change: ProposedChange) -> bool:
+        """Where it is risky before or after."""
+        return _is_risky(change.subject_id, change.payload)
+
+
+def _is_risky(system_id: UUID, payload: Mapping[str, Any]) -> bool:
+    risks = {payload.get("risk"), System.objects.values_list("risk", flat=True).get(pk=system_id)}
+    return bool(risks & HIGH_RISKS)
+
+
+def active(system: System) -> System:
+    """The system itself. Raises Conflict once it is retired."""
     if system.state != CatalogState.ACTIVE:
         raise Conflict(f"{system} is retired: nothing of it changes any more.")
     return system
@@ -53,7 +67,7 @@ def _route(system: Governed, *, second: bool) -> Sequence[StepPlan]:
     return [first, governance_step(system)] if second else [first]
 
 
-class SystemEdit(_OfSystem):
+class SystemEdit(OfSystem):
     """Other words, environment or risk for a system. How it is reached is its connector's matter."""
 
     name = "system.edit"
@@ -74,24 +88,13 @@ class SystemEdit(_OfSystem):
         current = self.current(subject_id)
         return changed(current, moves.checked_system(current, payload))
 
-    def route(self, subject: Governed, payload: Mapping[str, Any], by: Proposing) -> Sequence[StepPlan]:
-        """Its owner, and the governance team where it is risky before or after."""
-        return _route(subject, second=bool(self._risks(subject.pk, payload) & HIGH_RISKS))
-
     def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:
         """Edit it. Raises Conflict once it is retired."""
-        system = _active(System.objects.get(pk=change.subject_id))
+        system = active(System.objects.get(pk=change.subject_id))
         moves.edit_system(system, change.payload, actor=actor, why=change.reason, now=now)
 
-    def is_sensitive(self, change: ProposedChange) -> bool:
-        """What makes it risky, or changes what is."""
-        return bool(self._risks(change.subject_id, change.payload) & HIGH_RISKS)
 
-    def _risks(self, subject_id: UUID, payload: Mapping[str, Any]) -> set[Any]:
-        return {payload.get("risk"), self.current(subject_id)["risk"]}
-
-
-class EntitlementNew(_OfSystem):
+class EntitlementNew(OfSystem):
     """One thing more that can be granted in a system. It is there once everybody has said yes, and not before."""
 
     name = "entitlement.new"
@@ -137,7 +140,7 @@ class EntitlementNew(_OfSystem):
 
     def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:
         """Let it be granted. Raises Conflict once the system is retired, Invalid if its owner has left."""
-        system = _active(System.objects.get(pk=change.subject_id))
+        system = active(System.objects.get(pk=change.subject_id))
         values = {name: value for name, value in change.payload.items() if name not in {"key", "owner"}}
         owner = chosen_owner(change.payload, Proposing(change.proposer, actor, change.reason, now))
         moves.add_entitlement(system, change.payload["key"], values, owner, actor=actor, why=change.reason, now=now)

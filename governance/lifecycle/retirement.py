@@ -17,12 +17,12 @@ from governance.approvals.models import ApprovalRoute, ApprovalStep
 from governance.approvals.moves import StepPlan
 from governance.approvals.states import RouteState
 from governance.changes import moves as changes
-from governance.changes.kinds import ChangeKind, Field, Proposing
+from governance.changes.kinds import Proposing, Retirement
 from governance.changes.models import ProposedChange
 from governance.changes.purposes import governance_step, owner_step
 from governance.changes.states import ChangeState
 from governance.core.actor import Actor
-from governance.core.errors import Conflict, Invalid, NotFound
+from governance.core.errors import Conflict, NotFound
 from governance.core.locking import locked_all
 from governance.core.models import Governed
 from governance.core.moves import move
@@ -39,8 +39,6 @@ from governance.purposes.states import PurposeState
 from governance.requests import moves as requests
 from governance.requests.models import AccessRequest, RequestItem
 from governance.requests.states import ItemState
-
-RETIRED = "retired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +138,13 @@ def settle(purpose: Purpose, *, actor: Actor, now: datetime) -> bool:
     return True
 
 
-class PurposeRetire(ChangeKind):
+class PurposeRetire(Retirement):
     """The end of a purpose and of what rests on it: decided by its owner and a second person."""
 
     name = "purpose.retire"
     title = "Retire a purpose"
     subject_kind = Purpose.NOUN
-    fields = {"state": Field("State", lambda value: PurposeState(value).label)}
+    model = Purpose
 
     def subject(self, actor: Actor, subject_id: UUID, now: datetime) -> Purpose:
         """An active purpose that the actor sees."""
@@ -166,16 +164,6 @@ class PurposeRetire(ChangeKind):
     def lock_rest(self, change: ProposedChange) -> None:
         """Everything that ends with it; this change is among those that wait."""
         lock_resting([change.subject_id])
-
-    def current(self, subject_id: UUID) -> dict[str, Any]:
-        """Its state."""
-        return {"state": Purpose.objects.values_list("state", flat=True).get(pk=subject_id)}
-
-    def checked(self, subject_id: UUID, payload: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-        """There is one thing that it can become."""
-        if payload.get("state", RETIRED) != RETIRED:
-            raise Invalid({"state": "A purpose is retired, and nothing else."})
-        return {"state": RETIRED}
 
     def route(self, subject: Governed, payload: Mapping[str, Any], by: Proposing) -> Sequence[StepPlan]:
         """Its owner, and the governance team where access would be removed with it."""

@@ -135,8 +135,8 @@ def where_changes(scene: Scene) -> dict[str, list[Any]]:
         **{f"api-change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
         "api-change-answer": [scene.asked_about.pk],
         **{f"purpose-{verb}": [scene.grant.purpose_id] for verb in ("detail", "edit", "retire")},
-        **{f"entitlement-{verb}": [scene.grant.entitlement_id] for verb in ("detail", "edit")},
-        **{f"system-{verb}": [scene.system.pk] for verb in ("detail", "edit")},
+        **{f"entitlement-{verb}": [scene.grant.entitlement_id] for verb in ("detail", "edit", "retire")},
+        **{f"system-{verb}": [scene.system.pk] for verb in ("detail", "edit", "retire")},
         "entitlement-new": [scene.system.pk],
         **{f"{of}bundle-{verb}": [scene.bundle.pk] for of in ("", "api-") for verb in ("detail", "edit", "retire")},
     }

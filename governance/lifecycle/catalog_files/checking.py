@@ -19,15 +19,12 @@ from governance.connectors.interface import Refused
 from governance.core.errors import Invalid
 from governance.grants.models import Grant
 from governance.grants.queries import PORTAL_SYSTEM
-from governance.grants.states import OVER
-from governance.lifecycle import retirement
+from governance.lifecycle import catalog_retirement, retirement
 from governance.lifecycle.catalog_files import owning
 from governance.lifecycle.catalog_files.entries import LENGTHS, ONCE, OWNERS, Address, Entry, Problem, called
 from governance.lifecycle.catalog_files.standing import Standing
 from governance.policy.words import seconds
 from governance.purposes.models import Purpose
-from governance.requests.models import RequestItem
-from governance.requests.states import ItemState
 
 Rule = Callable[[Mapping[str, Any], datetime], Mapping[str, str]]
 
@@ -204,23 +201,14 @@ def _of_retirement(one: Entry, there: Standing, retired: Collection[Address], no
     pk, said = there.ids[address], f"{address} is in no file any more, and can't be retired"
     if address.kind == Purpose.NOUN and retirement.carries_portal_roles(pk, now):
         yield Problem(file, 1, "", f"{said}: the portal's own roles rest on it.")
-    if address.kind == Entitlement.NOUN and (rests := _resting(pk)):
-        yield Problem(file, 1, "", f"{said}: {rests} on it. End or decide that first.")
+    if address.kind == Entitlement.NOUN and (rests := catalog_retirement.resting(pk)):
+        yield Problem(file, 1, "", f"{said}: {rests}")
     if address.kind == Bundle.NOUN and (rule := bundles.naming_rule(pk)):
         yield Problem(file, 1, "", f"{said}: {rule} keeps apart what it holds. Change that rule first.")
     if address.kind == System.NOUN:
         left = [under.key for under in _under(address, there) if under not in retired]
         if left:
             yield Problem(file, 1, "", f"{said}: it has {left[0]}, which no file says.")
-
-
-def _resting(entitlement_id: UUID) -> str:
-    """What rests on an entitlement, in words; empty if nothing does."""
-    leases = Grant.objects.filter(entitlement=entitlement_id).exclude(state__in=OVER).order_by("number")
-    if first := leases.first():
-        return f"{first} still rests"
-    items = RequestItem.objects.filter(entitlement=entitlement_id, state=ItemState.PENDING)
-    return "a request waits for a decision" if items.exists() else ""
 
 
 def _under(system: Address, there: Standing) -> list[Address]:

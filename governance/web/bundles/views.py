@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -11,13 +10,11 @@ from django.urls import reverse
 from governance.catalog import bundles, permissions
 from governance.catalog.filters import BundleFilter
 from governance.catalog.models import Bundle
-from governance.changes import actions
 from governance.evidence import tables
 from governance.web import bases, managed
 from governance.web.bundles import forms, present
 from governance.web.bundles.suggested import suggested
-from governance.web.changes.forms import ProposalForm
-from governance.web.changes.propose import ProposePage
+from governance.web.changes.propose import ChangePage, ProposePage, RetirePage, Words
 from governance.web.paging import Keyset
 
 
@@ -79,48 +76,24 @@ class BundleNew(ProposePage):
         return self.draw(context, status=status)
 
 
-class _OfBundle(ProposePage):
-    """A form about one bundle that stands."""
-
-    def bundle(self) -> Any:
-        """The bundle, if the actor sees it and it is active. Raises NotFound, Conflict."""
-        pk: UUID = self.kwargs["pk"]
-        return actions.proposable(kind=self.kind, subject_id=pk, actor=self.actor, now=self.now)
-
-    def drawn(self, form: Any, status: int, **words: str) -> HttpResponse:
-        """The page of such a form."""
-        bundle = self.bundle()
-        back = reverse("bundle-detail", args=[bundle.pk])
-        return self.draw({"form": form, "back": back, "over": str(bundle), **words}, status=status)
-
-
-class BundleEdit(_OfBundle):
+class BundleEdit(ChangePage):
     """Proposing the next version."""
 
-    kind = "bundle.edit"
+    kind, detail = "bundle.edit", "bundle-detail"
     form_class = forms.BundleForm
 
     def form(self, data: Any = None) -> forms.BundleForm:
         """The form, as the bundle is."""
-        return forms.BundleForm(data, initial=forms.initial(bundles.values(self.bundle())))
+        return forms.BundleForm(data, initial=forms.initial(bundles.values(self.subject())))
 
-    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
-        """The form."""
+    def words(self, subject: Bundle, /) -> Words:
+        """What its page says."""
         lede = "Its owner decides, and the governance team as well where it holds or would hold what is risky."
-        return self.drawn(form, status, title=f"Change {self.bundle()}", lede=lede, verb="Propose the change")
+        return Words(f"Change {subject}", lede, "Propose the change")
 
 
-class BundleRetire(_OfBundle):
+class BundleRetire(RetirePage):
     """Proposing the end of a bundle."""
 
-    kind = "bundle.retire"
-    form_class = ProposalForm
-
-    def payload(self, _form: Any, /) -> dict[str, Any]:
-        """There is nothing to choose."""
-        return {"state": "retired"}
-
-    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
-        """The form."""
-        lede = "Bundles that include it hold its entitlements no more. Leases that run are not touched."
-        return self.drawn(form, status, title=f"Retire {self.bundle()}", lede=lede, verb="Propose to retire it")
+    kind, detail = "bundle.retire", "bundle-detail"
+    lede = "Bundles that include it hold its entitlements no more. Leases that run are not touched."

@@ -171,19 +171,21 @@ class SystemDetail:
     changes: Sequence[Line]
     edit_url: str
     new_url: str
+    retire_url: str
 
 
 def system_detail(one: System, actor: Actor, now: datetime) -> SystemDetail:
     """One system with what is proposed of it, and the way to what can be granted in it."""
     named = owners.named(System.NOUN, [one.pk], now)[one.pk]
     catalog_url = f"{reverse('entitlement-list')}?system={one.pk}"
-    active = one.state == CatalogState.ACTIVE
+    active, row = one.state == CatalogState.ACTIVE, system_rows([one], now)[0]
     return SystemDetail(
-        row=system_rows([one], now)[0],
+        row=row,
         key=one.key,
         backup=named[OwnerRole.BACKUP_OWNER],
         catalog_url=catalog_url,
         changes=_proposed(one, actor, now),
         edit_url=reverse("system-edit", args=[one.pk]) if active else "",
         new_url=reverse("entitlement-new", args=[one.pk]) if active else "",
+        retire_url=reverse("system-retire", args=[one.pk]) if active and not row.entitlements else "",
     )

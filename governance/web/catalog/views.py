@@ -2,22 +2,18 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import HttpResponse
-from django.urls import reverse
 
 from governance.catalog import moves, permissions
 from governance.catalog.filters import EntitlementFilter, SystemFilter
 from governance.catalog.models import Entitlement, System
 from governance.catalog.states import Risk
-from governance.changes import actions
 from governance.evidence import tables
 from governance.identities.states import Kind
 from governance.web import bases, managed
 from governance.web.catalog import forms, present
-from governance.web.changes.propose import ProposePage
+from governance.web.changes.propose import ChangePage, RetirePage, Words
 from governance.web.paging import Keyset
 
 
@@ -56,34 +52,33 @@ class EntitlementPage(bases.DetailPage):
         return {"entitlement": shown, "managed": managed.told(found.NOUN, found.pk)}
 
 
-class EntitlementEdit(ProposePage):
+class EntitlementEdit(ChangePage):
     """Proposing another shape."""
 
-    kind = "entitlement.edit"
+    kind, detail = "entitlement.edit", "entitlement-detail"
     form_class = forms.EntitlementForm
-
-    def entitlement(self) -> Any:
-        """The entitlement, if the actor sees it and it is active. Raises NotFound, Conflict."""
-        pk: UUID = self.kwargs["pk"]
-        return actions.proposable(kind=self.kind, subject_id=pk, actor=self.actor, now=self.now)
 
     def form(self, data: Any = None) -> forms.EntitlementForm:
         """The form, as the catalog has it."""
-        return forms.EntitlementForm(data, initial=moves.entitlement_values(self.entitlement()))
+        return forms.EntitlementForm(data, initial=moves.entitlement_values(self.subject()))
 
-    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
-        """The form."""
-        found = self.entitlement()
-        context = {
-            "form": form,
-            "title": f"Change {found}",
-            "lede": "Its owner decides, and the system's owner as well where it is risky or privileged. "
-            "Leases that run are not touched.",
-            "verb": "Propose the change",
-            "back": reverse("entitlement-detail", args=[found.pk]),
-            "over": str(found),
-        }
-        return self.draw(context, status=status)
+    def words(self, subject: Entitlement, /) -> Words:
+        """What its page says."""
+        lede = (
+            "Its owner decides, and the system's owner as well where it is risky or privileged. "
+            "Leases that run are not touched."
+        )
+        return Words(f"Change {subject}", lede, "Propose the change")
+
+
+class EntitlementRetire(RetirePage):
+    """Proposing its end."""
+
+    kind, detail = "entitlement.retire", "entitlement-detail"
+    lede = (
+        "Nobody can ask for it any more, once its owner has said yes, and the system's owner as well where it is risky "
+        "or privileged. No lease may rest on it by then, and no request ask for it."
+    )
 
 
 class SystemList(bases.ListPage):
@@ -121,54 +116,47 @@ class SystemPage(bases.DetailPage):
         return {"system": shown, "managed": managed.told(found.NOUN, found.pk)}
 
 
-class _OfSystem(ProposePage):
-    """A form about one system that is active."""
-
-    def system(self) -> Any:
-        """The system, if the actor sees it and it is active. Raises NotFound, Conflict."""
-        pk: UUID = self.kwargs["pk"]
-        return actions.proposable(kind=self.kind, subject_id=pk, actor=self.actor, now=self.now)
-
-    def drawn(self, form: Any, status: int, **words: str) -> HttpResponse:
-        """The page of such a form."""
-        system = self.system()
-        back = reverse("system-detail", args=[system.pk])
-        return self.draw({"form": form, "back": back, "over": str(system), **words}, status=status)
-
-
-class SystemEdit(_OfSystem):
+class SystemEdit(ChangePage):
     """Proposing another shape."""
 
-    kind = "system.edit"
+    kind, detail = "system.edit", "system-detail"
     form_class = forms.SystemForm
 
     def form(self, data: Any = None) -> forms.SystemForm:
         """The form, as the catalog has it."""
-        return forms.SystemForm(data, initial=moves.system_values(self.system()))
+        return forms.SystemForm(data, initial=moves.system_values(self.subject()))
 
-    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
-        """The form."""
+    def words(self, subject: System, /) -> Words:
+        """What its page says."""
         lede = "Its owner decides, and the governance team as well where it is of high or critical risk."
-        return self.drawn(form, status, title=f"Change {self.system()}", lede=lede, verb="Propose the change")
+        return Words(f"Change {subject}", lede, "Propose the change")
 
 
-class EntitlementNew(_OfSystem):
+class SystemRetire(RetirePage):
+    """Proposing its end."""
+
+    kind, detail = "system.retire", "system-detail"
+    lede = (
+        "Nothing can be granted in it any more, once its owner has said yes, and the governance team as well where it "
+        "is of high or critical risk. Its entitlements are retired before it."
+    )
+
+
+class EntitlementNew(ChangePage):
     """Proposing something more that can be granted in a system."""
 
-    kind = "entitlement.new"
+    kind, detail = "entitlement.new", "system-detail"
     form_class = forms.NewEntitlementForm
 
     def form(self, data: Any = None) -> forms.NewEntitlementForm:
         """The empty form."""
-        self.system()
         ordinary = {"risk": Risk.MODERATE, "allowed_kinds": [Kind.PERSON], "permits": []}
         return forms.NewEntitlementForm(data, initial=ordinary)
 
-    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
-        """The form."""
+    def words(self, subject: System, /) -> Words:
+        """What its page says."""
         lede = (
             "The system's owner decides, and the governance team as well where it is risky or privileged. "
             "It can be asked for once a purpose justifies it."
         )
-        title = f"Propose an entitlement on {self.system()}"
-        return self.drawn(form, status, title=title, lede=lede, verb="Propose it")
+        return Words(f"Propose an entitlement on {subject}", lede, "Propose it")

@@ -31,7 +31,10 @@ _OF_BUNDLES: Final = (
     ("Change the bundle", "bundle.edit", "bundle-edit"),
     ("Retire it", "bundle.retire", "bundle-retire"),
 )
-_OF_ENTITLEMENTS: Final = (("Change the entitlement", "entitlement.edit", "entitlement-edit"),)
+_OF_ENTITLEMENTS: Final = (
+    ("Change the entitlement", "entitlement.edit", "entitlement-edit"),
+    ("Retire it", "entitlement.retire", "entitlement-retire"),
+)
 CHANGES: Final[Mapping[str, Sequence[tuple[str, str, str]]]] = {
     Stale.BUNDLE: _OF_BUNDLES,
     Stale.CRITERIA: _OF_BUNDLES,

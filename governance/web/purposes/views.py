@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 
-from governance.changes import actions
 from governance.evidence import tables
 from governance.purposes import moves, permissions
 from governance.purposes.filters import PurposeFilter
 from governance.purposes.models import Purpose
 from governance.web import bases, managed
-from governance.web.changes.forms import ProposalForm
-from governance.web.changes.propose import ProposePage
+from governance.web.changes.propose import ChangePage, ProposePage, RetirePage, Words
 from governance.web.paging import Keyset
 from governance.web.purposes import forms, present
 
@@ -77,53 +74,31 @@ class PurposeNew(ProposePage):
         return self.draw(context, status=status)
 
 
-class _OfPurpose(ProposePage):
-    """A form about one active purpose."""
-
-    def purpose(self) -> Any:
-        """The purpose, if the actor sees it and it is active. Raises NotFound, Conflict."""
-        pk: UUID = self.kwargs["pk"]
-        return actions.proposable(kind=self.kind, subject_id=pk, actor=self.actor, now=self.now)
-
-
-class PurposeEdit(_OfPurpose):
+class PurposeEdit(ChangePage):
     """Proposing other words, times or scope."""
 
-    kind = "purpose.edit"
+    kind, detail = "purpose.edit", "purpose-detail"
     form_class = forms.PurposeForm
 
     def form(self, data: Any = None) -> forms.PurposeForm:
         """The form, as the purpose is."""
-        return forms.PurposeForm(data, initial=forms.initial(moves.values(self.purpose())))
+        return forms.PurposeForm(data, initial=forms.initial(moves.values(self.subject())))
 
-    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
-        """The form."""
-        purpose = self.purpose()
-        context = {
-            "form": form,
-            "title": f"Change {purpose}",
-            "lede": "Its owner decides, and the governance team where it would last longer or justify what is risky.",
-            "verb": "Propose the change",
-            "back": reverse("purpose-detail", args=[purpose.pk]),
-            "over": str(purpose),
-        }
-        return self.draw(context, status=status)
+    def words(self, subject: Purpose, /) -> Words:
+        """What its page says."""
+        lede = "Its owner decides, and the governance team where it would last longer or justify what is risky."
+        return Words(f"Change {subject}", lede, "Propose the change")
 
 
-class PurposeRetire(_OfPurpose):
+class PurposeRetire(RetirePage):
     """Proposing the end of a purpose, with what would end with it before one's eyes."""
 
-    kind = "purpose.retire"
+    kind, detail = "purpose.retire", "purpose-detail"
     template_name = "purposes/retire.html"
-    form_class = ProposalForm
-
-    def payload(self, _form: Any, /) -> dict[str, Any]:
-        """There is nothing to choose."""
-        return {"state": "retired"}
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """What rests on it, and the form."""
-        purpose = self.purpose()
+        purpose = self.subject()
         context = {
             "form": form,
             "purpose": present.detail(purpose, self.actor, self.now),
