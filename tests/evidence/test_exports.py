@@ -141,9 +141,9 @@ class TestExportList:
         assert len(ids) == len(set(ids)) == Grant.objects.count() == size + 1
 
     def test_takes_no_more_memory_for_more_rows(self, org: Organisation) -> None:
-        Crowd(org, 2000)
+        Crowd(org, 3000)
         actor = builders.actor(builders.person("Auditor"), Role.AUDITOR)
-        few = _peak(export_list(tables.GRANTS, seen(actor).filter(pk__in=_some(600)), NUMBER, asked(actor)))
+        few = _peak(export_list(tables.GRANTS, seen(actor).filter(pk__in=_some(1500)), NUMBER, asked(actor)))
         many = _peak(export_list(tables.GRANTS, seen(actor), NUMBER, asked(actor)))
         assert many < 1.5 * few
 
