@@ -2,7 +2,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -92,9 +92,9 @@ class TestDecide:
         assert together == {one.pk: decide(question, one) for one in [company.entitlement, *others]}
 
     def test_stores_nothing(self, company: Organisation) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION READ ONLY")
-        assert decide(asking(company), company.entitlement)
+        with transaction.atomic():
+            connection.cursor().execute("SET TRANSACTION READ ONLY")
+            assert decide(asking(company), company.entitlement)
 
     @pytest.mark.parametrize("of_machine", [False, True])
     def test_needs_no_more_queries_for_more_entitlements(self, company: Organisation, of_machine: bool) -> None:
