@@ -11,7 +11,7 @@ from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, S
 from governance.approvals.rules import Asked, Candidates, Place, choose
 from governance.approvals.states import YES, Verdict
 from governance.audit.models import AuditEvent
-from governance.catalog.models import BundleVersion
+from governance.catalog.models import BundleVersion, CatalogApplication
 from governance.core.subjects import decidable
 from governance.identities.models import Identity, Ownership, Team, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
@@ -24,6 +24,8 @@ from governance.separation.sides import named_bundles
 PROPOSED: Final = "proposed_change.proposed"
 APPLIED: Final = "proposed_change.applied"
 """What the log calls the two ends of a change that came about; changes are above this package."""
+
+FILES_APPLIED: Final = f"{CatalogApplication.NOUN}.created"
 
 
 def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
@@ -81,7 +83,8 @@ def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> 
 def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     """Who has changed, since the route opened, whom it asks or the policy it rests on (rule 2); read from the log.
 
-    What a proposed change has done was done by its proposer as well as by whoever said the last yes.
+    What a proposed change has done was done by its proposer as well as by whoever said the last yes; what files have
+    done, by whoever applied them.
     """
     steps = route.steps.all()
     targets = list(steps.values_list("target_kind", "target_id"))
@@ -97,21 +100,23 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
         *owned.values_list("pk", flat=True),
         *TeamMembership.objects.filter(teams).values_list("pk", flat=True),
     }
-    changes = AuditEvent.objects.filter(at__gte=route.opened_at, actor_id__isnull=False)
+    changes = AuditEvent.objects.filter(at__gte=route.opened_at)
     policy = Q(action__startswith=f"{PolicyRuleVersion.NOUN}.")
     policy |= Q(action__startswith=f"{SeparationRuleVersion.NOUN}.")
     kept_apart = BundleVersion.objects.filter(bundle__in=named_bundles())
     policy |= Q(action__startswith=f"{BundleVersion.NOUN}.", subject_id__in=kept_apart.values("pk"))
     made = changes.filter(Q(subject_id__in=subjects) | policy)
-    actors = made.values_list("actor_id", flat=True).union(_proposers(made))
+    actors = made.values_list("actor_id", flat=True).union(*_behind(made))
     return [actor for actor in actors if actor is not None]
 
 
-def _proposers(made: "QuerySet[AuditEvent]") -> "QuerySet[AuditEvent, UUID | None]":
-    """Who proposed the changes that made these events: what a change does has the moment at which it is applied."""
-    applied = AuditEvent.objects.filter(action=APPLIED, at__in=made.values("at"))
-    proposed = AuditEvent.objects.filter(action=PROPOSED, subject_id__in=applied.values("subject_id"))
-    return proposed.values_list("actor_id", flat=True)
+def _behind(made: "QuerySet[AuditEvent]") -> "Iterable[QuerySet[AuditEvent, UUID | None]]":
+    """Who proposed the change, or applied the files, that made these events: what either does has its moment."""
+    there = AuditEvent.objects.filter(at__in=made.values("at"))
+    proposed = AuditEvent.objects.filter(
+        action=PROPOSED, subject_id__in=there.filter(action=APPLIED).values("subject_id")
+    )
+    return (one.values_list("actor_id", flat=True) for one in (proposed, there.filter(action=FILES_APPLIED)))
 
 
 def _chain(step: Place, now: datetime) -> list[Candidates]:

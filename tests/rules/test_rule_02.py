@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -43,6 +44,7 @@ from tests.builders import (
     team,
 )
 from tests.leases import HOUR, approve, give_back, granted, reject, started
+from tests.lifecycle import cataloguing
 
 pytestmark = pytest.mark.django_db
 
@@ -256,6 +258,20 @@ class TestWhoChangedTheRoute:
         assert can(actor(gwen), "approve", step, timezone.now())
         changing.approved(changing.propose("bundle.edit", inner, gwen, name="Less"), judge)
         assert can(actor(gwen), "approve", step, timezone.now()) is not named
+
+    def test_by_applying_the_catalogs_files_does_not_decide(self, tmp_path: Path) -> None:
+        """Nobody is asked about files: who applies them could make themselves the one whom the step asks."""
+        org = Organisation("entitlement_owner")
+        gwen, gus = org.governance
+        step = ApprovalStep.objects.get(pk=step_ids(org.submit())[0])
+        cataloguing.export(tmp_path)
+        cataloguing.apply(tmp_path)
+        file = tmp_path / f"systems/{org.system.key}.yaml"
+        cataloguing.edit(file, cataloguing.owner_of(org.owner, "    "), cataloguing.owner_of(gwen, "    "))
+        cataloguing.apply(tmp_path, actor(gwen, Role.ADMINISTRATOR))
+        assert owners_of("entitlement", org.entitlement.pk, timezone.now()) == [gwen]
+        assert not can(actor(gwen), "approve", step, timezone.now())
+        assert can(actor(gus), "approve", step, timezone.now())
 
     def test_by_proposing_what_nobody_approved_still_decides(self) -> None:
         org = Organisation("entitlement_owner")
