@@ -35,6 +35,11 @@ def resting(entitlement_id: UUID) -> str:
     return f"{item.request} still asks for it. Decide on that first." if item else ""
 
 
+def _require_unused(entitlement_id: UUID) -> None:
+    if rests := resting(entitlement_id):
+        raise Conflict(rests, code="in_use")
+
+
 class EntitlementRetire(Retirement, OfEntitlement):
     """The end of an entitlement: nobody can ask for it any more."""
 
@@ -42,10 +47,15 @@ class EntitlementRetire(Retirement, OfEntitlement):
     title = "Retire an entitlement"
     model = Entitlement
 
+    def subject(self, actor: Actor, subject_id: UUID, now: datetime) -> Entitlement:
+        """One on which nothing rests: whoever would retire it learns that first."""
+        found = super().subject(actor, subject_id, now)
+        _require_unused(found.pk)
+        return found
+
     def checked(self, subject_id: UUID, payload: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """Not while something rests on it."""
-        if rests := resting(subject_id):
-            raise Conflict(rests, code="in_use")
+        _require_unused(subject_id)
         return super().checked(subject_id, payload, now)
 
     def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:
@@ -57,6 +67,12 @@ class EntitlementRetire(Retirement, OfEntitlement):
         return needs_second_person(*Entitlement.objects.filter(pk=change.subject_id).values("risk", "privileged"))
 
 
+def _require_empty(system_id: UUID) -> None:
+    left = Entitlement.objects.filter(system=system_id, state=CatalogState.ACTIVE).order_by("name")
+    if one := left.first():
+        raise Conflict(f"{one.name} is active on it. Retire its entitlements first.", code="in_use")
+
+
 class SystemRetire(Retirement, OfSystem):
     """The end of a system, in which nothing can be granted any more."""
 
@@ -64,11 +80,15 @@ class SystemRetire(Retirement, OfSystem):
     title = "Retire a system"
     model = System
 
+    def subject(self, actor: Actor, subject_id: UUID, now: datetime) -> System:
+        """One in which nothing can be granted: whoever would retire it learns that first."""
+        found = super().subject(actor, subject_id, now)
+        _require_empty(found.pk)
+        return found
+
     def checked(self, subject_id: UUID, payload: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         """Not while something can be granted in it."""
-        left = Entitlement.objects.filter(system=subject_id, state=CatalogState.ACTIVE).order_by("name")
-        if one := left.first():
-            raise Conflict(f"{one.name} is active on it. Retire its entitlements first.", code="in_use")
+        _require_empty(subject_id)
         return super().checked(subject_id, payload, now)
 
     def apply(self, change: ProposedChange, *, actor: Actor, now: datetime) -> None:

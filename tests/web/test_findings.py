@@ -138,7 +138,7 @@ class TestFinding:
         led = {kind: ways(client, a_finding(found[0], kind, one, **figures)) for kind, (one, figures) in about.items()}
         assert {kind: list(verbs) for kind, verbs in led.items()} == {
             Stale.BUNDLE: ["Change the bundle", "Retire it", "Open the bundle"],
-            Stale.LAPSING: ["Change the entitlement", "Retire it", "Open the entitlement"],
+            Stale.LAPSING: ["Change the entitlement", "Open the entitlement"],
             Stale.OUTLIER: ["Revoke the grant", "Open the grant"],
             Stale.PURPOSE: ["Retire the purpose", "Open the purpose"],
             Stale.RULE: ["Retire the rule", "Open the rule, to replay it"],
