@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from governance.access.models import Inclusion
+from governance.access.models import Assignment, Inclusion
 from governance.catalog.models import Bundle, Entitlement
 from governance.changes.separation_rules import SeparationPublish, SeparationRetire
 from governance.core.actor import Actor, Role
@@ -15,7 +15,7 @@ from governance.identities.models import Identity
 from governance.separation import actions, moves
 from governance.separation.models import Mitigation, SeparationRule, SeparationRuleVersion
 from governance.separation.moves import SideWording, Wording
-from tests.builders import actor, person
+from tests.builders import account, actor, keep, person
 
 _numbers = count(1)
 
@@ -101,6 +101,17 @@ def confers(entitlement: Entitlement, conferred: Entitlement, *, now: datetime |
         why="As the system is set up",
         now=now or timezone.now(),
     )
+
+
+def hold(who: Identity, *what: Entitlement) -> list[Assignment]:
+    """Access that stands, however it came about."""
+    at = who.accounts.filter(system=what[0].system).first() or account(who, what[0].system)
+    return [keep(Assignment(account=at, entitlement=one, wanted=True)) for one in what]
+
+
+def scan(*, after: timedelta = timedelta()) -> None:
+    """Look at all access that stands, as the sweep does."""
+    actions.scan(now=timezone.now() + after)
 
 
 def proposed(

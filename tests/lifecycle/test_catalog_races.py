@@ -3,15 +3,12 @@
 Each act is stopped between its checks and its writing, by a table that nobody else may write meanwhile.
 """
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from governance.catalog.models import Bundle, CatalogApplication, Entitlement, System
@@ -27,51 +24,11 @@ from governance.requests.models import RequestItem
 from governance.requests.states import ItemState
 from tests.builders import Organisation, person, step_ids
 from tests.changing import WHY, propose
+from tests.harness.races import Act, one_after_the_other
 from tests.leases import approve
 from tests.lifecycle.cataloguing import LATER, administrator, apply, changed_elsewhere, edit, export, written
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Act = Callable[[], Any]
-
-
-def settled(*acts: "Future[Any]") -> None:
-    """Wait until each of the acts is over, or waits for a lock."""
-    until = monotonic() + 50
-    while monotonic() < until:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            (waiting,) = cursor.fetchone()
-        if waiting >= sum(not act.done() for act in acts):
-            return
-        sleep(0.01)
-    raise AssertionError("somebody neither ends nor waits")
-
-
-def one_after_the_other(first: Act, writes: Any, second: Act) -> list[Any]:
-    """What both returned or raised: the first has looked at everything and not written when the second begins."""
-
-    def run(act: Act) -> Any:
-        try:
-            connection.cursor().execute("SET lock_timeout = '60s'")  # a slow machine is not what is tested
-            return act()
-        except Exception as error:  # noqa: BLE001 - the test says which it expects
-            return error
-        finally:
-            connection.cursor().execute("RESET lock_timeout")
-            connection.close()
-
-    with ThreadPoolExecutor(2) as pool:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"LOCK TABLE {writes._meta.db_table} IN SHARE MODE")
-            one = pool.submit(run, first)
-            settled(one)
-            two = pool.submit(run, second)
-            settled(one, two)
-        return [one.result(), two.result()]
 
 
 def asked(org: Organisation) -> Act:

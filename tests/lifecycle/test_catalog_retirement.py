@@ -1,5 +1,7 @@
 """The end of an entitlement and of a system: decided by whoever answers for it, once nothing rests on it."""
 
+from typing import Any
+
 import pytest
 
 from governance.catalog.models import Entitlement, System
@@ -12,8 +14,8 @@ from governance.requests.models import RequestItem
 from tests.builders import Organisation, entitlement, live_grant
 from tests.changing import approved, asked, propose, steps_of
 from tests.core.log import events_of
+from tests.harness.races import one_after_the_other
 from tests.leases import approve
-from tests.lifecycle.test_catalog_races import one_after_the_other
 
 pytestmark = pytest.mark.django_db
 RETIRED = {"state": "retired"}
@@ -42,7 +44,9 @@ class TestAnEntitlement:
             retiring(org)
 
     @pytest.mark.parametrize("fields", [{"privileged": True}, {"risk": "high"}])
-    def test_that_is_risky_takes_a_second_person_and_a_fresh_factor(self, org: Organisation, fields: dict) -> None:  # type: ignore[type-arg]
+    def test_that_is_risky_takes_a_second_person_and_a_fresh_factor(
+        self, org: Organisation, fields: dict[str, Any]
+    ) -> None:
         risky = entitlement(org.system, org.backup, **fields)
         first, second = steps_of(retiring(org, risky))
         with pytest.raises(StepUpRequired):

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from governance.catalog import bundles
@@ -13,14 +15,13 @@ from governance.changes.states import ChangeState
 from governance.core.errors import Conflict, Invalid
 from governance.identities.models import Identity
 from governance.lifecycle.catalog_files.applying import Refused
-from governance.separation.models import SeparationRule, SeparationViolation
+from governance.separation.models import SeparationMember, SeparationRule, SeparationViolation
 from governance.separation.queries import judge, keys_of
-from governance.separation.states import VersionState, ViolationState
-from tests.apart import administrator, drafted, kept_apart
+from governance.separation.states import Side, VersionState, ViolationState
+from tests.apart import administrator, drafted, hold, kept_apart, scan
 from tests.builders import Organisation, entitlement
 from tests.changing import approved, bundle, propose
 from tests.lifecycle.cataloguing import apply, export, problems
-from tests.separation.test_scan import hold, scan
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +49,19 @@ def edited(org: Organisation, which: Bundle, **given: Any) -> ProposedChange:
 
 def broken(who: Identity, what: Entitlement) -> list[str]:
     return [one.rule_key for one in judge(who, [what.pk], timezone.now()).conflicts[what.pk]]
+
+
+class TestAMember:
+    @pytest.mark.parametrize("names", ["both", "neither"])
+    def test_names_either_an_entitlement_or_a_bundle(self, org: Organisation, names: str) -> None:
+        kept_apart(some(org), holding(org, some(org), "ordering"))
+        (ordering,) = SeparationMember.objects.filter(bundle__isnull=False)
+        ordering.pk, ordering.side = uuid4(), Side.LEFT
+        ordering.version = drafted(some(org), some(org))
+        ordering.entitlement = some(org) if names == "both" else None
+        ordering.bundle = ordering.bundle if names == "both" else None
+        with pytest.raises(IntegrityError, match="a_side_names_an_entitlement_or_a_bundle"), transaction.atomic():
+            ordering.save(force_insert=True)
 
 
 class TestASideThatNamesABundle:

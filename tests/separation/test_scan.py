@@ -22,8 +22,8 @@ from governance.separation import actions
 from governance.separation.models import Mitigation, SeparationViolation
 from governance.separation.moves import SCAN, Scanned
 from governance.separation.states import MitigationState, ViolationState
-from tests.apart import DAY, administrator, confers, drafted, kept_apart, mitigated, retire
-from tests.builders import Organisation, account, entitlement, keep, person, team
+from tests.apart import DAY, administrator, confers, drafted, hold, kept_apart, mitigated, retire, scan
+from tests.builders import Organisation, account, entitlement, person, team
 from tests.changing import bundle, propose, steps_of
 from tests.harness.races import at_once, rounds, seeds, split
 from tests.leases import approve
@@ -39,18 +39,8 @@ def org() -> Organisation:
     return made
 
 
-def hold(who: Identity, *what: Entitlement) -> list[Assignment]:
-    """Access that stands, however it came about."""
-    at = who.accounts.filter(system=what[0].system).first() or account(who, what[0].system)
-    return [keep(Assignment(account=at, entitlement=one, wanted=True)) for one in what]
-
-
 def pair(org: Organisation) -> tuple[Entitlement, Entitlement]:
     return entitlement(org.system, org.owner, name="Order"), entitlement(org.system, org.owner, name="Pay")
-
-
-def scan(*, after: timedelta = timedelta()) -> None:
-    actions.scan(now=timezone.now() + after)
 
 
 def titles(who: Identity) -> list[str]:
