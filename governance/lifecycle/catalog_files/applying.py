@@ -66,10 +66,12 @@ def apply(*, files: Files, actor: Actor, reason: str, now: datetime) -> Plan:
     """
     by_id = permissions.require_catalog(actor)
     take_turns("catalog files")
-    take_turns(MAP)  # what bundles hold may be what rules of separation keep apart
     seen = _sound(plan(files, now))
     if seen.is_idle:
         return seen
+    if any(one.address.kind == Bundle.NOUN for one in seen.changes):
+        take_turns(MAP)  # what bundles hold may be what rules of separation keep apart
+        after_commit(SCAN)
     _lock(seen, owning.named((one.entry for one in seen.changes), now), actor)
     found = _sound(plan(files, now))
     if found != seen:
@@ -127,7 +129,6 @@ class _Applying:
         self.each(Verb.CHANGE, self.plan.of(Verb.CHANGE, Purpose.NOUN))
         self.retire()
         self.manage(application)
-        after_commit(SCAN)
 
     @property
     def by(self) -> dict[str, Any]:
