@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, QuerySet
 
 from governance.catalog import bundles
 from governance.catalog.models import Bundle, Entitlement
@@ -88,15 +88,14 @@ def _shared_problem(left: SideWording, right: SideWording) -> dict[str, str]:
 
 def wording_of(version: SeparationRuleVersion) -> Wording:
     """What a version says."""
-    named: dict[str, tuple[set[UUID], set[UUID]]] = {str(side): (set(), set()) for side in Side}
-    for member in version.members.all():
-        entitlements, held = named[member.side]
-        if member.entitlement_id is not None:
-            entitlements.add(member.entitlement_id)
-        elif member.bundle_id is not None:
-            held.add(member.bundle_id)
-    left, right = (SideWording(*map(frozenset, named[side])) for side in (Side.LEFT, Side.RIGHT))
+    left, right = (_said(version.members.filter(side=side)) for side in (Side.LEFT, Side.RIGHT))
     return Wording(left, right, version.severity, version.reason)
+
+
+def _said(members: "QuerySet[SeparationMember]") -> SideWording:
+    rows = list(members)
+    entitlements = frozenset(one.entitlement_id for one in rows if one.entitlement_id is not None)
+    return SideWording(entitlements, frozenset(one.bundle_id for one in rows if one.bundle_id is not None))
 
 
 def draft(

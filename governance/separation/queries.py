@@ -15,7 +15,7 @@ from governance.catalog.models import Entitlement
 from governance.identities.models import Identity
 from governance.identities.queries import SECURITY_TEAM, members, owners, same_human
 from governance.notifications.models import Notification
-from governance.separation.models import Mitigation, SeparationMember, SeparationRule, SeparationRuleVersion
+from governance.separation.models import Mitigation, SeparationRule, SeparationRuleVersion
 from governance.separation.querysets import MitigationQuerySet
 from governance.separation.rules import Clash, Sides, clashes
 from governance.separation.sides import touching, with_sides
@@ -147,17 +147,10 @@ def in_force(rule_id: UUID) -> SeparationRuleVersion | None:
 def keys_of(version: SeparationRuleVersion) -> dict[str, list[str]]:
     """What each side names, in order: entitlements as `system/entitlement` keys, bundles by their keys; one query."""
     found: dict[str, list[str]] = {str(side): [] for side in Side}
-    for member in version.members.select_related("entitlement__system", "bundle"):
-        found[member.side].append(key_of(member))
+    rows = version.members.values_list("side", "bundle__key", "entitlement__system__key", "entitlement__key")
+    for side, bundle, system, entitlement in rows:
+        found[side].append(bundle or f"{system}/{entitlement}")
     return {side: sorted(keys) for side, keys in found.items()}
-
-
-def key_of(member: SeparationMember) -> str:
-    """What a member is called in files and forms: a bundle's key has no slash."""
-    if member.entitlement:
-        return f"{member.entitlement.system.key}/{member.entitlement.key}"
-    assert member.bundle is not None  # noqa: S101 - a constraint of the table
-    return member.bundle.key
 
 
 def concerned(rule_ids: Collection[UUID], now: datetime) -> Mapping[UUID, frozenset[UUID]]:

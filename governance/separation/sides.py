@@ -11,24 +11,26 @@ from governance.separation.rules import Sides
 from governance.separation.states import Side
 
 _SIDES = """
-inside (rule_id, severity, side, bundle_id) AS (
-    SELECT v.rule_id, v.severity, m.side, m.bundle_id
+part AS NOT MATERIALIZED (
+    SELECT v.bundle_id AS holder_id, p.entitlement_id, p.bundle_id
+    FROM governance_bundleversion v JOIN governance_bundlepart p ON p.version_id = v.id
+    WHERE NOT EXISTS (SELECT FROM governance_bundleversion l WHERE l.bundle_id = v.bundle_id AND l.number > v.number)
+), named AS NOT MATERIALIZED (
+    SELECT v.rule_id, v.severity, m.side, m.entitlement_id, m.bundle_id
     FROM governance_separationmember m JOIN governance_separationruleversion v ON v.id = m.version_id
-    WHERE v.state = 'in_force' AND m.bundle_id IS NOT NULL
+    WHERE v.state = 'in_force'
+), inside (rule_id, severity, side, bundle_id) AS (
+    SELECT rule_id, severity, side, bundle_id FROM named WHERE bundle_id IS NOT NULL
     UNION
     SELECT i.rule_id, i.severity, i.side, p.bundle_id
-    FROM inside i JOIN governance_bundlepart p ON p.version_id = (
-        SELECT id FROM governance_bundleversion WHERE bundle_id = i.bundle_id ORDER BY number DESC LIMIT 1
-    ) JOIN governance_bundle b ON b.id = p.bundle_id AND b.state = 'active'
+    FROM inside i JOIN part p ON p.holder_id = i.bundle_id
+    JOIN governance_bundle b ON b.id = p.bundle_id AND b.state = 'active'
 ), side AS MATERIALIZED (
-    SELECT v.rule_id, v.severity, m.side, m.entitlement_id
-    FROM governance_separationmember m JOIN governance_separationruleversion v ON v.id = m.version_id
-    WHERE v.state = 'in_force' AND m.entitlement_id IS NOT NULL
+    SELECT rule_id, severity, side, entitlement_id FROM named WHERE entitlement_id IS NOT NULL
     UNION
     SELECT i.rule_id, i.severity, i.side, p.entitlement_id
-    FROM inside i JOIN governance_bundlepart p ON p.version_id = (
-        SELECT id FROM governance_bundleversion WHERE bundle_id = i.bundle_id ORDER BY number DESC LIMIT 1
-    ) JOIN governance_entitlement e ON e.id = p.entitlement_id AND e.state = 'active'
+    FROM inside i JOIN part p ON p.holder_id = i.bundle_id
+    JOIN governance_entitlement e ON e.id = p.entitlement_id AND e.state = 'active'
 )"""
 """Tables of a recursive query: the bundles on each side of each rule in force, and the entitlements of each side."""
 

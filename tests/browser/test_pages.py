@@ -38,7 +38,9 @@ def opened(page: Page) -> str | None:
 class TestPages:
     def test_are_whole_and_accessible(self, demonstration: Portal, page: Page, visitor: str) -> None:
         wrong: list[str] = []
-        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on(
+            "console", lambda message: wrong.append(f"{page.url}: {message.text}") if message.type == "error" else None
+        )
         page.goto(demonstration.url)
         wrong += faults_everywhere(page)
         page.locator(f"button[name=persona][value={visitor}]").click()

@@ -214,7 +214,9 @@ class TestRules:
     def test_name_bundles_by_their_keys(self, scene: Scene, visit: Visit) -> None:
         admin = visit(holding(Role.ADMINISTRATOR))
         wrong = self.said(scene, left="reading")
-        assert "There is no active bundle “reading”" in text(admin.post(reverse("separation-rule-new"), wrong))
+        assert "There is no entitlement or active bundle “reading”" in text(
+            admin.post(reverse("separation-rule-new"), wrong)
+        )
         held = bundle(scene.entitlement, scene.owner, scene.requester, "reading")
         version = SeparationRule.objects.get(pk=self.made(admin, self.said(scene, left="reading"))).versions.get()
         page = text(admin.get(reverse("separation-rule-detail", args=[version.rule_id])))

@@ -141,7 +141,7 @@ def _known(keys: Iterable[str]) -> dict[str, UUID]:
 
 
 def _unknown(keys: list[str]) -> str:
-    kind = "entitlement" if "/" in keys[0] else "active bundle"
+    kind = "entitlement" if all("/" in key for key in keys) else "entitlement or active bundle"
     return f"There is no {kind} {', '.join(f'“{key}”' for key in keys)}."
 
 
