@@ -1,20 +1,21 @@
 """Whom a step asks, resolved live from owners, managers and teams (rule 16)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, StepApprover
-from governance.approvals.rules import Asked, Candidates, Place, choose
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Delegation, StepApprover
+from governance.approvals.rules import Asked, Candidates, Place, choose, stand_in
 from governance.approvals.states import YES, Verdict
 from governance.audit.models import AuditEvent
 from governance.catalog.models import BundleVersion
 from governance.core.subjects import decidable
 from governance.identities.models import Identity, Ownership, Team, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
+from governance.identities.querysets import acts
 from governance.identities.states import Kind, OwnerRole
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.states import CONSENTS, StepKind
@@ -29,15 +30,29 @@ APPLIED: Final = "proposed_change.applied"
 def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
     """Who is to be asked for the step now: eligible people only, by the first choice or its fallbacks.
 
-    Whoever has said yes to it already is asked no more. Where everyone must, the others of the same choice stay asked,
-    and nobody comes in for them unless all of them are fewer than must say yes.
+    Whoever has said yes to it already, or had it said for them, is asked no more. Where everyone must, the others of
+    the same choice stay asked, and nobody comes in for them unless all of them are fewer than must say yes. Who has
+    delegated is asked as whoever stands in for them, where both are eligible.
     """
-    said_yes = _deciders(_yeses(step))
-    done, out, chain = same_human(said_yes), excluded(step, now), _chain(step, now)
+    said_yes = _yeses(step)
+    done, out, chain = same_human(_deciders(said_yes)), excluded(step, now), _chain(step, now)
     left = tuple(asked for asked in choose(chain, out) if asked.identity_id not in done)
-    if step.everyone and (left or len(said_yes) >= step.required):
-        return left
-    return choose(chain, out | done)
+    if not step.everyone or not (left or said_yes.count() >= step.required):
+        left = choose(chain, out | done)
+    return stand_in(left, _delegates(left, step.kind, now), out | done)
+
+
+def _delegates(asked: Iterable[Asked], kind: str, now: datetime) -> Mapping[UUID, UUID]:
+    """Who stands in for each of them in a step of the kind now. What names the kind goes before what names none.
+
+    All identities of a human are delegated for together, as they count as one.
+    """
+    if kind in CONSENTS:
+        return {}
+    whose = "delegator__human__identities"
+    ids = {one.identity_id for one in asked}
+    rows = Delegation.objects.filter(acts(now, "delegate__"), kind__in=["", kind], **{f"{whose}__in": ids})
+    return dict(rows.at(now).order_by("kind").values_list(whose, "delegate"))
 
 
 def excluded(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
@@ -58,7 +73,9 @@ def _yeses(step: ApprovalStep) -> "QuerySet[Decision]":
 
 
 def _deciders(decisions: "QuerySet[Decision]") -> list[UUID]:
-    return list(decisions.filter(decider__isnull=False).values_list("decider", flat=True))
+    """Whoever decided, and in whose place: both have had their say."""
+    named = decisions.filter(decider__isnull=False).values_list("decider", "on_behalf_of")
+    return [one for pair in named for one in filter(None, pair)]
 
 
 def is_satisfied(step: ApprovalStep, now: datetime) -> bool:
@@ -71,11 +88,18 @@ def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> 
     out = frozenset(parties)
     found = []
     for place in places:
-        asked = choose(_chain(place, now), () if place.kind in CONSENTS else out)
+        barred = frozenset() if place.kind in CONSENTS else out
+        first = choose(_chain(place, now), barred)
+        asked = stand_in(first, _delegates(first, place.kind, now), barred)
         found.append(asked)
         if len(asked) == 1:
-            out |= same_human([asked[0].identity_id])
+            out |= same_human(_people(asked))
     return found
+
+
+def _people(asked: Collection[Asked]) -> list[UUID]:
+    """Who is asked, and in whose place."""
+    return [pk for one in asked for pk in (one.identity_id, one.on_behalf_of) if pk is not None]
 
 
 def _changers(route: ApprovalRoute) -> Iterable[UUID]:
@@ -94,6 +118,7 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     subjects = {
         *(pk for kind, pk in targets if kind == Identity.NOUN),
         *asked.values_list("identity", flat=True),
+        *asked.filter(on_behalf_of__isnull=False).values_list("on_behalf_of", flat=True),
         *owned.values_list("pk", flat=True),
         *TeamMembership.objects.filter(teams).values_list("pk", flat=True),
     }

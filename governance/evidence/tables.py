@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.analysis.reasons import reason
-from governance.approvals.models import ApprovalStep
+from governance.approvals.models import ApprovalStep, Decision
 from governance.audit.models import AuditEvent
 from governance.catalog.models import Bundle, BundleVersion
 from governance.changes.kinds import kind_of
@@ -430,7 +430,13 @@ def _asked(step: ApprovalStep) -> list[str]:
 
 def _decided(step: ApprovalStep) -> list[str]:
     made = sorted(step.decisions.all(), key=lambda decision: decision.at)
-    return [f"{one.decider.name if one.decider else one.provenance}: {one.verdict}" for one in made]
+    return [f"{_decider(one)}: {one.verdict}" for one in made]
+
+
+def _decider(decision: Decision) -> str:
+    """Who decided, and in whose place."""
+    name = decision.decider.name if decision.decider else decision.provenance
+    return f"{name} for {decision.on_behalf_of.name}" if decision.on_behalf_of else name
 
 
 STEPS = _table(

@@ -170,7 +170,10 @@ def step(row: ApprovalStep, actor: Actor) -> Step:
 def talk(steps: Sequence[ApprovalStep], parties: Iterable[UUID], actor: Actor) -> Talk:
     """What was said about a route, whose subject's parties may say something too; needs `approvers` prefetched."""
     route = steps[0].route
-    concerned = {*parties, *(one.identity_id for step in steps for one in step.approvers.all())}
+    concerned = {
+        *parties,
+        *(pk for step in steps for one in step.approvers.all() for pk in (one.identity_id, one.on_behalf_of_id)),
+    }
     may = route.state == RouteState.OPEN and concerned & actor.identity_ids
     said = route.comments.select_related("author").order_by("at", "pk")
     comments = [Comment(called(one.author, actor), one.text, one.at) for one in said]
@@ -183,16 +186,23 @@ def called(identity: Identity, actor: Actor) -> str:
 
 
 def _asked(row: ApprovalStep, actor: Actor) -> str:
-    decided = [d.decider.name for d in row.decisions.all() if d.decider and d.verdict != "return"]
+    decided = [
+        _both(d.decider.name, d.on_behalf_of) for d in row.decisions.all() if d.decider and d.verdict != "return"
+    ]
     if decided and row.state != StepState.OPEN:
         return all_of(decided)
-    asked = [a.identity for a in row.approvers.all() if a.ends_at is None]
-    names = ["you" if one.pk in actor.identity_ids else one.name for one in asked]
+    asked = [a for a in row.approvers.all() if a.ends_at is None]
+    names = [_both("you" if a.identity_id in actor.identity_ids else a.identity.name, a.on_behalf_of) for a in asked]
     if not names and row.state == StepState.OPEN:
         return "nobody is eligible"
-    wanted = sorted(names, key=lambda name: (name != "you", name))
+    wanted = sorted(names, key=lambda name: (name.partition(" for ")[0] != "you", name))
     others = all_of(wanted) if row.everyone else _so_many(row.required - len(decided), wanted)
     return f"{all_of(decided)}, and {others}" if decided and names else others
+
+
+def _both(name: str, on_behalf_of: Identity | None) -> str:
+    """Who decides, and in whose place: "Ann for Ben"."""
+    return f"{name} for {on_behalf_of.name}" if on_behalf_of else name
 
 
 def _so_many(number_: int, names: Sequence[str]) -> str:
