@@ -1,7 +1,7 @@
 from typing import Any, ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import RangeOperators
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
 
@@ -88,7 +88,7 @@ class ApprovalStep(Governed):
     state = models.CharField(max_length=16, choices=StepState.choices, default=StepState.WAITING)
     required = models.PositiveSmallIntegerField(default=1)
     everyone = models.BooleanField(default=False)
-    counts = models.TextField(blank=True)
+    counts = ArrayField(models.TextField(), default=list)
     skip_repeat = models.BooleanField(default=False)
     stage = models.PositiveSmallIntegerField()
     opened_at = models.DateTimeField(null=True)

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
-from governance.approvals.queries import is_satisfied, resolve
+from governance.approvals.queries import is_satisfied, repeats, resolve
 from governance.approvals.rules import STEP_TERM, Asked
 from governance.approvals.states import ENDED_STEPS, Provenance, RouteState, StepState, Verdict
 from governance.core.actor import Actor
@@ -31,7 +31,7 @@ POLICY = Actor.system("policy")
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One step to be: whose decision it asks for, about which thing. `skip` says why it need not be asked for."""
+    """One step to be, as the step keeps it. `skip` says why it need not be asked for."""
 
     kind: str
     target_kind: str
@@ -40,6 +40,8 @@ class StepPlan:
     required: int = 1
     everyone: bool = False
     stage: int = 1
+    counts: tuple[str, ...] = ()
+    skip_repeat: bool = False
     skip: str = ""
 
 
@@ -96,6 +98,8 @@ def _step(route: ApprovalRoute, position: int, plan: StepPlan) -> ApprovalStep:
         required=plan.required,
         everyone=plan.everyone,
         stage=plan.stage,
+        counts=list(plan.counts),
+        skip_repeat=plan.skip_repeat,
     )
 
 
@@ -118,9 +122,14 @@ def _advance(route: ApprovalRoute, *, actor: Actor, now: datetime) -> bool:
 def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
     """Resolve who is asked, end what no longer holds and tell those who are new. Nobody at all is recorded too.
 
+    What need not be asked, since whoever would be has approved another step, is skipped and says so.
     While a question waits for its answer, nobody new is asked: that is done with the answer.
     """
     returned = step.state == StepState.RETURNED
+    if not returned and (repeated := repeats(step, now)):
+        move(step, StepState.SKIPPED, actor=ROUTING, why=repeated, now=now, closed_at=now, state_reason=repeated)
+        _lead_on(step.route, actor=ROUTING, why=repeated, now=now)
+        return
     if not returned and is_satisfied(step, now):
         _go_on(step, actor=ROUTING, why="Everyone who is still asked has said yes", now=now)
         return
@@ -267,8 +276,13 @@ def _approved(step: ApprovalStep, decision: Decision, *, actor: Actor, now: date
 def _go_on(step: ApprovalStep, *, actor: Actor, why: str, now: datetime) -> None:
     """As many as must have said yes: the step is done, and with the last one the route."""
     move(step, StepState.APPROVED, actor=actor, why=why, now=now, closed_at=now)
-    if not _advance(step.route, actor=actor, now=now):
-        _close(step.route, RouteState.APPROVED, actor=actor, why=why, now=now)
+    _lead_on(step.route, actor=actor, why=why, now=now)
+
+
+def _lead_on(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
+    """Go on to the next stage; where there is none, everybody who had to has said yes."""
+    if not _advance(route, actor=actor, now=now):
+        _close(route, RouteState.APPROVED, actor=actor, why=why, now=now)
 
 
 def _rejected(step: ApprovalStep, decision: Decision, *, actor: Actor, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Whom a step asks, resolved live from owners, managers and teams (rule 16)."""
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -17,6 +18,7 @@ from governance.identities.models import Identity, Ownership, Team, TeamMembersh
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
 from governance.identities.querysets import acts
 from governance.identities.states import Kind, OwnerRole
+from governance.policy.criteria import meeting
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.states import CONSENTS, StepKind
 from governance.separation.models import SeparationRuleVersion
@@ -39,20 +41,46 @@ def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
     left = tuple(asked for asked in choose(chain, out) if asked.identity_id not in done)
     if not step.everyone or not (left or said_yes.count() >= step.required):
         left = choose(chain, out | done)
-    return stand_in(left, _delegates(left, step.kind, now), out | done)
+    return stand_in(left, _delegates(left, step, now), out | done)
 
 
-def _delegates(asked: Iterable[Asked], kind: str, now: datetime) -> Mapping[UUID, UUID]:
-    """Who stands in for each of them in a step of the kind now. What names the kind goes before what names none.
+def _delegates(asked: Iterable[Asked], step: Place, now: datetime) -> Mapping[UUID, UUID]:
+    """Who stands in for each of them in the step now, of those who count. What names its kind goes before the rest.
 
     All identities of a human are delegated for together, as they count as one.
     """
-    if kind in CONSENTS:
+    if step.kind in CONSENTS:
         return {}
     whose = "delegator__human__identities"
     ids = {one.identity_id for one in asked}
-    rows = Delegation.objects.filter(acts(now, "delegate__"), kind__in=["", kind], **{f"{whose}__in": ids})
-    return dict(rows.at(now).order_by("kind").values_list(whose, "delegate"))
+    rows = Delegation.objects.filter(acts(now, "delegate__"), kind__in=["", step.kind], **{f"{whose}__in": ids})
+    found = dict(rows.at(now).order_by("kind").values_list(whose, "delegate"))
+    counting = _counting(found.values(), step, now)
+    return {whom: delegate for whom, delegate in found.items() if delegate in counting}
+
+
+def _counting(identity_ids: Iterable[UUID], step: Place, now: datetime) -> frozenset[UUID]:
+    """Those who meet all the criteria that the step has, if it has any."""
+    found = frozenset(identity_ids)
+    for criteria in step.counts if found else ():
+        found = meeting(criteria, Identity.objects.filter(pk__in=found), now)
+    return found
+
+
+def repeats(step: ApprovalStep, now: datetime) -> str:
+    """Why a step that may be skipped is: all whom it would ask have approved another one. Empty where it is asked.
+
+    Only where the step asks for one of them, none is a fallback, and each has decided by themselves.
+    """
+    if not step.skip_repeat or step.required > 1 or step.everyone or step.consents or _yeses(step).exists():
+        return ""
+    first = choose(_chain(step, now), _barred(step, now))
+    by_themselves = _others(step).filter(decider__isnull=False, on_behalf_of__isnull=True)
+    done = same_human(_deciders(by_themselves))
+    if not first or any(one.fallback or one.identity_id not in done for one in first):
+        return ""
+    names = Identity.objects.filter(pk__in=[one.identity_id for one in first]).order_by("name")
+    return f"Approved another step already: {', '.join(names.values_list('name', flat=True))}"
 
 
 def excluded(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
@@ -60,12 +88,20 @@ def excluded(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
 
     A consent is asked of a party, that is what it is for.
     """
+    barred = _barred(step, now)
+    return barred if step.consents else barred | same_human(_deciders(_others(step)))
+
+
+def _barred(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
+    """Who may decide nothing on the route: parties to the subject, but for a consent, and who changed the route."""
     route = step.route
-    if step.consents:
-        return same_human(_changers(route))
-    parties = decidable(route.subject_kind).parties(route.subject_id, now)
-    others = Decision.objects.filter(step__route=route, verdict=Verdict.APPROVE).exclude(step=step)
-    return same_human([*parties, *_deciders(others), *_changers(route)])
+    parties = () if step.consents else decidable(route.subject_kind).parties(route.subject_id, now)
+    return same_human([*parties, *_changers(route)])
+
+
+def _others(step: ApprovalStep) -> "QuerySet[Decision]":
+    """The approvals of the route's other steps."""
+    return Decision.objects.filter(step__route=step.route, verdict=Verdict.APPROVE).exclude(step=step)
 
 
 def _yeses(step: ApprovalStep) -> "QuerySet[Decision]":
@@ -90,7 +126,7 @@ def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> 
     for place in places:
         barred = frozenset() if place.kind in CONSENTS else out
         first = choose(_chain(place, now), barred)
-        asked = stand_in(first, _delegates(first, place.kind, now), barred)
+        asked = stand_in(first, _delegates(first, place, now), barred)
         found.append(asked)
         if len(asked) == 1:
             out |= same_human(_people(asked))
@@ -151,8 +187,16 @@ def _chain(step: Place, now: datetime) -> list[Candidates]:
             return _consenting(step, now)
         case _:
             first = _owners(step, now)
+    if step.counts:
+        first = [replace(one, identity_ids=_those(one, step, now)) for one in first]
     governance = Candidates("Governance team", _ids(members(GOVERNANCE_TEAM, now), now), fallback=True)
     return [*first, governance]
+
+
+def _those(candidates: Candidates, step: Place, now: datetime) -> tuple[UUID, ...]:
+    """Those of the candidates who count, in their order."""
+    counting = _counting(candidates.identity_ids, step, now)
+    return tuple(pk for pk in candidates.identity_ids if pk in counting)
 
 
 def _managers(step: Place, now: datetime) -> list[Candidates]:

@@ -25,6 +25,9 @@ class Place(Protocol):
     @property
     def target_label(self) -> str: ...
 
+    @property
+    def counts(self) -> Sequence[str]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:

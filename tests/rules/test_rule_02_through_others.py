@@ -84,6 +84,7 @@ class Others(RuleBasedStateMachine):
     )
     def found(
         self,
+        *,
         managers: list[int],
         twins: set[int],
         teams: tuple[set[int], set[int], set[int]],
