@@ -15,6 +15,7 @@ from governance.core.subjects import decidable
 from governance.policy.words import minute
 
 OVERSEE = (Role.AUDITOR, Role.SECURITY)
+NOT_THEIRS = "Only who has delegated, who decides in their place, or security ends a delegation."
 DECIDES = frozenset({"approve", "consent", "reject", "return"})
 
 
@@ -133,7 +134,7 @@ def lock_delegation(actor: Actor, pk: UUID, now: datetime) -> Delegation:
     except Delegation.DoesNotExist:
         raise NotFound from None
     if not may_end(actor, delegation):
-        raise Denied("Only who has delegated, who decides in their place, or security ends a delegation.")
+        raise Denied(NOT_THEIRS)
     if delegation.ends_at <= now:
         raise Conflict(f"This delegation ended on {minute(delegation.ends_at)}.", code="already_ended")
     return delegation

@@ -439,6 +439,19 @@ def _decider(decision: Decision) -> str:
     return f"{name} for {decision.on_behalf_of.name}" if decision.on_behalf_of else name
 
 
+DELEGATIONS = _table(
+    "delegations",
+    ("delegate", "Decides", "delegate.name"),
+    ("delegator", "In the place of", "delegator.name"),
+    ("kind", "As", "kind"),
+    ("reason", "Why", "reason"),
+    ("made_at", "Made", "made_at"),
+    ("starts_at", "From", "starts_at"),
+    ("ends_at", "Until", "ends_at"),
+    ("end_reason", "Why it ended early", "end_reason"),
+    ("id", "Id", "pk"),
+)
+
 STEPS = _table(
     "approval-steps",
     ("kind", "Whose decision", "kind"),
