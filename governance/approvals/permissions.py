@@ -12,6 +12,7 @@ from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked, locked_all
 from governance.core.subjects import decidable
+from governance.identities.models import Identity
 from governance.policy.words import minute
 
 OVERSEE = (Role.AUDITOR, Role.SECURITY)
@@ -128,11 +129,15 @@ def may_end(actor: Actor, delegation: Delegation) -> bool:
 
 
 def lock_delegation(actor: Actor, pk: UUID, now: datetime) -> Delegation:
-    """Take a delegation that one may end. Raises NotFound, Denied, Conflict once it is over."""
-    try:
-        delegation = locked(visible_delegations(actor).with_names(), pk)
-    except Delegation.DoesNotExist:
-        raise NotFound from None
+    """Take a delegation that one may end, and before it both of its people, as a decision by it does.
+
+    Raises NotFound, Denied, Conflict once it is over.
+    """
+    seen = visible_delegations(actor).filter(pk=pk).first()
+    if seen is None:
+        raise NotFound
+    locked_all(Identity.objects.filter(pk__in=[seen.delegator_id, seen.delegate_id]))
+    delegation = locked(Delegation.objects.with_names(), pk)
     if not may_end(actor, delegation):
         raise Denied(NOT_THEIRS)
     if delegation.ends_at <= now:

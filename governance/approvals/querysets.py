@@ -39,6 +39,10 @@ class StepQuerySet(models.QuerySet[M]):
         rows = apps.get_model("governance", "StepApprover")
         return rows._base_manager.filter(step=OuterRef("pk"))
 
+    def unasked(self) -> Self:
+        """Open steps that ask nobody: there is nobody who could answer."""
+        return self.open().exclude(Exists(self._approvers().filter(ends_at__isnull=True)))
+
     def overdue(self, now: datetime) -> Self:
         """Steps that nobody decided in time, and those whose question nobody answered for as long as a step waits.
 

@@ -222,7 +222,12 @@ def _note(row: ApprovalStep) -> str:
     asked = [a for a in row.approvers.all() if a.ends_at is None]
     if asked and asked[0].fallback:
         return f"{asked[0].via}, because nobody else is eligible"
-    return "; ".join(part for part in (_of(row), _beside(row)) if part)
+    return "; ".join(part for part in (_of(row), _counting(row), _beside(row)) if part)
+
+
+def _counting(row: ApprovalStep) -> str:
+    """The criteria that whoever is asked meets, if there are any."""
+    return f"Only those count of whom is true: {' and '.join(row.counts)}" if row.counts else ""
 
 
 def _beside(row: ApprovalStep) -> str:

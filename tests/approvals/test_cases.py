@@ -18,6 +18,7 @@ from governance.grants.models import Grant
 from governance.identities.models import Identity, Team
 from governance.requests.models import AccessRequest
 from governance.requests.states import ItemState
+from governance.wiring import readiness_warnings
 from tests.builders import Organisation, account, joined, person, rule, step_ids, team
 from tests.delegations import asked, delegated, ended, moved
 from tests.leases import approve, backed, leave
@@ -324,6 +325,16 @@ class TestASkippedStep:
         say_yes(company, request, "Owner")
         skipped = ApprovalStep.objects.get(pk=step_ids(request)[1])
         assert skipped.state_reason == "Approved another step already: Owner"
+
+
+class TestAStepThatAsksNobody:
+    def test_is_said_by_readiness(self) -> None:
+        company = Company([MANAGER])
+        assert readiness_warnings()["approvals"]() is None
+        for arrange in (asks("Gwen"), away("Gus")):
+            arrange(company)
+        company.submit()
+        assert readiness_warnings()["approvals"]() == "1 open without anybody eligible to decide (rule 15)"
 
 
 class TestNeverMeansYes:

@@ -95,7 +95,7 @@ class TestList:
 
     def test_is_a_file_too(self, org: Organisation, visit: Visit, deputy: Identity) -> None:
         delegated(org.manager, deputy)
-        answer = visit(deputy).get(reverse("delegation-list"), {"format": "csv"})
+        answer = visit(deputy).get(reverse("delegation-list"), {"as": "csv"})
         assert b"Deputy,Manager" in b"".join(answer.streaming_content)  # type: ignore[attr-defined]
 
 
