@@ -265,6 +265,12 @@ class Decision(Record):
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} at {self.at:%Y-%m-%d %H:%M:%S}"
 
+    @property
+    def by(self) -> str:
+        """Who decided, and in whose place: "Ann for Ben". Where no human did, where it comes from."""
+        name = self.decider.name if self.decider else self.provenance
+        return f"{name} for {self.on_behalf_of.name}" if self.on_behalf_of else name
+
 
 class Comment(Record):
     """What somebody who has to do with a route said about it, to the others. Append-only."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.analysis.reasons import reason
-from governance.approvals.models import ApprovalStep, Decision
+from governance.approvals.models import ApprovalStep
 from governance.audit.models import AuditEvent
 from governance.catalog.models import Bundle, BundleVersion
 from governance.changes.kinds import kind_of
@@ -429,14 +429,7 @@ def _asked(step: ApprovalStep) -> list[str]:
 
 
 def _decided(step: ApprovalStep) -> list[str]:
-    made = sorted(step.decisions.all(), key=lambda decision: decision.at)
-    return [f"{_decider(one)}: {one.verdict}" for one in made]
-
-
-def _decider(decision: Decision) -> str:
-    """Who decided, and in whose place."""
-    name = decision.decider.name if decision.decider else decision.provenance
-    return f"{name} for {decision.on_behalf_of.name}" if decision.on_behalf_of else name
+    return [f"{one.by}: {one.verdict}" for one in sorted(step.decisions.all(), key=lambda one: one.at)]
 
 
 DELEGATIONS = _table(
@@ -445,7 +438,6 @@ DELEGATIONS = _table(
     ("delegator", "In the place of", "delegator.name"),
     ("kind", "As", "kind"),
     ("reason", "Why", "reason"),
-    ("made_at", "Made", "made_at"),
     ("starts_at", "From", "starts_at"),
     ("ends_at", "Until", "ends_at"),
     ("end_reason", "Why it ended early", "end_reason"),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from governance.approvals.models import ApprovalStep
+from governance.approvals.models import ApprovalStep, StepApprover
 from governance.approvals.states import RouteState, StepState
 from governance.catalog.states import Risk
 from governance.core.actor import Actor
@@ -186,13 +186,11 @@ def called(identity: Identity, actor: Actor) -> str:
 
 
 def _asked(row: ApprovalStep, actor: Actor) -> str:
-    decided = [
-        _both(d.decider.name, d.on_behalf_of) for d in row.decisions.all() if d.decider and d.verdict != "return"
-    ]
+    decided = [d.by for d in row.decisions.all() if d.decider and d.verdict != "return"]
     if decided and row.state != StepState.OPEN:
         return all_of(decided)
     asked = [a for a in row.approvers.all() if a.ends_at is None]
-    names = [_both("you" if a.identity_id in actor.identity_ids else a.identity.name, a.on_behalf_of) for a in asked]
+    names = [_who_is_asked(a, actor) for a in asked]
     if not names and row.state == StepState.OPEN:
         return "nobody is eligible"
     wanted = sorted(names, key=lambda name: (name.partition(" for ")[0] != "you", name))
@@ -200,9 +198,10 @@ def _asked(row: ApprovalStep, actor: Actor) -> str:
     return f"{all_of(decided)}, and {others}" if decided and names else others
 
 
-def _both(name: str, on_behalf_of: Identity | None) -> str:
-    """Who decides, and in whose place: "Ann for Ben"."""
-    return f"{name} for {on_behalf_of.name}" if on_behalf_of else name
+def _who_is_asked(asked: StepApprover, actor: Actor) -> str:
+    """And in whose place: "Ann for Ben", "you"."""
+    name = "you" if asked.identity_id in actor.identity_ids else asked.identity.name
+    return f"{name} for {asked.on_behalf_of.name}" if asked.on_behalf_of else name
 
 
 def _so_many(number_: int, names: Sequence[str]) -> str:
