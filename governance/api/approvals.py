@@ -60,6 +60,9 @@ class StepShape(Shape):
     state = serializers.ChoiceField(StepState.choices)
     state_reason = serializers.CharField()
     required = serializers.IntegerField()  # type: ignore[assignment]  # the metaclass takes it out of the class
+    counts = serializers.ListField(
+        child=serializers.CharField(), help_text="Criteria that whoever is asked meets, the governance team apart."
+    )
     opened_at = serializers.DateTimeField(allow_null=True)
     due_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)

@@ -120,12 +120,18 @@ def is_satisfied(step: ApprovalStep, now: datetime) -> bool:
 
 
 def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> list[tuple[Asked, ...]]:
-    """Whom steps would ask if they were opened one after another now, each decided by whoever is asked alone."""
-    out = frozenset(parties)
+    """Whom steps would ask if they were opened one after another now, each decided by whoever is asked alone.
+
+    For a step that would be skipped it is whoever has approved another one by then.
+    """
+    own = out = frozenset(parties)
     found = []
     for place in places:
-        barred = frozenset() if place.kind in CONSENTS else out
-        first = choose(_chain(place, now), barred)
+        chain, barred = _chain(place, now), frozenset[UUID]() if place.kind in CONSENTS else out
+        first = choose(chain, barred)
+        again = choose(chain, own) if place.skip_repeat else ()
+        if again and all(one.identity_id in out and not one.fallback for one in again):
+            first, barred = again, own
         asked = stand_in(first, _delegates(first, place, now), barred)
         found.append(asked)
         if len(asked) == 1:

@@ -28,6 +28,9 @@ class Place(Protocol):
     @property
     def counts(self) -> Sequence[str]: ...
 
+    @property
+    def skip_repeat(self) -> bool: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:

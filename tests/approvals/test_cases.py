@@ -16,10 +16,11 @@ from governance.approvals.rules import STEP_TERM
 from governance.approvals.states import StepState
 from governance.grants.models import Grant
 from governance.identities.models import Identity, Team
+from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
 from governance.requests.states import ItemState
 from governance.wiring import readiness_warnings
-from tests.builders import Organisation, account, joined, person, rule, step_ids, team
+from tests.builders import Organisation, account, actor, draft, joined, person, rule, step_ids, team
 from tests.delegations import asked, delegated, ended, moved
 from tests.leases import approve, backed, leave
 from tests.rules.sql import run
@@ -325,6 +326,30 @@ class TestASkippedStep:
         say_yes(company, request, "Owner")
         skipped = ApprovalStep.objects.get(pk=step_ids(request)[1])
         assert skipped.state_reason == "Approved another step already: Owner"
+
+
+class TestThePreview:
+    """Names whom the steps would ask, before anything is filed."""
+
+    def foreseen(self, steps: Sequence[dict[str, Any]], *given: Arrange) -> list[tuple[str, ...]]:
+        company = Company(steps)
+        for arrange in given:
+            arrange(company)
+        wish = draft(company.requester, company.entitlement, company.purpose)
+        proposal = requests.preview(draft=wish, actor=actor(company.requester), now=timezone.now())
+        return [one.names for one in requests.foreseen(proposal, timezone.now())]
+
+    def test_names_a_delegate(self) -> None:
+        assert self.foreseen([MANAGER], delegates("Manager", "Stranger")) == [("Stranger",)]
+
+    def test_names_no_delegate_who_asks(self) -> None:
+        assert self.foreseen([MANAGER], delegates("Manager", "Requester")) == [("Manager",)]
+
+    def test_names_who_comes_in_for_who_has_approved(self) -> None:
+        assert self.foreseen([MANAGER, OWNER], managed("Owner")) == [("Owner",), ("Gus", "Gwen")]
+
+    def test_names_nobody_else_where_the_step_would_be_skipped(self) -> None:
+        assert self.foreseen([MANAGER, SKIPPED_OWNER], managed("Owner")) == [("Owner",), ("Owner",)]
 
 
 class TestAStepThatAsksNobody:
