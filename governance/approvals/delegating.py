@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from governance.approvals.models import Delegation
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Delegation
 from governance.approvals.querysets import DelegationQuerySet
-from governance.approvals.states import DELEGABLE
+from governance.approvals.states import DELEGABLE, RouteState
+from governance.audit.models import AuditEvent
 from governance.core.actor import Actor
 from governance.core.errors import Invalid
 from governance.core.locking import locked_all
@@ -23,6 +24,7 @@ from governance.identities.models import Identity
 from governance.identities.queries import same_human
 from governance.notifications.moves import Notice, notify
 from governance.notifications.states import Topic
+from governance.policy.states import CONSENTS
 from governance.policy.words import minute
 
 LONGEST: Final = timedelta(days=180)
@@ -101,6 +103,8 @@ def _wrong(delegator: Identity, delegate: Identity, terms: Terms, now: datetime)
         yield "kind", f"{_said(beside)} already. End that first."
     elif chained := _overlapping(terms).filter(Q(delegator__in=other) | Q(delegate__in=one)).first():
         yield "delegate", f"{_said(chained)}: what is delegated is not passed on. End that first."
+    elif theirs := _part_of(other, one, terms.kind):
+        yield "delegate", f"{delegate} has a part in {theirs}, which you are asked to decide. Decide that first."
 
 
 def _wrong_period(delegator: Identity, delegate: Identity, terms: Terms, now: datetime) -> Iterator[tuple[str, str]]:
@@ -113,6 +117,21 @@ def _wrong_period(delegator: Identity, delegate: Identity, terms: Terms, now: da
     for who in (delegator, delegate):
         if who.ends_at is not None and terms.ends_at > who.ends_at:
             yield "ends_at", f"{who} ends on {minute(who.ends_at)}, and what is delegated no later."
+
+
+def _part_of(delegate_ids: Collection[UUID], delegator_ids: Collection[UUID], kind: str) -> str:
+    """What the delegate asked for, or would have, of what waits for the delegator; empty if nothing is.
+
+    What comes later stays with the delegator then: `queries.resolve`.
+    """
+    waiting = ApprovalStep.objects.pending().asking(delegator_ids).exclude(kind__in=CONSENTS)
+    opened = AuditEvent.objects.filter(
+        action=f"{ApprovalRoute.NOUN}.{RouteState.OPEN}", subject_id=OuterRef("route"), actor_id__in=delegate_ids
+    )
+    concerned = waiting.filter(Q(route__beneficiary__in=delegate_ids) | Exists(opened))
+    concerned = concerned.filter(kind=kind) if kind else concerned
+    found = concerned.select_related("route").order_by("due_at").first()
+    return found.route.subject_label if found else ""
 
 
 def _during(terms: Terms) -> "DelegationQuerySet[Delegation]":

@@ -159,8 +159,7 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     asked = StepApprover.objects.filter(step__in=steps)
     subjects = {
         *(pk for kind, pk in targets if kind == Identity.NOUN),
-        *asked.values_list("identity", flat=True),
-        *asked.filter(on_behalf_of__isnull=False).values_list("on_behalf_of", flat=True),
+        *(pk for pair in asked.values_list("identity", "on_behalf_of") for pk in filter(None, pair)),
         *owned.values_list("pk", flat=True),
         *TeamMembership.objects.filter(teams).values_list("pk", flat=True),
     }

@@ -154,6 +154,23 @@ class TestDelegate:
         delegated(deputy, org.manager, kind="manager", after=2 * DAY)
         assert Delegation.objects.count() == 3
 
+    def test_refuses_whoever_has_a_part_in_what_waits(self, org: Organisation, deputy: Identity) -> None:
+        request = org.submit()
+        twin = person("Twin", human=org.requester.human)
+        for party in (org.requester, twin):
+            assert f"has a part in {request}" in refused(org.manager, party, terms()).fields["delegate"]
+        delegated(org.manager, twin, kind="security")
+        reject(step_ids(request)[0], org.manager)
+        delegated(org.manager, org.requester)
+
+    def test_refuses_whoever_has_asked_for_another(self, deputy: Identity) -> None:
+        org = Organisation("entitlement_owner")
+        robot = machine(org.stranger)
+        account(robot, org.system)
+        org.requester = org.stranger
+        org.submit(beneficiary_id=robot.pk)
+        assert "has a part in" in refused(org.owner, org.stranger, terms()).fields["delegate"]
+
     @pytest.mark.django_db(transaction=True)
     @rounds
     def test_never_makes_a_circle_in_a_race(self, rounds: int) -> None:
