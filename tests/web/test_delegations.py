@@ -60,7 +60,7 @@ class TestNew:
             ({"ends_on": "2999-01-01"}, "A delegation lasts 180 days at most."),
             ({"ends_on": ""}, "Say until when."),
             ({"reason": " "}, "Say why"),
-            ({"kind": "identity_owner"}, "Select a valid choice"),
+            ({"kind": "identity_owner"}, "Choose one that is offered"),
         ],
     )
     def test_says_what_is_wrong_and_makes_nothing(
