@@ -112,7 +112,7 @@ class Others(RuleBasedStateMachine):
             builders.account(one, self.system)
         builders.rule(steps=[{**one, **({"team": "ledger"} if one["kind"] == "team" else {})} for one in steps])
         self.now = timezone.now() + MINUTE
-        self.ask(asker, robot=False)
+        self.asked(asker, robot=False)
 
     def one(self, number: int) -> Identity:
         return self.people[number % len(self.people)]
@@ -126,6 +126,10 @@ class Others(RuleBasedStateMachine):
 
     @rule(asker=who, robot=st.booleans())
     def ask(self, asker: int, robot: bool) -> None:
+        self.asked(asker, robot=robot)
+
+    def asked(self, asker: int, *, robot: bool) -> None:
+        """Somebody asks for themselves, or for the machine identity."""
         wish = builders.draft(self.robot if robot else self.one(asker), self.what, self.why)
         with self.tried("asked"):
             requests.submit(draft=wish, actor=self.acting(self.one(asker)), now=self.tick())

@@ -232,18 +232,19 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
         "api-grant-revoke": told,
-        "api-delegation-list": {
-            "delegate": str(scene.deputy.pk),
-            "kind": "manager",
-            "reason": "On holiday.",
-            "ends_at": SOON.isoformat(),
-        },
+        "api-delegation-list": _delegating(scene),
         "api-comment-list": {"text": "See the ticket."},
         "api-manual-task-done": {"report": "It is done.", "file_name": "a.txt", "content": "U2VlbiBpdC4="},
         "api-manual-task-send-back": {"judgement": "The picture is dark."},
         "api-feed-run-list": {"source": str(scene.source.pk), "file_name": "a.csv", "content": "U2VlbiBpdC4="},
         "api-notification-preferences": {"work": "daily", "outcome": "never", "end": "at_once", "digest_hour": 6},
     }
+
+
+def _delegating(scene: Scene) -> dict[str, str]:
+    """What is sent to have somebody decide who is asked nothing else."""
+    terms = {"kind": "manager", "reason": "On holiday.", "ends_at": SOON.isoformat()}
+    return {"delegate": str(scene.deputy.pk), **terms}
 
 
 def _done_in_separation(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
