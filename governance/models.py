@@ -2,7 +2,15 @@
 
 from governance.access.models import Account, Assignment, Inclusion, PresencePeriod, Verification
 from governance.analysis.models import Finding, Replay, ReplayProgress, RoleSuggestion, StaleFinding, Survey
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
+from governance.approvals.models import (
+    ApprovalRoute,
+    ApprovalStep,
+    Comment,
+    Decision,
+    Delegation,
+    Question,
+    StepApprover,
+)
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
 from governance.catalog.models import (
     Bundle,
@@ -50,6 +58,7 @@ __all__ = [
     "ConnectorConfiguration",
     "Decision",
     "Dedication",
+    "Delegation",
     "Entitlement",
     "FeedFile",
     "FeedRun",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from django.utils import timezone
 
 from governance.analysis.publishing import RulePublish
+from governance.approvals.models import ApprovalStep
 from governance.audit import moves as audit
 from governance.changes import kinds
 from governance.changes.bundles import BundleEdit, BundleNew, BundleRetire
@@ -40,11 +41,16 @@ def connect() -> None:
 
 def readiness_warnings() -> Mapping[str, Callable[[], str | None]]:
     """What readiness says of the organisation: each answers what is wrong in words, or None."""
-    return {"governance team": _governance_team, "ownership": _ownership, "mail": _mail}
+    return {"governance team": _governance_team, "approvals": _approvals, "ownership": _ownership, "mail": _mail}
 
 
 def _governance_team() -> str | None:
     return None if governance_is_staffed(timezone.now()) else "fewer than two active members (rule 16)"
+
+
+def _approvals() -> str | None:
+    count = ApprovalStep.objects.unasked().count()
+    return f"{count} open without anybody eligible to decide (rule 15)" if count else None
 
 
 def _ownership() -> str | None:

@@ -20,6 +20,7 @@ from governance.lifecycle.states import Denied, Fate
 from governance.policy import moves
 from governance.policy.consequences import read, sentences
 from governance.policy.models import PolicyRuleVersion
+from governance.policy.reachability import unreachable
 from governance.policy.states import Mode, VersionState
 from governance.policy.words import minute
 
@@ -100,6 +101,8 @@ class RulePublish(OfPolicyVersion):
         if any(payload[name] != says[name] for name in says if name in payload):
             raise Invalid({"condition": f"{version} says something else by now. Propose it anew."})
         moves.require_publishable(version)
+        if wrong := " ".join(unreachable(read(version.outcomes), now)):
+            raise Invalid({"outcomes": wrong})
         denied = payload.get("denied_leases")
         if denied not in Denied.values:
             raise Invalid({"denied_leases": f"Say what becomes of leases that are denied: {', '.join(Denied.values)}."})

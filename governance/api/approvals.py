@@ -32,6 +32,7 @@ class DecisionShape(Shape):
     verdict = serializers.ChoiceField(Verdict.choices)
     provenance = serializers.ChoiceField(Provenance.choices)
     decider = Named(allow_null=True)
+    on_behalf_of = Named(allow_null=True, help_text="In whose place they decided, by a delegation.")
     assurance = serializers.IntegerField()
     reason = serializers.CharField()
     at = serializers.DateTimeField()
@@ -59,6 +60,9 @@ class StepShape(Shape):
     state = serializers.ChoiceField(StepState.choices)
     state_reason = serializers.CharField()
     required = serializers.IntegerField()  # type: ignore[assignment]  # the metaclass takes it out of the class
+    counts = serializers.ListField(
+        child=serializers.CharField(), help_text="Criteria that whoever is asked meets, the governance team apart."
+    )
     opened_at = serializers.DateTimeField(allow_null=True)
     due_at = serializers.DateTimeField(allow_null=True)
     closed_at = serializers.DateTimeField(allow_null=True)
@@ -107,7 +111,7 @@ class _Steps:
     def visible(self) -> "QuerySet[ApprovalStep]":
         """From the permissions of approvals."""
         steps = permissions.visible(self.actor).select_related("route")
-        return steps.prefetch_related("approvers__identity", "decisions__decider")
+        return steps.prefetch_related("approvers__identity", "decisions__decider", "decisions__on_behalf_of")
 
 
 class _Step(_Steps):

@@ -3,18 +3,20 @@
 from datetime import datetime
 from uuid import UUID
 
-from governance.approvals import moves, permissions
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision
+from governance.approvals import delegating, moves, permissions
+from governance.approvals.delegating import Terms
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Delegation
 from governance.approvals.states import YES, Provenance, StepState, Verdict
 from governance.core import stepup
 from governance.core.actor import Actor
-from governance.core.errors import Conflict, Invalid, NotFound
+from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.core.ids import new_id
 from governance.core.locking import locked, locked_all, unit_of_work
 from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
 from governance.core.subjects import decidable
 from governance.identities.models import Identity
+from governance.identities.queries import same_human
 
 TIMEOUT = Actor.system("timeout")
 
@@ -30,7 +32,7 @@ def decide(
     if verdict != Verdict.APPROVE and not reason.strip():
         raise Invalid({"reason": "Say why: the requester reads it."})
     _lock_subject(step_id, actor.identity_ids)
-    step, decider_id = permissions.lock(actor, verdict, step_id, now)
+    step, asked = permissions.lock(actor, verdict, step_id, now)
     if verdict in YES and decidable(step.route.subject_kind).is_sensitive(step.route.subject_id):
         stepup.require(actor, Sensitive.APPROVE_HIGH_RISK, now)
     as_seen()
@@ -38,8 +40,9 @@ def decide(
         _require_clear(step, now)
     cast = moves.Vote(
         verdict=_yes(step) if verdict in YES else verdict,
-        provenance=Provenance.HUMAN,
-        decider=Identity.objects.get(pk=decider_id),
+        provenance=Provenance.HUMAN_FOR_ANOTHER if asked.on_behalf_of else Provenance.HUMAN,
+        decider=Identity.objects.get(pk=asked.identity_id),
+        on_behalf_of=Identity.objects.get(pk=asked.on_behalf_of) if asked.on_behalf_of else None,
         assurance=actor.assurance,
         reason=reason.strip(),
     )
@@ -109,3 +112,34 @@ def expire(*, step_id: UUID, now: datetime) -> bool:
         return False
     moves.expire(step, actor=TIMEOUT, now=now)
     return True
+
+
+@unit_of_work()
+def delegate(*, delegate_id: UUID, terms: Terms, actor: Actor, now: datetime) -> Delegation:
+    """Have another person decide in the actor's place for a while. Nobody delegates for somebody else.
+
+    What waits moves at once, and what comes later as it comes. Raises Denied, Invalid, StepUpRequired.
+    """
+    mine = same_human([actor.identity_id]) if actor.identity_id else frozenset()
+    held = {one.pk: one for one in locked_all(Identity.objects.filter(pk__in={*mine, *same_human([delegate_id])}))}
+    me = held.get(actor.identity_id) if actor.identity_id else None
+    if me is None or me.is_machine or not me.acts(now):
+        raise Denied("Only an active person delegates.")
+    if delegate_id not in held:
+        raise Invalid({"delegate": "Name another active person."})
+    delegating.check(me, held[delegate_id], terms, now)
+    stepup.require(actor, Sensitive.DELEGATE, now)
+    return delegating.begin(me, held[delegate_id], terms, actor=actor, now=now)
+
+
+@unit_of_work()
+def end_delegation(
+    *, delegation_id: UUID, reason: str, actor: Actor, now: datetime, as_seen: AsSeen = unsaid
+) -> Delegation:
+    """Take back what one has delegated, or hand back what was delegated to one; what waits moves back.
+
+    Raises NotFound, Denied, Conflict once it is over.
+    """
+    delegation = permissions.lock_delegation(actor, delegation_id, now)
+    as_seen()
+    return delegating.end(delegation, actor=actor, why=reason.strip() or "Ended early", now=now)

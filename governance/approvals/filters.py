@@ -1,9 +1,10 @@
-"""The filters of approval steps, shared by API and export."""
+"""The filters of approval steps and delegations, shared by page, API and export."""
 
 import django_filters
 
-from governance.approvals.models import ApprovalStep
-from governance.approvals.states import StepState
+from governance.approvals.models import ApprovalStep, Delegation
+from governance.approvals.states import DELEGABLE, StepState
+from governance.core.filters import Words
 from governance.policy.states import StepKind
 
 
@@ -15,4 +16,17 @@ class StepFilter(django_filters.FilterSet):
 
     class Meta:
         model = ApprovalStep
+        fields: tuple[str, ...] = ()
+
+
+class DelegationFilter(django_filters.FilterSet):
+    """By words, and by what is delegated."""
+
+    q = Words("delegator__name", "delegate__name", "reason", label="Search delegations", hint="Name, reason")
+    kind = django_filters.ChoiceFilter(
+        choices=[(kind.value, kind.label) for kind in DELEGABLE], label="As", empty_label="Anything"
+    )
+
+    class Meta:
+        model = Delegation
         fields: tuple[str, ...] = ()

@@ -1,10 +1,13 @@
 from typing import Any, ClassVar
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
 
 from governance.approvals import querysets
 from governance.approvals.states import (
+    DELEGABLE,
     ROUTE_MOVES,
     STEP_MOVES,
     Provenance,
@@ -13,7 +16,7 @@ from governance.approvals.states import (
     Verdict,
 )
 from governance.core.models import Governed, Record
-from governance.identities.models import Identity
+from governance.identities.models import PERIOD, Identity
 from governance.policy.models import PolicyDecision
 from governance.policy.states import CONSENTS, StepKind
 
@@ -69,7 +72,8 @@ class ApprovalStep(Governed):
     """One answer that a route needs: whose, and by when. `target_id` is the thing whose owner is asked.
 
     Steps of one `stage` are open side by side. `required` of those who are asked must say yes, and where `everyone`
-    must, all the others too.
+    must, all the others too. `counts` are criteria that whoever is asked has to meet, the governance team apart;
+    `skip_repeat` lets the step be skipped where it would ask somebody who has approved another one.
     """
 
     NOUN = "approval_step"
@@ -84,6 +88,8 @@ class ApprovalStep(Governed):
     state = models.CharField(max_length=16, choices=StepState.choices, default=StepState.WAITING)
     required = models.PositiveSmallIntegerField(default=1)
     everyone = models.BooleanField(default=False)
+    counts = ArrayField(models.TextField(), default=list)
+    skip_repeat = models.BooleanField(default=False)
     stage = models.PositiveSmallIntegerField()
     opened_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)
@@ -128,10 +134,14 @@ class ApprovalStep(Governed):
 
 
 class StepApprover(Record):
-    """That an identity is asked for a step, how it came to be asked, and since when. Ended, never deleted."""
+    """That an identity is asked for a step, how it came to be asked, and since when. Ended, never deleted.
+
+    `on_behalf_of` is whom it stands in for; empty where it answers by itself.
+    """
 
     step = models.ForeignKey(ApprovalStep, on_delete=models.PROTECT, related_name="approvers")
     identity = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    on_behalf_of = models.ForeignKey(Identity, null=True, on_delete=models.PROTECT, related_name="+")
     via = models.CharField(max_length=200)
     fallback = models.BooleanField(default=False)
     starts_at = models.DateTimeField()
@@ -147,10 +157,69 @@ class StepApprover(Record):
                 condition=Q(ends_at__isnull=True),
                 name="asked_once_per_step",
             ),
+            models.CheckConstraint(condition=~Q(identity=F("on_behalf_of")), name="nobody_is_asked_in_their_own_place"),
         ]
 
     def __str__(self) -> str:
         return f"{self.identity} ({self.via})"
+
+
+class Delegation(Governed):
+    """That one person decides in another's place for a while: every step that the other is asked, or one kind of them.
+
+    Nothing of it changes but its end, which only moves earlier.
+    """
+
+    NOUN = "delegation"
+
+    delegator = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    delegate = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=24, choices=[(kind.value, kind.label) for kind in DELEGABLE], blank=True)
+    reason = models.TextField()
+    made_at = models.DateTimeField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    end_reason = models.TextField(blank=True)
+
+    objects = querysets.DelegationQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=~Q(delegator=F("delegate")), name="rule_02_nobody_delegates_to_themselves"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=["", *DELEGABLE]), name="rule_02_a_consent_is_nobody_elses_to_give"
+            ),
+            models.CheckConstraint(condition=Q(ends_at__gte=F("starts_at")), name="delegation_ends_after_it_starts"),
+            models.CheckConstraint(condition=~Q(reason=""), name="delegation_says_why"),
+            ExclusionConstraint(
+                name="one_delegation_of_a_kind_at_a_time",
+                expressions=[
+                    ("delegator", RangeOperators.EQUAL),
+                    ("kind", RangeOperators.EQUAL),
+                    (PERIOD, RangeOperators.OVERLAPS),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.delegate} for {self.delegator}"
+
+    @property
+    def scope(self) -> str:
+        """What is delegated, in words."""
+        return f"Decisions as {self.get_kind_display().lower()}" if self.kind else "All decisions"
+
+    def facts(self) -> dict[str, Any]:
+        """Who decides in whose place, what, and for how long."""
+        return {
+            "delegator_id": str(self.delegator_id),
+            "delegate_id": str(self.delegate_id),
+            "kind": self.kind,
+            "starts_at": self.starts_at,
+            "ends_at": self.ends_at,
+        }
 
 
 class Decision(Record):
@@ -195,6 +264,12 @@ class Decision(Record):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def by(self) -> str:
+        """Who decided, and in whose place: "Ann for Ben". Where no human did, where it comes from."""
+        name = self.decider.name if self.decider else self.provenance
+        return f"{name} for {self.on_behalf_of.name}" if self.on_behalf_of else name
 
 
 class Comment(Record):

@@ -3,14 +3,15 @@
 Callers hold the subject, then the route, then its steps. What was asked for is above and not known here.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
-from governance.approvals.queries import is_satisfied, resolve
-from governance.approvals.rules import STEP_TERM
+from governance.approvals.queries import is_satisfied, repeats, resolve
+from governance.approvals.rules import STEP_TERM, Asked
 from governance.approvals.states import ENDED_STEPS, Provenance, RouteState, StepState, Verdict
 from governance.core.actor import Actor
 from governance.core.events import Event, record
@@ -30,7 +31,7 @@ POLICY = Actor.system("policy")
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One step to be: whose decision it asks for, about which thing. `skip` says why it need not be asked for."""
+    """One step to be, as the step keeps it. `skip` says why it need not be asked for."""
 
     kind: str
     target_kind: str
@@ -39,6 +40,8 @@ class StepPlan:
     required: int = 1
     everyone: bool = False
     stage: int = 1
+    counts: tuple[str, ...] = ()
+    skip_repeat: bool = False
     skip: str = ""
 
 
@@ -95,6 +98,8 @@ def _step(route: ApprovalRoute, position: int, plan: StepPlan) -> ApprovalStep:
         required=plan.required,
         everyone=plan.everyone,
         stage=plan.stage,
+        counts=list(plan.counts),
+        skip_repeat=plan.skip_repeat,
     )
 
 
@@ -117,46 +122,78 @@ def _advance(route: ApprovalRoute, *, actor: Actor, now: datetime) -> bool:
 def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
     """Resolve who is asked, end what no longer holds and tell those who are new. Nobody at all is recorded too.
 
+    What need not be asked, since whoever would be has approved another step, is skipped and says so.
     While a question waits for its answer, nobody new is asked: that is done with the answer.
     """
     returned = step.state == StepState.RETURNED
+    if not returned and (repeated := repeats(step, now)):
+        move(step, StepState.SKIPPED, actor=ROUTING, why=repeated, now=now, closed_at=now, state_reason=repeated)
+        _lead_on(step.route, actor=ROUTING, why=repeated, now=now)
+        return
     if not returned and is_satisfied(step, now):
         _go_on(step, actor=ROUTING, why="Everyone who is still asked has said yes", now=now)
         return
-    chosen = {asked.identity_id: asked for asked in resolve(step, now)}
-    current = {row.identity_id: row for row in step.approvers.filter(ends_at__isnull=True)}
+    chosen = {(asked.identity_id, asked.on_behalf_of): asked for asked in resolve(step, now)}
+    current = {(row.identity_id, row.on_behalf_of_id): row for row in step.approvers.filter(ends_at__isnull=True)}
     if returned:
-        chosen = {pk: asked for pk, asked in chosen.items() if pk in current}
+        chosen = {whom: asked for whom, asked in chosen.items() if whom in current}
     gone, fresh = current.keys() - chosen.keys(), chosen.keys() - current.keys()
     if not gone and not fresh and (current or step.opened_at != now):
         return
-    StepApprover.objects.filter(pk__in=[current[pk].pk for pk in gone]).update(ends_at=now)
-    StepApprover.objects.bulk_create(
-        StepApprover(step=step, identity_id=pk, via=chosen[pk].via[:200], fallback=chosen[pk].fallback, starts_at=now)
-        for pk in fresh
-    )
-    facts = {"asked": sorted(map(str, chosen)), "via": sorted({asked.via for asked in chosen.values()})}
+    StepApprover.objects.filter(pk__in=[current[whom].pk for whom in gone]).update(ends_at=now)
+    StepApprover.objects.bulk_create(_asking(step, chosen[whom], now) for whom in fresh)
     verb = "asked" if chosen or returned else "unanswerable"
-    amend(step, verb, actor=ROUTING, why=why, now=now, facts=facts)
-    _tell(step, fresh, now)
+    amend(step, verb, actor=ROUTING, why=why, now=now, facts=_told(chosen.values()))
+    _tell(step, [chosen[whom] for whom in fresh], now)
 
 
-def _tell(step: ApprovalStep, identity_ids: Collection[UUID], now: datetime) -> None:
+def _asking(step: ApprovalStep, asked: Asked, now: datetime) -> StepApprover:
+    return StepApprover(
+        step=step,
+        identity_id=asked.identity_id,
+        on_behalf_of_id=asked.on_behalf_of,
+        via=asked.via[:200],
+        fallback=asked.fallback,
+        starts_at=now,
+    )
+
+
+def _told(asked: Collection[Asked]) -> dict[str, Any]:
+    """Who is asked, how they come into it, and in whose place."""
+    return {
+        "asked": sorted(str(one.identity_id) for one in asked),
+        "via": sorted({one.via for one in asked}),
+        "on_behalf_of": {str(one.identity_id): str(one.on_behalf_of) for one in asked if one.on_behalf_of},
+    }
+
+
+def _tell(step: ApprovalStep, asked: Collection[Asked], now: datetime) -> None:
     route = step.route
     said = decidable(route.subject_kind).describe(frozenset({route.subject_id}))[route.subject_id]
-    body = f"Your {'consent' if step.consents else 'decision'} is asked as {step.get_kind_display().lower()}."
-    once = f"asked:{step.pk}"
-    subject = (ApprovalStep.NOUN, step.pk)
-    notify([Notice(pk, Topic.WORK, said.title, body, subject, once) for pk in identity_ids], now=now)
+    names = Identity.objects.in_bulk({one.on_behalf_of for one in asked if one.on_behalf_of})
+    body = f"Your {'consent' if step.consents else 'decision'} is asked as {step.get_kind_display().lower()}"
+    subject, once = (ApprovalStep.NOUN, step.pk), f"asked:{step.pk}"
+    notify(
+        (
+            Notice(one.identity_id, Topic.WORK, said.title, f"{body}{_place(one, names)}.", subject, once)
+            for one in asked
+        ),
+        now=now,
+    )
+
+
+def _place(asked: Asked, names: Mapping[UUID, Identity]) -> str:
+    return f", in the place of {names[asked.on_behalf_of]}" if asked.on_behalf_of else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A decision to be recorded: what it says, where it comes from and why."""
+    """A decision to be recorded: what it says, where it comes from, in whose place, and why."""
 
     verdict: Verdict
     provenance: Provenance
     decider: Identity | None
+    on_behalf_of: Identity | None
     assurance: int
     reason: str
 
@@ -171,12 +208,14 @@ def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Deci
         verdict=cast.verdict,
         provenance=cast.provenance,
         decider=cast.decider,
+        on_behalf_of=cast.on_behalf_of,
         assurance=cast.assurance,
         reason=cast.reason,
         policy_decision=route.policy_decision,
         at=now,
     )
     _recorded(decision, str(step), actor)
+    _tell_delegator(step, decision, now)
     match cast.verdict:
         case Verdict.APPROVE | Verdict.CONSENT:
             _approved(step, decision, actor=actor, now=now)
@@ -185,6 +224,16 @@ def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Deci
         case Verdict.RETURN:
             _returned(step, decision, actor=actor, now=now)
     return decision
+
+
+def _tell_delegator(step: ApprovalStep, decision: Decision, now: datetime) -> None:
+    """Whoever is decided for hears what was said in their place."""
+    if decision.on_behalf_of_id is None:
+        return
+    title = f"{decision.decider} decided in your place: {decision.get_verdict_display().lower()}"
+    body, once = f"{step}. {decision.reason}".strip(), f"decided:{decision.pk}"
+    notice = Notice(decision.on_behalf_of_id, Topic.OUTCOME, title, body, (ApprovalStep.NOUN, step.pk), once)
+    notify([notice], now=now)
 
 
 def _recorded(decision: Decision, label: str, actor: Actor) -> Decision:
@@ -207,6 +256,7 @@ def _event(decision: Decision, label: str, actor: Actor) -> Event:
             "step_id": str(decision.step_id) if decision.step_id else None,
             "provenance": decision.provenance,
             "decider_id": str(decision.decider_id) if decision.decider_id else None,
+            "on_behalf_of_id": str(decision.on_behalf_of_id) if decision.on_behalf_of_id else None,
             "assurance": decision.assurance,
             "policy_decision_id": str(decision.policy_decision_id) if decision.policy_decision_id else None,
         },
@@ -226,8 +276,13 @@ def _approved(step: ApprovalStep, decision: Decision, *, actor: Actor, now: date
 def _go_on(step: ApprovalStep, *, actor: Actor, why: str, now: datetime) -> None:
     """As many as must have said yes: the step is done, and with the last one the route."""
     move(step, StepState.APPROVED, actor=actor, why=why, now=now, closed_at=now)
-    if not _advance(step.route, actor=actor, now=now):
-        _close(step.route, RouteState.APPROVED, actor=actor, why=why, now=now)
+    _lead_on(step.route, actor=actor, why=why, now=now)
+
+
+def _lead_on(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
+    """Go on to the next stage; where there is none, everybody who had to has said yes."""
+    if not _advance(route, actor=actor, now=now):
+        _close(route, RouteState.APPROVED, actor=actor, why=why, now=now)
 
 
 def _rejected(step: ApprovalStep, decision: Decision, *, actor: Actor, now: datetime) -> None:

@@ -3,25 +3,28 @@
 from datetime import datetime
 from uuid import UUID
 
-from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Delegation, StepApprover
 from governance.approvals.queries import resolve
-from governance.approvals.querysets import StepQuerySet
+from governance.approvals.querysets import DelegationQuerySet, StepQuerySet
+from governance.approvals.rules import Asked
 from governance.approvals.states import RouteState, StepState, Verdict
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked, locked_all
 from governance.core.subjects import decidable
+from governance.identities.models import Identity
 from governance.policy.words import minute
 
 OVERSEE = (Role.AUDITOR, Role.SECURITY)
+NOT_THEIRS = "Only who has delegated, who decides in their place, or security ends a delegation."
 DECIDES = frozenset({"approve", "consent", "reject", "return"})
 
 
 def visible(actor: Actor) -> "StepQuerySet[ApprovalStep]":
-    """Steps the actor is or was asked for; all for those who oversee."""
+    """Steps the actor, or somebody in their place, is or was asked for; all for those who oversee."""
     if actor.has(*OVERSEE):
         return ApprovalStep.objects.all()
-    return ApprovalStep.objects.ever_asking(actor.identity_ids)
+    return ApprovalStep.objects.ever_concerning(actor.identity_ids)
 
 
 def inbox(actor: Actor) -> "StepQuerySet[ApprovalStep]":
@@ -29,10 +32,13 @@ def inbox(actor: Actor) -> "StepQuerySet[ApprovalStep]":
     return ApprovalStep.objects.open().asking(actor.identity_ids)
 
 
-def decider_for(actor: Actor, step: ApprovalStep, now: datetime) -> UUID | None:
-    """The actor's identity that is asked for an open step, by what holds at this moment (rules 2 and 16)."""
-    asked = {one.identity_id for one in resolve(step, now)}
-    return next(iter(sorted(asked & actor.identity_ids)), None)
+def decider_for(actor: Actor, step: ApprovalStep, now: datetime) -> Asked | None:
+    """As whom the actor is asked for an open step, by what holds at this moment (rules 2 and 16).
+
+    Where they are asked for themselves and for another, it is for themselves.
+    """
+    mine = [one for one in resolve(step, now) if one.identity_id in actor.identity_ids]
+    return min(mine, key=lambda one: (one.on_behalf_of is not None, one.identity_id), default=None)
 
 
 def can(actor: Actor, verb: str, step: ApprovalStep, now: datetime) -> bool:
@@ -40,8 +46,8 @@ def can(actor: Actor, verb: str, step: ApprovalStep, now: datetime) -> bool:
     return verb in DECIDES and step.state == StepState.OPEN and decider_for(actor, step, now) is not None
 
 
-def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> tuple[ApprovalStep, UUID]:
-    """Take an open step the actor is asked for, with the identity they decide as.
+def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> tuple[ApprovalStep, Asked]:
+    """Take an open step the actor is asked for, with as whom they decide it.
 
     Raises NotFound for strangers, Conflict saying who came first, Denied for those not asked or not eligible.
     """
@@ -51,10 +57,10 @@ def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> tuple[ApprovalStep
         raise NotFound from None
     if step.state != StepState.OPEN:
         raise Conflict(already(step, actor), code="already_decided")
-    decider = decider_for(actor, step, now)
-    if verb not in DECIDES or decider is None:
+    asked = decider_for(actor, step, now)
+    if verb not in DECIDES or asked is None:
         raise Denied("You are not asked for this step: it is your own access, or somebody else now answers for it.")
-    return step, decider
+    return step, asked
 
 
 PAST = {
@@ -67,11 +73,12 @@ PAST = {
 
 def already(step: ApprovalStep, actor: Actor) -> str:
     """What happened to a step that no longer waits: who, what and when; "you" where it was the actor."""
-    last = step.decisions.select_related("decider").order_by("-at").first()
+    last = step.decisions.select_related("decider", "on_behalf_of").order_by("-at").first()
     if last is None or last.decider is None:
         return f"This step is {step.get_state_display().lower()}: {step.state_reason or 'it no longer waits'}."
     who = "You" if last.decider_id in actor.identity_ids else last.decider.name
-    return f"{who} {PAST[Verdict(last.verdict)]}, {minute(last.at)}."
+    place = f", in the place of {last.on_behalf_of}" if last.on_behalf_of else ""
+    return f"{who} {PAST[Verdict(last.verdict)]}{place}, {minute(last.at)}."
 
 
 def commentable(actor: Actor, pk: UUID, now: datetime) -> ApprovalRoute:
@@ -101,5 +108,38 @@ def lock_commentable(actor: Actor, pk: UUID, now: datetime) -> tuple[ApprovalRou
 
 def commenters(route: ApprovalRoute, now: datetime) -> frozenset[UUID]:
     """Everybody who is or was asked, and the parties to what is decided."""
-    asked = StepApprover.objects.filter(step__route=route).values_list("identity", flat=True)
-    return frozenset(asked) | decidable(route.subject_kind).parties(route.subject_id, now)
+    asked = StepApprover.objects.filter(step__route=route).values_list("identity", "on_behalf_of")
+    said = frozenset(pk for pair in asked for pk in filter(None, pair))
+    return said | decidable(route.subject_kind).parties(route.subject_id, now)
+
+
+# Delegations ----------------------------------------------------------------------------------------------------------
+
+
+def visible_delegations(actor: Actor) -> "DelegationQuerySet[Delegation]":
+    """Those by which the actor decides for another, or another for them; all for those who oversee."""
+    if actor.has(*OVERSEE):
+        return Delegation.objects.all()
+    return Delegation.objects.between(actor.identity_ids)
+
+
+def may_end(actor: Actor, delegation: Delegation) -> bool:
+    """Whether the actor may end a delegation they can see: whoever made it, whoever decides by it, or security."""
+    return actor.has(Role.SECURITY) or bool({delegation.delegator_id, delegation.delegate_id} & actor.identity_ids)
+
+
+def lock_delegation(actor: Actor, pk: UUID, now: datetime) -> Delegation:
+    """Take a delegation that one may end, and before it both of its people, as a decision by it does.
+
+    Raises NotFound, Denied, Conflict once it is over.
+    """
+    seen = visible_delegations(actor).filter(pk=pk).first()
+    if seen is None:
+        raise NotFound
+    locked_all(Identity.objects.filter(pk__in=[seen.delegator_id, seen.delegate_id]))
+    delegation = locked(Delegation.objects.with_names(), pk)
+    if not may_end(actor, delegation):
+        raise Denied(NOT_THEIRS)
+    if delegation.ends_at <= now:
+        raise Conflict(f"This delegation ended on {minute(delegation.ends_at)}.", code="already_ended")
+    return delegation

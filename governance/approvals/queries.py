@@ -1,21 +1,24 @@
 """Whom a step asks, resolved live from owners, managers and teams (rule 16)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, StepApprover
-from governance.approvals.rules import Asked, Candidates, Place, choose
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Delegation, StepApprover
+from governance.approvals.rules import Asked, Candidates, Place, choose, stand_in
 from governance.approvals.states import YES, Verdict
 from governance.audit.models import AuditEvent
 from governance.catalog.models import BundleVersion, CatalogApplication
 from governance.core.subjects import decidable
 from governance.identities.models import Identity, Ownership, Team, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
+from governance.identities.querysets import acts
 from governance.identities.states import Kind, OwnerRole
+from governance.policy.criteria import meeting
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.states import CONSENTS, StepKind
 from governance.separation.models import SeparationRuleVersion
@@ -31,15 +34,55 @@ FILES_APPLIED: Final = f"{CatalogApplication.NOUN}.created"
 def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
     """Who is to be asked for the step now: eligible people only, by the first choice or its fallbacks.
 
-    Whoever has said yes to it already is asked no more. Where everyone must, the others of the same choice stay asked,
-    and nobody comes in for them unless all of them are fewer than must say yes.
+    Whoever has said yes to it already, or had it said for them, is asked no more. Where everyone must, the others of
+    the same choice stay asked, and nobody comes in for them unless all of them are fewer than must say yes. Who has
+    delegated is asked as whoever stands in for them, where both are eligible.
     """
-    said_yes = _deciders(_yeses(step))
-    done, out, chain = same_human(said_yes), excluded(step, now), _chain(step, now)
+    said_yes = _yeses(step)
+    done, out, chain = same_human(_deciders(said_yes)), excluded(step, now), _chain(step, now)
     left = tuple(asked for asked in choose(chain, out) if asked.identity_id not in done)
-    if step.everyone and (left or len(said_yes) >= step.required):
-        return left
-    return choose(chain, out | done)
+    if not step.everyone or not (left or said_yes.count() >= step.required):
+        left = choose(chain, out | done)
+    return stand_in(left, _delegates(left, step, now), out | done)
+
+
+def _delegates(asked: Iterable[Asked], step: Place, now: datetime) -> Mapping[UUID, UUID]:
+    """Who stands in for each of them in the step now, of those who count. What names its kind goes before the rest.
+
+    All identities of a human are delegated for together, as they count as one.
+    """
+    if step.kind in CONSENTS:
+        return {}
+    whose = "delegator__human__identities"
+    ids = {one.identity_id for one in asked}
+    rows = Delegation.objects.filter(acts(now, "delegate__"), kind__in=["", step.kind], **{f"{whose}__in": ids})
+    found = dict(rows.at(now).order_by("kind").values_list(whose, "delegate"))
+    counting = _counting(found.values(), step, now)
+    return {whom: delegate for whom, delegate in found.items() if delegate in counting}
+
+
+def _counting(identity_ids: Iterable[UUID], step: Place, now: datetime) -> frozenset[UUID]:
+    """Those who meet all the criteria that the step has, if it has any."""
+    found = frozenset(identity_ids)
+    for criteria in step.counts if found else ():
+        found = meeting(criteria, Identity.objects.filter(pk__in=found), now)
+    return found
+
+
+def repeats(step: ApprovalStep, now: datetime) -> str:
+    """Why a step that may be skipped is: all whom it would ask have approved another one. Empty where it is asked.
+
+    Only where the step asks for one of them, none is a fallback, and each has decided by themselves.
+    """
+    if not step.skip_repeat or step.required > 1 or step.everyone or step.consents or _yeses(step).exists():
+        return ""
+    first = choose(_chain(step, now), _barred(step, now))
+    by_themselves = _others(step).filter(decider__isnull=False, on_behalf_of__isnull=True)
+    done = same_human(_deciders(by_themselves))
+    if not first or any(one.fallback or one.identity_id not in done for one in first):
+        return ""
+    names = Identity.objects.filter(pk__in=[one.identity_id for one in first]).order_by("name")
+    return f"Approved another step already: {', '.join(names.values_list('name', flat=True))}"
 
 
 def excluded(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
@@ -47,12 +90,20 @@ def excluded(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
 
     A consent is asked of a party, that is what it is for.
     """
+    barred = _barred(step, now)
+    return barred if step.consents else barred | same_human(_deciders(_others(step)))
+
+
+def _barred(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
+    """Who may decide nothing on the route: parties to the subject, but for a consent, and who changed the route."""
     route = step.route
-    if step.consents:
-        return same_human(_changers(route))
-    parties = decidable(route.subject_kind).parties(route.subject_id, now)
-    others = Decision.objects.filter(step__route=route, verdict=Verdict.APPROVE).exclude(step=step)
-    return same_human([*parties, *_deciders(others), *_changers(route)])
+    parties = () if step.consents else decidable(route.subject_kind).parties(route.subject_id, now)
+    return same_human([*parties, *_changers(route)])
+
+
+def _others(step: ApprovalStep) -> "QuerySet[Decision]":
+    """The approvals of the route's other steps."""
+    return Decision.objects.filter(step__route=step.route, verdict=Verdict.APPROVE).exclude(step=step)
 
 
 def _yeses(step: ApprovalStep) -> "QuerySet[Decision]":
@@ -60,7 +111,9 @@ def _yeses(step: ApprovalStep) -> "QuerySet[Decision]":
 
 
 def _deciders(decisions: "QuerySet[Decision]") -> list[UUID]:
-    return list(decisions.filter(decider__isnull=False).values_list("decider", flat=True))
+    """Whoever decided, and in whose place: both have had their say."""
+    named = decisions.filter(decider__isnull=False).values_list("decider", "on_behalf_of")
+    return [one for pair in named for one in filter(None, pair)]
 
 
 def is_satisfied(step: ApprovalStep, now: datetime) -> bool:
@@ -69,15 +122,28 @@ def is_satisfied(step: ApprovalStep, now: datetime) -> bool:
 
 
 def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> list[tuple[Asked, ...]]:
-    """Whom steps would ask if they were opened one after another now, each decided by whoever is asked alone."""
-    out = frozenset(parties)
+    """Whom steps would ask if they were opened one after another now, each decided by whoever is asked alone.
+
+    For a step that would be skipped it is whoever has approved another one by then.
+    """
+    own = out = frozenset(parties)
     found = []
     for place in places:
-        asked = choose(_chain(place, now), () if place.kind in CONSENTS else out)
+        chain, barred = _chain(place, now), frozenset[UUID]() if place.kind in CONSENTS else out
+        first = choose(chain, barred)
+        again = choose(chain, own) if place.skip_repeat else ()
+        if again and all(one.identity_id in out and not one.fallback for one in again):
+            first, barred = again, own
+        asked = stand_in(first, _delegates(first, place, now), barred)
         found.append(asked)
         if len(asked) == 1:
-            out |= same_human([asked[0].identity_id])
+            out |= same_human(_people(asked))
     return found
+
+
+def _people(asked: Collection[Asked]) -> list[UUID]:
+    """Who is asked, and in whose place."""
+    return [pk for one in asked for pk in (one.identity_id, one.on_behalf_of) if pk is not None]
 
 
 def _changers(route: ApprovalRoute) -> Iterable[UUID]:
@@ -96,7 +162,7 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     asked = StepApprover.objects.filter(step__in=steps)
     subjects = {
         *(pk for kind, pk in targets if kind == Identity.NOUN),
-        *asked.values_list("identity", flat=True),
+        *(pk for pair in asked.values_list("identity", "on_behalf_of") for pk in filter(None, pair)),
         *owned.values_list("pk", flat=True),
         *TeamMembership.objects.filter(teams).values_list("pk", flat=True),
     }
@@ -131,8 +197,16 @@ def _chain(step: Place, now: datetime) -> list[Candidates]:
             return _consenting(step, now)
         case _:
             first = _owners(step, now)
+    if step.counts:
+        first = [replace(one, identity_ids=_those(one, step, now)) for one in first]
     governance = Candidates("Governance team", _ids(members(GOVERNANCE_TEAM, now), now), fallback=True)
     return [*first, governance]
+
+
+def _those(candidates: Candidates, step: Place, now: datetime) -> tuple[UUID, ...]:
+    """Those of the candidates who count, in their order."""
+    counting = _counting(candidates.identity_ids, step, now)
+    return tuple(pk for pk in candidates.identity_ids if pk in counting)
 
 
 def _managers(step: Place, now: datetime) -> list[Candidates]:

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from governance.approvals.rules import STEP_TERM
 from governance.approvals.states import StepState
+from governance.core.querysets import PeriodQuerySet
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -20,16 +21,27 @@ class StepQuerySet(models.QuerySet[M]):
         """Steps for which one of the identities is asked now."""
         return self.filter(Exists(self._asked(identity_ids).filter(ends_at__isnull=True)))
 
-    def ever_asking(self, identity_ids: Collection[UUID]) -> Self:
-        """Steps for which one of the identities is or was asked."""
-        return self.filter(Exists(self._asked(identity_ids)))
+    def concerning(self, identity_ids: Collection[UUID]) -> Self:
+        """Steps for which one of the identities is asked now, or somebody in its place."""
+        return self.filter(Exists(self._concerned(identity_ids).filter(ends_at__isnull=True)))
+
+    def ever_concerning(self, identity_ids: Collection[UUID]) -> Self:
+        """Steps for which one of the identities is or was asked, or somebody in its place."""
+        return self.filter(Exists(self._concerned(identity_ids)))
 
     def _asked(self, identity_ids: Collection[UUID]) -> models.QuerySet[models.Model]:
         return self._approvers().filter(identity__in=identity_ids)
 
+    def _concerned(self, identity_ids: Collection[UUID]) -> models.QuerySet[models.Model]:
+        return self._approvers().filter(Q(identity__in=identity_ids) | Q(on_behalf_of__in=identity_ids))
+
     def _approvers(self) -> models.QuerySet[models.Model]:
         rows = apps.get_model("governance", "StepApprover")
         return rows._base_manager.filter(step=OuterRef("pk"))
+
+    def unasked(self) -> Self:
+        """Open steps that ask nobody: there is nobody who could answer."""
+        return self.open().exclude(Exists(self._approvers().filter(ends_at__isnull=True)))
 
     def overdue(self, now: datetime) -> Self:
         """Steps that nobody decided in time, and those whose question nobody answered for as long as a step waits.
@@ -48,3 +60,15 @@ class StepQuerySet(models.QuerySet[M]):
     def pending(self) -> Self:
         """Open steps, and those that are open again once their question is answered: they ask somebody by name."""
         return self.filter(state__in=[StepState.OPEN, StepState.RETURNED])
+
+
+class DelegationQuerySet(PeriodQuerySet[M]):
+    """Reads over delegations."""
+
+    def between(self, identity_ids: Collection[UUID]) -> Self:
+        """Those by which one of the identities decides for another, or another for it."""
+        return self.filter(Q(delegator__in=identity_ids) | Q(delegate__in=identity_ids))
+
+    def with_names(self) -> Self:
+        """With everything that a row or a sentence needs, in one query."""
+        return self.select_related("delegator", "delegate")

@@ -2,6 +2,8 @@ from collections.abc import Mapping
 
 from django.db.models import TextChoices
 
+from governance.policy.states import CONSENTS, StepKind
+
 
 class RouteState(TextChoices):
     """A route is open until its steps have answered for it."""
@@ -68,3 +70,7 @@ class Provenance(TextChoices):
     POLICY = "policy", "A policy"
     TIMEOUT = "timeout", "A timeout"
     AGENT = "agent", "An agent"
+
+
+DELEGABLE = tuple(kind for kind in StepKind if kind not in CONSENTS)
+"""Steps that somebody else may decide in one's place. A consent is for whoever answers for an identity to give."""

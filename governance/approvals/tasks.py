@@ -4,7 +4,9 @@ from celery import shared_task
 from django.utils import timezone
 
 from governance.approvals import actions
+from governance.approvals.delegating import MOVED
 from governance.approvals.models import ApprovalStep
+from governance.identities.queries import same_human
 
 BATCH = 200
 
@@ -33,4 +35,12 @@ def ask_again(step_id: str) -> None:
 def ask_again_due() -> None:
     """Look again at whom every step asks: owners and members change by the clock as well (rule 16)."""
     for pk in ApprovalStep.objects.pending().values_list("pk", flat=True).iterator():
+        ask_again.delay(str(pk))
+
+
+@shared_task(name=MOVED)
+def ask_again_of(identity_id: str) -> None:
+    """Look again at whom those steps ask which ask somebody, or another in their place."""
+    theirs = ApprovalStep.objects.pending().concerning(same_human([UUID(identity_id)]))
+    for pk in theirs.values_list("pk", flat=True).iterator():
         ask_again.delay(str(pk))

@@ -39,6 +39,7 @@ LOCK_ORDER = (
     "human",
     "ownership",
     "teammembership",
+    "delegation",
     "apitoken",
     "mitigation",
     "separationviolation",

@@ -78,7 +78,8 @@ def routes_of(subject_ids: Collection[UUID], kind: str = RequestItem.NOUN) -> Ma
     """The steps about each subject in their order, with whom they ask and who decided; four queries."""
     steps = ApprovalStep.objects.filter(route__subject_kind=kind, route__subject_id__in=subject_ids)
     found: dict[UUID, list[ApprovalStep]] = defaultdict(list)
-    rows = steps.select_related("route").prefetch_related("approvers__identity", "decisions__decider")
+    people = ("approvers__identity", "approvers__on_behalf_of", "decisions__decider", "decisions__on_behalf_of")
+    rows = steps.select_related("route").prefetch_related(*people)
     for step in rows.order_by("route__opened_at", "position"):
         found[step.route.subject_id].append(step)
     return found

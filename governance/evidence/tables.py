@@ -429,9 +429,20 @@ def _asked(step: ApprovalStep) -> list[str]:
 
 
 def _decided(step: ApprovalStep) -> list[str]:
-    made = sorted(step.decisions.all(), key=lambda decision: decision.at)
-    return [f"{one.decider.name if one.decider else one.provenance}: {one.verdict}" for one in made]
+    return [f"{one.by}: {one.verdict}" for one in sorted(step.decisions.all(), key=lambda one: one.at)]
 
+
+DELEGATIONS = _table(
+    "delegations",
+    ("delegate", "Decides", "delegate.name"),
+    ("delegator", "In the place of", "delegator.name"),
+    ("kind", "As", "kind"),
+    ("reason", "Why", "reason"),
+    ("starts_at", "From", "starts_at"),
+    ("ends_at", "Until", "ends_at"),
+    ("end_reason", "Why it ended early", "end_reason"),
+    ("id", "Id", "pk"),
+)
 
 STEPS = _table(
     "approval-steps",

@@ -42,7 +42,9 @@ def _is_more(wanted: StepSpec, had: Mapping[str, Any] | None) -> bool:
     """Whether a step asks for more than the one that was taken, if one was."""
     if had is None:
         return True
-    return wanted.required > had["required"] or (wanted.everyone and not had.get("everyone", False))
+    more_people = wanted.required > had["required"] or (wanted.everyone and not had.get("everyone", False))
+    others = not set(wanted.counts) <= set(had.get("counts", []))
+    return more_people or others or (had.get("skip_repeat", False) and not wanted.skip_repeat)
 
 
 TIMED_AHEAD = timedelta(seconds=75)

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from governance.access.models import Assignment
+from governance.approvals import delegating
 from governance.approvals import moves as approvals
 from governance.approvals.models import ApprovalRoute, ApprovalStep
 from governance.approvals.states import ENDED_STEPS, RouteState
@@ -33,6 +34,7 @@ def end(identity: Identity, heirs: succession.Heirs, *, actor: Actor, reason: st
     move(identity, Status.ENDED, actor=actor, why=reason, now=now, facts=facts, ends_at=ends_at)
     orphaned = succession.hand_over_things(identity, heirs, actor=actor, why=reason, now=now)
     _leave_teams(identity, actor=actor, why=reason, now=now)
+    delegating.end_all(identity, actor=actor, why=reason, now=now)
     _close_sign_in(identity, actor=actor, why=reason, now=now)
     _lock_leases(identity, orphaned)
     held = _lock_waiting(identity)
@@ -82,7 +84,7 @@ def _lock_waiting(identity: Identity) -> list[ApprovalStep]:
 
     Answers the steps: one that opens meanwhile and asks the leaver is found by the sweep of approvals.
     """
-    asked = ApprovalStep.objects.pending().asking([identity.pk])
+    asked = ApprovalStep.objects.pending().concerning([identity.pk])
     theirs = RequestItem.objects.filter(_by_or_for(identity, "request__"), request__state__in=OPEN_REQUESTS)
     items = RequestItem.objects.filter(Q(pk__in=asked.values("route__subject_id")) | Q(pk__in=theirs.values("pk")))
     changes = ProposedChange.objects.filter(pk__in=asked.values("route__subject_id"))
@@ -106,8 +108,8 @@ def _close_requests(identity: Identity, *, actor: Actor, why: str, now: datetime
 
 
 def _move_decisions(identity: Identity, held: list[ApprovalStep], *, why: str, now: datetime) -> None:
-    """Held steps that asked the leaver ask somebody else (rule 16)."""
-    asked = ApprovalStep.objects.pending().asking([identity.pk]).filter(pk__in=[step.pk for step in held])
+    """Held steps that asked the leaver, or somebody in their place, ask somebody else (rule 16)."""
+    asked = ApprovalStep.objects.pending().concerning([identity.pk]).filter(pk__in=[step.pk for step in held])
     asked = asked.select_related("route")
     for step in locked_all(asked):
         approvals.ask_again(step, why=why, now=now)

@@ -1,12 +1,13 @@
 """What is wrong with a wording, field by field and with its place in the text: for whoever is writing it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from governance.policy.cel import ConditionError, complaints
-from governance.policy.consequences import Consequence, ConsequenceError, read
+from governance.policy.consequences import Consequence, ConsequenceError, StepSpec, read
+from governance.policy.criteria import problem
 from governance.policy.facts import EXAMPLE, flat
 from governance.policy.rules import sayable
 from governance.policy.states import Mode
@@ -63,6 +64,7 @@ def _of_the_rest(outcomes: object, reason: str, mode: str) -> Iterator[Fault]:
         consequence = read(outcomes)
     except ConsequenceError as error:
         yield Fault("outcomes", str(error))
+    yield from _of_steps(consequence.steps)
     try:
         _say(reason, consequence)
     except TemplateError as error:
@@ -71,6 +73,15 @@ def _of_the_rest(outcomes: object, reason: str, mode: str) -> Iterator[Fault]:
         yield Fault("mode", f"A rule's mode is one of {', '.join(Mode.values)}.")
     elif mode == Mode.REQUIRE_APPROVAL and consequence.without_human:
         yield Fault("mode", "What allows without a human can't require an approval: ask for steps instead.")
+
+
+def _of_steps(steps: Iterable[StepSpec]) -> Iterator[Fault]:
+    """What is wrong with the conditions and criteria of steps."""
+    for step in steps:
+        for error in complaints(step.when) if step.when else ():
+            yield Fault("outcomes", f"{step.kind.label}, when it is taken: {error}")
+        for wrong in filter(None, map(problem, step.counts)):
+            yield Fault("outcomes", f"{step.kind.label}, who counts: {wrong}")
 
 
 def _say(reason: str, consequence: Consequence) -> None:

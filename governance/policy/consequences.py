@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from governance.policy.states import OF_RULES, Mode, OutcomeKind, StepKind
+from governance.policy.states import CONSENTS, OF_RULES, Mode, OutcomeKind, StepKind
 from governance.policy.words import length
 
 LONGEST: Final = timedelta(days=3660)
 """The longest cap, and the longest time between two reviews."""
 
+OF_A_STEP: Final = frozenset({"kind", "required", "everyone", "stage", "team", "when", "counts", "skip_repeat"})
 MOST_APPROVERS: Final = 9
 LAST_STAGE: Final = 20
 
@@ -25,6 +26,10 @@ class StepSpec:
 
     `everyone` asks for all of them, however many they are. Steps of one `stage` are open side by side, stages follow
     one another; without one, each kind has its own. `team` is the key of the team that a step of that kind asks.
+
+    `when` is a condition of the step's own: where it does not hold, the step is not taken. `counts` are criteria that
+    whoever is asked must meet, all of them. `skip_repeat` lets the step be skipped where it would ask somebody who has
+    approved another step of the route; otherwise somebody else is asked.
     """
 
     kind: StepKind
@@ -32,6 +37,9 @@ class StepSpec:
     everyone: bool = False
     stage: int = 0
     team: str = ""
+    when: str = ""
+    counts: tuple[str, ...] = ()
+    skip_repeat: bool = False
 
     @property
     def place(self) -> tuple[int, int, str]:
@@ -87,7 +95,8 @@ class Consequence:
 def union(steps: Iterable[StepSpec]) -> tuple[StepSpec, ...]:
     """Each kind and team once, in order: the largest number asked for, everyone where anybody asked for everyone.
 
-    Of several stages the earliest holds, so that rules which don't know each other can only make a route stricter.
+    Of several stages the earliest holds, all criteria do, and a step is skipped only where nobody minds, so that rules
+    which don't know each other can only make a route stricter. A condition of a step's own has been answered by then.
     """
     found: dict[tuple[StepKind, str], StepSpec] = {}
     for step in steps:
@@ -98,13 +107,23 @@ def union(steps: Iterable[StepSpec]) -> tuple[StepSpec, ...]:
             everyone=step.everyone or known.everyone,
             stage=min((stage for stage in (step.stage, known.stage) if stage), default=0),
             team=step.team,
+            when=step.when,
+            counts=tuple(sorted({*step.counts, *known.counts})),
+            skip_repeat=step.skip_repeat and known.skip_repeat,
         )
     return tuple(sorted(found.values(), key=lambda step: step.place))
 
 
 def written_step(step: StepSpec) -> dict[str, Any]:
     """The JSON form of a step: what it always has, and the rest where it differs from what goes without saying."""
-    rest = {"everyone": step.everyone, "stage": step.stage, "team": step.team}
+    rest = {
+        "everyone": step.everyone,
+        "stage": step.stage,
+        "team": step.team,
+        "when": step.when,
+        "counts": list(step.counts),
+        "skip_repeat": step.skip_repeat,
+    }
     return {"kind": str(step.kind), "required": step.required, **{name: said for name, said in rest.items() if said}}
 
 
@@ -180,7 +199,7 @@ def _steps(steps: object) -> tuple[StepSpec, ...]:
 
 
 def _step(step: object) -> StepSpec:
-    if not isinstance(step, Mapping) or set(step) - {"kind", "required", "everyone", "stage", "team"}:
+    if not isinstance(step, Mapping) or set(step) - OF_A_STEP:
         raise ConsequenceError('A step reads like {"kind": "manager", "required": 1}.')
     kind, required, stage = step.get("kind"), step.get("required", 1), step.get("stage", 0)
     if kind not in OF_RULES:
@@ -189,7 +208,27 @@ def _step(step: object) -> StepSpec:
         raise ConsequenceError(f"A step needs between 1 and {MOST_APPROVERS} approvers.")
     if type(stage) is not int or not 0 <= stage <= LAST_STAGE:
         raise ConsequenceError(f"A stage is a number between 1 and {LAST_STAGE}.")
-    return StepSpec(StepKind(kind), required, _flag(step, "everyone"), stage, _team(step))
+    skip = _flag(step, "skip_repeat")
+    return StepSpec(
+        StepKind(kind), required, _flag(step, "everyone"), stage, _team(step), _when(step), _counts(step), skip
+    )
+
+
+def _when(step: Mapping[str, Any]) -> str:
+    when = step.get("when", "")
+    if not isinstance(when, str):
+        raise ConsequenceError('A step\'s own condition is a text: {"when": "request.term > duration(\'168h\')"}.')
+    return when.strip()
+
+
+def _counts(step: Mapping[str, Any]) -> tuple[str, ...]:
+    """The criteria that whoever is asked must meet. A consent is for whoever answers for an identity to give."""
+    counts = step.get("counts", [])
+    if not isinstance(counts, list) or not all(isinstance(one, str) and one.strip() for one in counts):
+        raise ConsequenceError('Who counts is a list of criteria: {"counts": ["identity.kind == \'person\'"]}.')
+    if counts and step.get("kind") in CONSENTS:
+        raise ConsequenceError("A consent is asked of whoever answers for the identity; criteria can't say who counts.")
+    return tuple(sorted({one.strip() for one in counts}))
 
 
 def _team(step: Mapping[str, Any]) -> str:
@@ -203,7 +242,7 @@ def _team(step: Mapping[str, Any]) -> str:
 def sentences(consequence: Consequence) -> list[str]:
     """What follows in words, a sentence each."""
     told = ["Access is denied."] if consequence.deny else []
-    told += [f"{_who(step)}{f', at stage {step.stage}' if step.stage else ''}." for step in consequence.steps]
+    told += [f"{_who(step)}{_how(step)}." for step in consequence.steps]
     told += ["Nobody has to decide."] if consequence.without_human else []
     told += [f"A lease lasts at most {length(consequence.cap)}."] if consequence.cap is not None else []
     cadence = consequence.cadence
@@ -215,3 +254,14 @@ def _who(step: StepSpec) -> str:
     if step.everyone:
         return f"{who} decides, all of them"
     return f"{who} decides" if step.required == 1 else f"{who} decides, {step.required} of them"
+
+
+def _how(step: StepSpec) -> str:
+    """What is said of a step besides whose decision it is."""
+    said = {
+        f", at stage {step.stage}": step.stage,
+        f", where {step.when}": step.when,
+        f", counting those of whom is true: {' and '.join(step.counts)}": step.counts,
+        ", skipped where they have approved another step": step.skip_repeat,
+    }
+    return "".join(words for words, there in said.items() if there)

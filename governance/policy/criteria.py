@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import BooleanField, Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
@@ -67,6 +68,13 @@ def admit(criteria: str, identity: IdentityFacts) -> bool:
     if not criteria:
         return True
     return holds(criteria, {f"identity.{one.name}": getattr(identity, one.name) for one in fields(identity)})
+
+
+def meeting(criteria: str, identities: "QuerySet[Identity]", now: datetime) -> frozenset[UUID]:
+    """Those of the identities of which the criteria are true; one query."""
+    names, columns = facts_named(criteria), known(now)
+    rows = identities.order_by().values_list("pk", *(columns[name] for name in names))
+    return frozenset(pk for pk, *values in rows if holds(criteria, dict(zip(names, values, strict=True))))
 
 
 def combinations(

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from governance.core.moves import plain
 from governance.policy.consequences import written_step
 from governance.policy.states import Change, StepKind
 from governance.policy.verdicts import Verdict
 from governance.policy.words import length
+
+NOT_ASKED: Final = (0, False, 0, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,8 @@ def changes(before: Outcome, after: Outcome) -> tuple[Change, ...]:
     old, new = _asked(before), _asked(after)
     sooner = _sooner(before.cadence, after.cadence)
     found = {
-        Change.STEPS_ADDED: any(asked > old.get(step, (0, False)) for step, asked in new.items()),
-        Change.STEPS_REMOVED: any(asked > new.get(step, (0, False)) for step, asked in old.items()),
+        Change.STEPS_ADDED: any(asked > old.get(step, NOT_ASKED) for step, asked in new.items()),
+        Change.STEPS_REMOVED: any(asked > new.get(step, NOT_ASKED) for step, asked in old.items()),
         Change.SHORTER: after.lease < before.lease,
         Change.LONGER: after.lease > before.lease,
         Change.REVIEWED_MORE: sooner > timedelta(),
@@ -64,10 +66,16 @@ def _sooner(before: timedelta | None, after: timedelta | None) -> timedelta:
     return timedelta() if before is None or after is None else before - after
 
 
-def _asked(outcome: Outcome) -> Mapping[tuple[str, str], tuple[int, bool]]:
-    """How many are asked for by each kind and team."""
+def _asked(outcome: Outcome) -> Mapping[tuple[str, str], tuple[int, bool, int, bool]]:
+    """What each kind and team is asked for: how many, all, by how many criteria, and whether it is never skipped."""
     return {
-        (step["kind"], step.get("team", "")): (step["required"], step.get("everyone", False)) for step in outcome.steps
+        (step["kind"], step.get("team", "")): (
+            step["required"],
+            step.get("everyone", False),
+            len(step.get("counts", [])),
+            not step.get("skip_repeat", False),
+        )
+        for step in outcome.steps
     }
 
 

@@ -7,7 +7,7 @@ The order of the rules makes no difference.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -70,6 +70,9 @@ def _condition(rule: RuleData) -> Condition:
     """The rule's condition. Raises ConditionError for one that is broken whatever the facts."""
     if rule.defect:
         raise ConditionError(rule.defect)
+    for step in rule.consequence.steps:
+        if step.when:
+            compiled(step.when)
     return compiled(rule.condition)
 
 
@@ -131,18 +134,34 @@ def _applied(rules: RuleSet, facts: Facts) -> list[Reason]:
     """What the rules say that apply, and those that are broken. Only these are put into words."""
     known = given(facts)
     said = zip(rules.sound, answers(rules.conditions, known), strict=True)
-    return [*rules.broken, *(_reason(rule, answer, known) for rule, answer in said if answer is not False)]
+    reasons = (_reason(rule, answer, known) for rule, answer in said if answer is not False)
+    return [*rules.broken, *(reason for reason in reasons if reason is not None)]
 
 
-def _reason(rule: RuleData, answer: bool | EvaluationFailed, known: Given) -> Reason:  # noqa: FBT001 - the answer itself
-    """What a rule says that applies, or that it is broken."""
+def _reason(
+    rule: RuleData,
+    answer: bool | EvaluationFailed,  # noqa: FBT001 - the answer itself
+    known: Given,
+) -> Reason | None:
+    """What a rule says that applies, or that it is broken. None where it comes to nothing: no step of it is taken."""
     if answer is not True:
         return _broken(rule, str(answer))
     try:
-        text = rendered(rule.reason, {**known.values, **sayable(rule.consequence)})
-    except TemplateError as error:
+        consequence = _taken(rule.consequence, known)
+        text = rendered(rule.reason, {**known.values, **sayable(consequence)})
+    except (TemplateError, EvaluationFailed) as error:
         return _broken(rule, str(error))
-    return Reason(rule.key, rule.version, rule.consequence.in_mode(rule.mode), text, rule.priority, mode=rule.mode)
+    if not consequence.kinds:
+        return None
+    return Reason(rule.key, rule.version, consequence.in_mode(rule.mode), text, rule.priority, mode=rule.mode)
+
+
+def _taken(consequence: Consequence, known: Given) -> Consequence:
+    """The same with the steps alone whose own condition holds. Raises EvaluationFailed where one has no answer."""
+    if not any(step.when for step in consequence.steps):
+        return consequence
+    taken = (step for step in consequence.steps if not step.when or compiled(step.when).holds(known))
+    return replace(consequence, steps=tuple(replace(step, when="") for step in taken))
 
 
 def sayable(consequence: Consequence) -> dict[str, timedelta]:

@@ -138,6 +138,8 @@ def _about(target_kind: str, target: Governed, step: StepSpec) -> StepPlan:
         required=step.required,
         everyone=step.everyone,
         stage=step.place[0],
+        counts=step.counts,
+        skip_repeat=step.skip_repeat,
         target_kind=target_kind,
         target_id=target.pk,
         target_label=str(target)[:300],

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from governance.approvals.models import ApprovalStep
+from governance.approvals.models import ApprovalStep, StepApprover
 from governance.approvals.states import RouteState, StepState
 from governance.catalog.states import Risk
 from governance.core.actor import Actor
@@ -170,7 +170,10 @@ def step(row: ApprovalStep, actor: Actor) -> Step:
 def talk(steps: Sequence[ApprovalStep], parties: Iterable[UUID], actor: Actor) -> Talk:
     """What was said about a route, whose subject's parties may say something too; needs `approvers` prefetched."""
     route = steps[0].route
-    concerned = {*parties, *(one.identity_id for step in steps for one in step.approvers.all())}
+    concerned = {
+        *parties,
+        *(pk for step in steps for one in step.approvers.all() for pk in (one.identity_id, one.on_behalf_of_id)),
+    }
     may = route.state == RouteState.OPEN and concerned & actor.identity_ids
     said = route.comments.select_related("author").order_by("at", "pk")
     comments = [Comment(called(one.author, actor), one.text, one.at) for one in said]
@@ -183,16 +186,22 @@ def called(identity: Identity, actor: Actor) -> str:
 
 
 def _asked(row: ApprovalStep, actor: Actor) -> str:
-    decided = [d.decider.name for d in row.decisions.all() if d.decider and d.verdict != "return"]
+    decided = [d.by for d in row.decisions.all() if d.decider and d.verdict != "return"]
     if decided and row.state != StepState.OPEN:
         return all_of(decided)
-    asked = [a.identity for a in row.approvers.all() if a.ends_at is None]
-    names = ["you" if one.pk in actor.identity_ids else one.name for one in asked]
+    asked = [a for a in row.approvers.all() if a.ends_at is None]
+    names = [_who_is_asked(a, actor) for a in asked]
     if not names and row.state == StepState.OPEN:
         return "nobody is eligible"
-    wanted = sorted(names, key=lambda name: (name != "you", name))
+    wanted = sorted(names, key=lambda name: (name.partition(" for ")[0] != "you", name))
     others = all_of(wanted) if row.everyone else _so_many(row.required - len(decided), wanted)
     return f"{all_of(decided)}, and {others}" if decided and names else others
+
+
+def _who_is_asked(asked: StepApprover, actor: Actor) -> str:
+    """And in whose place: "Ann for Ben", "you"."""
+    name = "you" if asked.identity_id in actor.identity_ids else asked.identity.name
+    return f"{name} for {asked.on_behalf_of.name}" if asked.on_behalf_of else name
 
 
 def _so_many(number_: int, names: Sequence[str]) -> str:
@@ -212,7 +221,12 @@ def _note(row: ApprovalStep) -> str:
     asked = [a for a in row.approvers.all() if a.ends_at is None]
     if asked and asked[0].fallback:
         return f"{asked[0].via}, because nobody else is eligible"
-    return "; ".join(part for part in (_of(row), _beside(row)) if part)
+    return "; ".join(part for part in (_of(row), _counting(row), _beside(row)) if part)
+
+
+def _counting(row: ApprovalStep) -> str:
+    """The criteria that whoever is asked meets, if there are any."""
+    return f"Only those count of whom is true: {' and '.join(row.counts)}" if row.counts else ""
 
 
 def _beside(row: ApprovalStep) -> str:

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from governance.approvals import actions
-from governance.approvals.models import ApprovalStep, Decision, StepApprover
+from governance.approvals.models import ApprovalStep, Decision, Delegation, StepApprover
 from governance.approvals.states import StepState
 from governance.audit.models import AuditEvent
 from governance.core.errors import Conflict, Denied
@@ -25,6 +25,7 @@ from governance.requests.models import AccessRequest
 from governance.requests.moves import settle
 from governance.requests.states import ItemState, RequestState
 from tests.builders import Organisation, actor, entitlement, person, purpose, rule, step_ids, team
+from tests.delegations import delegated, ended
 from tests.harness.races import at_once, rounds, seeds, split
 from tests.leases import HR, approve, leave, newcomer, reject
 from tests.rules.sql import run
@@ -227,3 +228,37 @@ def hand_over(old: Identity, new: Identity) -> None:
         amend(period, "ended", **by, ends_at=by["now"])
         kind, pk, role = period.subject_kind, period.subject_id, period.role
         create(Ownership(subject_kind=kind, subject_id=pk, role=role, identity=new, starts_at=by["now"]), **by)
+
+
+class TestADelegation:
+    """Whoever decides at the moment at which it begins or ends: one of the two does, as what holds then says."""
+
+    @rounds
+    def test_begins_while_who_delegates_decides(self, rounds: int) -> None:
+        org, deputy = Organisation("manager"), person("Deputy")
+        for seed, request, step in asked(org, rounds):
+            made, said = at_once(
+                partial(delegated, org.manager, deputy), partial(approve, step, org.manager), seed=seed
+            )
+            assert isinstance(made, Delegation)
+            if isinstance(said, Exception):
+                assert isinstance(said, Denied)
+                approve(step, deputy)
+            decision = Decision.objects.get(step=step)
+            assert decision.on_behalf_of == (None if decision.decider == org.manager else org.manager)
+            assert outcome(request) == APPROVED
+            ended(made, org.manager)
+
+    @rounds
+    def test_ends_while_the_delegate_decides(self, rounds: int) -> None:
+        org, deputy = Organisation("manager"), person("Deputy")
+        for seed, request, step in asked(org, rounds):
+            made = delegated(org.manager, deputy)
+            over, said = at_once(partial(ended, made, org.manager), partial(approve, step, deputy), seed=seed)
+            assert isinstance(over, Delegation)
+            if isinstance(said, Exception):
+                assert isinstance(said, Denied)
+                approve(step, org.manager)
+            decision = Decision.objects.get(step=step)
+            assert decision.on_behalf_of == (None if decision.decider == org.manager else org.manager)
+            assert outcome(request) == APPROVED

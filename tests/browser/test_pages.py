@@ -17,8 +17,19 @@ SECURITY = (
     "/accounts/security/passkeys/add/",
 )
 CATALOG = ("/catalog/", "/catalog/systems/", "/bundles/new/", "/purposes/", "/purposes/new/", "/changes/")
+DELEGATIONS = ("/approvals/delegations/", "/approvals/delegations/new")
 PAGES = {
-    "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/", "/tokens/", *CATALOG, *SECURITY],
+    "lena": [
+        "/",
+        "/requests/",
+        "/requests/new/",
+        "/grants/",
+        "/approvals/",
+        "/tokens/",
+        *DELEGATIONS,
+        *CATALOG,
+        *SECURITY,
+    ],
     "tomas": ["/approvals/"],
     "naomi": ["/tasks/", "/people/", "/people/sources/new", "/policy/", "/policy/new"],
     "oliver": ["/events/", "/grants/", "/requests/"],

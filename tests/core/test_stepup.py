@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from governance.approvals.actions import decide
+from governance.approvals.actions import decide, delegate
+from governance.approvals.delegating import Terms
 from governance.approvals.models import Decision
 from governance.approvals.states import Verdict
 from governance.audit.actions import redact
@@ -80,6 +81,14 @@ def making_a_token(org: Organisation) -> Act:
     )  # fmt: skip
 
 
+def delegating(org: Organisation) -> Act:
+    now = timezone.now() + timedelta(minutes=1)
+    terms = Terms("", "On holiday.", now, now + timedelta(days=7))
+    return lambda session: delegate(
+        delegate_id=org.owner.pk, terms=terms, actor=actor(org.manager, **session), now=timezone.now()
+    )
+
+
 def mitigating(org: Organisation) -> Act:
     rule = apart.kept_apart(org.entitlement, entitlement(org.system, org.owner), owner=org.owner)
     asked = apart.proposed(rule, org.requester, org.manager)
@@ -95,6 +104,7 @@ ACTS: Mapping[Sensitive, Callable[[Organisation], Act]] = {
     Sensitive.REDACT_EVENT: redacting,
     Sensitive.END_IDENTITY: ending,
     Sensitive.MAKE_CREDENTIAL: making_a_token,
+    Sensitive.DELEGATE: delegating,
 }
 
 

@@ -24,7 +24,7 @@ from governance.policy import actions as policy
 from governance.policy.models import PolicyDecision, PolicyRuleVersion
 from governance.policy.moves import Wording
 from tests import builders, changing, policing
-from tests.builders import Organisation, actor, live_grant, owned, person, portal_role
+from tests.builders import Organisation, actor, live_grant, owned, person, portal_role, team
 from tests.core.log import events_of
 from tests.leases import approve, give_back, newcomer
 from tests.rules.sql import run
@@ -42,6 +42,7 @@ class Company(Organisation):
         super().__init__("manager")
         self.judge = person("Judge")
         owned(self.rule, self.judge)
+        team("security", person("Sec"))
         self.admin = actor(person("Ada"), Role.ADMINISTRATOR)
 
     def draft(self, condition: str = "true", **outcomes: Any) -> PolicyRuleVersion:
@@ -319,3 +320,10 @@ class TestRehearsal:
             with pytest.raises(Invalid) as refusal:
                 company.propose(version, said)
             assert set(refusal.value.fields) == {"denied_leases"}
+
+
+def test_a_version_whose_steps_nobody_could_answer_is_not_proposed(company: Company) -> None:
+    version = company.draft(steps=[{"kind": "team", "team": "nowhere"}])
+    company.rehearse(version)
+    with pytest.raises(Invalid, match="Team nowhere: there is no such team"):
+        company.propose(version)

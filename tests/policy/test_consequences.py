@@ -82,3 +82,38 @@ class TestSentences:
             "A lease lasts at most 7 days.",
             "Access is reviewed at least every 90 days.",
         ]
+
+
+class TestAStep:
+    """What it may say besides whose decision it asks for."""
+
+    WHOLE = {"kind": "team", "required": 2, "team": "ledger", "when": "true", "counts": ["true"], "skip_repeat": True}
+
+    def test_reads_as_it_is_written(self) -> None:
+        assert written(read({"steps": [self.WHOLE]})) == {"steps": [self.WHOLE]}
+
+    @pytest.mark.parametrize(
+        ("said", "why"),
+        [
+            ({"when": True}, "own condition is a text"),
+            ({"counts": "true"}, "list of criteria"),
+            ({"counts": [""]}, "list of criteria"),
+            ({"skip_repeat": "yes"}, "skip_repeat is true or false"),
+            ({"kind": "identity_owner", "counts": ["true"]}, "A consent is asked of whoever answers"),
+        ],
+    )
+    def test_is_refused_where_it_makes_no_sense(self, said: dict[str, Any], why: str) -> None:
+        with pytest.raises(ConsequenceError, match=why):
+            read({"steps": [{"kind": "manager", **said}]})
+
+    def test_of_two_rules_is_as_strict_as_both(self) -> None:
+        one = StepSpec(StepKind.MANAGER, counts=("a",), skip_repeat=True)
+        other = StepSpec(StepKind.MANAGER, counts=("b",))
+        assert union([one, other]) == union([other, one]) == (StepSpec(StepKind.MANAGER, counts=("a", "b")),)
+
+    def test_says_all_of_it(self) -> None:
+        (said,) = sentences(read({"steps": [self.WHOLE]}))
+        assert said == (
+            "Team ledger decides, 2 of them, where true, counting those of whom is true: true, "
+            "skipped where they have approved another step."
+        )

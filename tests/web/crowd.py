@@ -14,7 +14,7 @@ from django.utils import timezone
 from governance.access.models import Assignment
 from governance.analysis.actions import start
 from governance.analysis.models import Finding
-from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Delegation, StepApprover
 from governance.audit.moves import append
 from governance.catalog.models import Bundle, BundleVersion, Entitlement
 from governance.changes.models import ProposedChange
@@ -63,6 +63,7 @@ class Crowd:
         self._files()
         self._events()
         self._tokens()
+        self._delegations()
         self._changes()
         self._violations()
         self._found()
@@ -233,6 +234,17 @@ class Crowd:
                     actor=builders.BUILDER,
                     now=timezone.now(),
                 )
+
+    def _delegations(self) -> None:
+        """One that holds, and many before it."""
+        now, day = timezone.now(), timedelta(days=1)
+        people = {"delegator": self.org.owner, "delegate": self.org.stranger, "kind": "security"}
+        terms = {"reason": "On holiday.", "made_at": now, "starts_at": now, "ends_at": now + day}
+        self.delegation = builders.keep(Delegation(**people, **terms))
+        twins = list(self._copies(self.delegation))
+        for number, twin in enumerate(twins, start=1):
+            twin.starts_at, twin.ends_at = now - number * day, now - (number - 1) * day
+        Delegation._base_manager.bulk_create(twins)
 
     def _events(self) -> None:
         event = Event(

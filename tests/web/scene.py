@@ -32,6 +32,7 @@ from governance.separation.states import VersionState
 from governance.users.models import ApiToken
 from tests import apart, builders, changing, handwork
 from tests.analysis.surveying import found_by_now
+from tests.delegations import delegated
 from tests.leases import ask_back
 from tests.lifecycle.feeding import a_file, a_source, administrator, handed_in, row
 
@@ -77,6 +78,7 @@ class Scene:
         self.event = AuditEvent.objects.order_by("sequence")[0]
         self.token = self._token()
         self.survey, self.finding, self.suggestion = found_by_now(self.grant.entitlement, timezone.now())
+        self.delegation = delegated(self.people["approver"], self.people["owner"], kind="security")
 
     def _keep_apart(self) -> None:
         """The holder holds what rules of the owner's keep apart; the approver has asked for mitigations."""

@@ -100,6 +100,7 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "task-evidence": [scene.done.pk, scene.done.evidence_id],
         "notification-open": [scene.said.pk],
         "route-comment": [scene.step.route_id],
+        **{name: [scene.delegation.pk] for name in ("delegation-end", "api-delegation-detail", "api-delegation-end")},
         **{f"feed-run-{verb}": [scene.run.pk] for verb in ("detail", "accept", "discard")},
         "source-detail": [scene.source.pk],
         **where_policy(scene),
@@ -231,12 +232,19 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
         "api-grant-revoke": told,
+        "api-delegation-list": _delegating(scene),
         "api-comment-list": {"text": "See the ticket."},
         "api-manual-task-done": {"report": "It is done.", "file_name": "a.txt", "content": "U2VlbiBpdC4="},
         "api-manual-task-send-back": {"judgement": "The picture is dark."},
         "api-feed-run-list": {"source": str(scene.source.pk), "file_name": "a.csv", "content": "U2VlbiBpdC4="},
         "api-notification-preferences": {"work": "daily", "outcome": "never", "end": "at_once", "digest_hour": 6},
     }
+
+
+def _delegating(scene: Scene) -> dict[str, str]:
+    """What is sent to have somebody decide who is asked nothing else."""
+    terms = {"kind": "manager", "reason": "On holiday.", "ends_at": SOON.isoformat()}
+    return {"delegate": str(scene.deputy.pk), **terms}
 
 
 def _done_in_separation(told: dict[str, Any]) -> dict[str, dict[str, Any]]:

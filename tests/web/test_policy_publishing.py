@@ -52,6 +52,7 @@ class TestPublish:
     @pytest.fixture
     def owner(self) -> Identity:
         builders.team("governance", builders.person("Gwen"), builders.person("Gus"))
+        builders.team("security", builders.person("Sam"), builders.person("Sue"))
         return builders.person("Olga")
 
     @pytest.fixture

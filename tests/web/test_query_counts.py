@@ -56,6 +56,7 @@ def pages(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]]:
         "replay-detail": (auditor, reverse("replay-detail", args=[crowd.replay.pk])),
         "event-list": (auditor, reverse("event-list")),
         "event-detail": (auditor, reverse("event-detail", args=[event.pk])),
+        "delegation-list": (auditor, reverse("delegation-list")),
         "token-list": (org.requester, reverse("token-list")),
         **catalog(crowd, auditor),
         **separation(crowd, auditor),
@@ -161,6 +162,8 @@ def resources(crowd: Crowd, auditor: Identity) -> dict[str, tuple[Identity, str]
         "api-source-list": (auditor, reverse("api-source-list")),
         "api-feed-run-list": (auditor, reverse("api-feed-run-list")),
         "api-feed-run-detail": (auditor, reverse("api-feed-run-detail", args=[crowd.run.pk])),
+        "api-delegation-list": (auditor, reverse("api-delegation-list")),
+        "api-delegation-detail": (org.owner, reverse("api-delegation-detail", args=[crowd.delegation.pk])),
         "api-token-list": (org.requester, reverse("api-token-list")),
         "api-grant-chain": (org.requester, reverse("api-grant-chain", args=[crowd.grant.pk])),
     }

@@ -1,11 +1,14 @@
 from django.urls import path
 
-from governance.web.approvals import views
+from governance.web.approvals import delegations, views
 
 urlpatterns = [
     path("", views.ApprovalList.as_view(), name="approval-list"),
     path("<uuid:pk>/", views.ApprovalPage.as_view(), name="approval-detail"),
     path("routes/<uuid:pk>/comment", views.CommentPage.as_view(), name="route-comment"),
+    path("delegations/", delegations.DelegationList.as_view(), name="delegation-list"),
+    path("delegations/new", delegations.NewDelegation.as_view(), name="delegation-new"),
+    path("delegations/<uuid:pk>/end", delegations.EndDelegation.as_view(), name="delegation-end"),
     path("<uuid:pk>/approve", views.Approve.as_view(), name="approval-approve"),
     path("<uuid:pk>/reject", views.Reject.as_view(), name="approval-reject"),
     path("<uuid:pk>/return", views.Return.as_view(), name="approval-return"),

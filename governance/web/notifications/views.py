@@ -31,7 +31,7 @@ PAGES = {
 }
 """Where what a message is about has its page."""
 
-OWN_PAGES = {"user": "mfa_index", "survey": "finding-list"}
+OWN_PAGES = {"user": "mfa_index", "survey": "finding-list", "delegation": "delegation-list"}
 """Where the one thing of its kind that is the reader's own has its page, or where all of it stands."""
 
 

@@ -48,6 +48,9 @@ class StepForm(forms.Form):
     required = forms.IntegerField(label="How many", min_value=1, max_value=MOST_APPROVERS, required=False)
     everyone = forms.BooleanField(label="All of them", required=False)
     stage = forms.IntegerField(label="Stage", min_value=1, max_value=LAST_STAGE, required=False)
+    when = forms.CharField(label="Only when", required=False, widget=forms.TextInput(attrs=CODE))
+    counts = forms.CharField(label="Who counts", required=False, widget=forms.Textarea(attrs={"rows": 2, **CODE}))
+    skip_repeat = forms.BooleanField(label="Skipped where they have approved another step", required=False)
 
     def __init__(self, kind: StepKind, step: StepSpec | None, data: Any, prefix: str) -> None:
         self.kind = kind
@@ -62,7 +65,14 @@ class StepForm(forms.Form):
     def said(self) -> dict[str, Any]:
         """The step in its JSON form."""
         said = self.cleaned_data
-        rest = {"everyone": said["everyone"], "stage": said["stage"], "team": self.team}
+        rest = {
+            "everyone": said["everyone"],
+            "stage": said["stage"],
+            "team": self.team,
+            "when": said["when"],
+            "counts": [line.strip() for line in said["counts"].splitlines() if line.strip()],
+            "skip_repeat": said["skip_repeat"],
+        }
         return {"kind": str(self.kind), "required": said["required"] or 1, **{k: v for k, v in rest.items() if v}}
 
     @property
@@ -96,7 +106,14 @@ class TeamForm(StepForm):
 def _initial_of(step: StepSpec | None) -> dict[str, Any]:
     if step is None:
         return {"required": 1}
-    rest = {"everyone": step.everyone, "stage": step.stage or None, "named": step.team}
+    rest = {
+        "everyone": step.everyone,
+        "stage": step.stage or None,
+        "named": step.team,
+        "when": step.when,
+        "counts": "\n".join(" ".join(one.splitlines()) for one in step.counts),
+        "skip_repeat": step.skip_repeat,
+    }
     return {"asked": True, "required": step.required, **rest}
 
 
