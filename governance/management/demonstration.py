@@ -115,3 +115,34 @@ PURPOSES = (
     ("P-0158", "Cash handling", "naomi", 200 * DAY, ("vault-room",)),
     ("P-0164", "Database maintenance", "amara", 300 * DAY, ("payments_write", "payments_owner")),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """A bundle: what whoever does one job needs."""
+
+    key: str
+    name: str
+    roles: tuple[str, ...]
+    why: str
+
+
+CARE = Care("customer-care", "Customer care", ("Support agents", "Support exports"), "Who joins the desk needs both.")
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A rule of separation, between writing payments and a bundle."""
+
+    key: str
+    title: str
+    reason: str
+    why: str
+
+
+APART = Apart(
+    "SOD-01",
+    "Correcting payments and customers' data",
+    "Whoever corrects payments could hide it from customers by what they write to them.",
+    "The auditors have asked for it.",
+)

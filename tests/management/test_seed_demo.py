@@ -10,12 +10,17 @@ from governance.access.models import Account
 from governance.approvals.models import ApprovalStep
 from governance.approvals.states import StepState
 from governance.catalog.models import Entitlement, System
+from governance.changes.models import ProposedChange
+from governance.changes.states import ChangeState
 from governance.connectors.queries import connector_of
 from governance.grants import actions as grants
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.provisioning.actions import run_task
 from governance.provisioning.models import ProvisioningTask
+from governance.separation.models import SeparationRuleVersion
+from governance.separation.queries import keys_of
+from governance.separation.states import VersionState
 from tests.harness.scim import Application, _scim_process, scim
 from tests.lifecycle import cataloguing
 
@@ -70,6 +75,16 @@ class TestSeedDemo:
         call_command("seed_demo")
         assert not System.objects.filter(key="helpdesk").exists()
         assert System.objects.filter(key="front-desk").exists()
+
+    def test_keeps_a_bundle_apart_and_has_a_change_wait(self) -> None:
+        call_command("seed_demo")
+        rule = SeparationRuleVersion.objects.get(state=VersionState.IN_FORCE)
+        assert keys_of(rule)["right"] == ["customer-care"]
+        assert list(ProposedChange.objects.values_list("kind", "state").order_by("number")) == [
+            ("bundle.new", ChangeState.APPLIED),
+            ("separation_rule.publish", ChangeState.APPLIED),
+            ("entitlement.edit", ChangeState.PROPOSED),
+        ]
 
     def test_changes_nothing_the_second_time(self) -> None:
         call_command("seed_demo")

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 from django.conf import settings
@@ -18,19 +18,24 @@ from governance.approvals.models import ApprovalStep
 from governance.approvals.states import StepState, Verdict
 from governance.catalog.models import Entitlement, System
 from governance.catalog.states import Risk
+from governance.changes import actions as changes
+from governance.changes.models import ProposedChange
 from governance.connectors import moves as connectors
-from governance.core.actor import Actor, ActorKind
+from governance.core.actor import Actor, ActorKind, Role
 from governance.core.locking import locked, unit_of_work
 from governance.core.models import Recorded
-from governance.core.moves import amend, create
+from governance.core.moves import amend, create, plain
 from governance.grants.queries import PORTAL_SYSTEM
 from governance.identities.models import Human, Identity, Ownership, Team, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM
 from governance.identities.states import Environment, Kind, OwnerRole, Status
 from governance.lifecycle.founding import Founder, found, portal_account
 from governance.management.demonstration import (
+    APART,
     BADGE_WORK,
     BADGES,
+    CARE,
+    DAY,
     GROUPS,
     MACHINES,
     OFFERS,
@@ -47,6 +52,8 @@ from governance.purposes.states import PurposeState
 from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
 from governance.requests.rules import Draft
+from governance.separation import actions as separation
+from governance.separation.moves import SideWording, Wording
 from governance.users.models import User
 
 SEED = Actor.system("demonstration")
@@ -74,6 +81,7 @@ class Command(BaseCommand):
         organisation = _Organisation(timezone.now(), there)
         organisation.make()
         organisation.live()
+        organisation.catalogued()
 
 
 def _prepare_target(dsn: str) -> None:
@@ -290,7 +298,53 @@ class _Organisation:
         self._ask(lena, None, report, on_call, "Report on the payments that were held back this week.", 14)
         self._ask(lena, ledger, report, on_call, "Copy the daily totals to the ledger each night.", 30)
         returned = self._ask(tomas, None, write, on_call, "Re-send the payments that failed on Friday.", 2)
-        self._decide(returned, Verdict.RETURN, "Which payments, and how many?")
+        self._decide(returned.items.values("pk"), Verdict.RETURN, "Which payments, and how many?")
+
+    def catalogued(self) -> None:
+        """A bundle, what is kept apart from it, and a change that waits, proposed and decided as people would."""
+        held = sorted(f"{one.system.key}/{one.key}" for role, one in self.offers.items() if role in CARE.roles)
+        if held:
+            new = {"key": CARE.key, "name": CARE.name, "review_at": plain(self.now + 180 * DAY), "entitlements": held}
+            new["owner"] = str(self.people["amara"].pk)
+            bundle = self._changed("bundle.new", None, "tomas", CARE.why, new)
+            self._kept_apart(SideWording(frozenset(), frozenset({bundle.subject_id})))
+        waits = {"description": "Correct and re-send payments, one at a time."}
+        self._propose("entitlement.edit", self.offers["payments_write"].pk, "tomas", "It says too little.", waits)
+
+    def _kept_apart(self, side: SideWording) -> None:
+        """A rule of separation in force, drafted by who runs the portal and put in force by security."""
+        write = SideWording(frozenset({self.offers["payments_write"].pk}))
+        version = separation.create_rule(
+            key=APART.key,
+            title=APART.title,
+            owner_id=self.people["hana"].pk,
+            wording=Wording(write, side, Risk.HIGH, APART.reason),
+            actor=_as(self.people["naomi"], Role.ADMINISTRATOR),
+            why=APART.why,
+            now=timezone.now(),
+        )
+        self._changed("separation_rule.publish", version.pk, "naomi", APART.why, {}, Role.ADMINISTRATOR)
+
+    def _propose(
+        self, kind: str, subject: UUID | None, who: str, why: str, payload: Mapping[str, Any], *roles: Role
+    ) -> ProposedChange:
+        return changes.propose(
+            kind=kind,
+            subject_id=subject,
+            payload=payload,
+            reason=why,
+            token=uuid4(),
+            actor=_as(self.people[who], *roles),
+            now=timezone.now(),
+        )
+
+    def _changed(
+        self, kind: str, subject: UUID | None, who: str, why: str, payload: Mapping[str, Any], *roles: Role
+    ) -> ProposedChange:
+        change = self._propose(kind, subject, who, why, payload, *roles)
+        while self._decide([change.pk], Verdict.APPROVE, "Agreed."):
+            pass
+        return change
 
     def _ask(
         self, who: Identity, whom: Identity | None, what: Entitlement, why: Purpose, because: str, days: int
@@ -310,13 +364,12 @@ class _Organisation:
         self, who: Identity, whom: Identity | None, what: Entitlement, why: Purpose, because: str, days: int
     ) -> None:
         request = self._ask(who, whom, what, why, because, days)
-        while self._decide(request, Verdict.APPROVE, "Fits the work."):
+        while self._decide(request.items.values("pk"), Verdict.APPROVE, "Fits the work."):
             pass
 
-    def _decide(self, request: AccessRequest, verdict: Verdict, reason: str) -> bool:
-        """Decide the request's open step as the first of those it asks; False when no step is open."""
-        items = request.items.values("pk")
-        step = ApprovalStep.objects.filter(route__subject_id__in=items, state=StepState.OPEN).first()
+    def _decide(self, subjects: Any, verdict: Verdict, reason: str) -> bool:
+        """Decide an open step about the subjects as the first of those it asks; False when no step is open."""
+        step = ApprovalStep.objects.filter(route__subject_id__in=subjects, state=StepState.OPEN).first()
         if step is None:
             return False
         asked = step.approvers.filter(ends_at__isnull=True).select_related("identity").order_by("identity__name")[0]
@@ -324,7 +377,7 @@ class _Organisation:
         return True
 
 
-def _as(identity: Identity) -> Actor:
+def _as(identity: Identity, *roles: Role) -> Actor:
     return Actor(
         kind=ActorKind.HUMAN,
         label=identity.name,
@@ -332,6 +385,7 @@ def _as(identity: Identity) -> Actor:
         identity_id=identity.pk,
         human_id=identity.human_id,
         identity_ids=frozenset({identity.pk}),
+        roles=frozenset(roles),
         assurance=2,
         proven_at=timezone.now(),
     )

@@ -23,7 +23,7 @@ class EntitlementForm(ProposalForm):
     longest_lease_seconds = Length(label="Longest lease", help_text="Such as 30 days or 8 hours.")
     review_cadence_seconds = Length(label="Reviewed every", help_text="Such as 90 days.")
     allowed_kinds = forms.MultipleChoiceField(
-        label="May be held by", choices=Kind.choices, widget=forms.SelectMultiple(attrs={"size": len(Kind.choices)})
+        label="May be held by", choices=Kind.choices, widget=forms.CheckboxSelectMultiple
     )
     permits = forms.JSONField(
         label="Permits",
