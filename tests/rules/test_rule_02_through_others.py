@@ -161,11 +161,22 @@ class Others(RuleBasedStateMachine):
 
     @rule(delegator=who, delegate=who, kind=st.sampled_from(["", "", *KINDS]), minutes=st.sampled_from([2, 20, 200]))
     def delegate(self, delegator: int, delegate: int, kind: str, minutes: int) -> None:
+        self.delegated(self.one(delegator), self.one(delegate), kind, minutes)
+
+    @rule(which=who, delegate=who)
+    def leave(self, which: int, delegate: int) -> None:
+        """Somebody who is asked delegates, and whoever is then asked for another decides."""
+        asked = StepApprover.objects.filter(ends_at=None, step__state="open").order_by("pk").select_related("identity")
+        if found := list(asked):
+            self.delegated(found[which % len(found)].identity, self.one(delegate), "", 20)
+        if standing_in := asked.filter(on_behalf_of__isnull=False).first():
+            self.decide(standing_in.step_id, standing_in.identity, Verdict.APPROVE)
+
+    def delegated(self, delegator: Identity, delegate: Identity, kind: str, minutes: int) -> None:
         with self.tried("delegated"):
             now = self.tick()
             terms = Terms(kind, "Away.", now, now + minutes * MINUTE)
-            by = self.acting(self.one(delegator))
-            actions.delegate(delegate_id=self.one(delegate).pk, terms=terms, actor=by, now=now)
+            actions.delegate(delegate_id=delegate.pk, terms=terms, actor=self.acting(delegator), now=now)
             moved(now)
 
     @rule(which=who)
