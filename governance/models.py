@@ -2,7 +2,17 @@
 
 from governance.access.models import Account, Assignment, Inclusion, PresencePeriod, Verification
 from governance.analysis.models import Finding, Replay, ReplayProgress, RoleSuggestion, StaleFinding, Survey
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
+from governance.approvals.models import (
+    ApprovalRoute,
+    ApprovalStep,
+    Calendar,
+    Comment,
+    Decision,
+    DecisionFile,
+    Question,
+    Reassignment,
+    StepApprover,
+)
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
 from governance.catalog.models import (
     Bundle,
@@ -45,10 +55,12 @@ __all__ = [
     "Bundle",
     "BundlePart",
     "BundleVersion",
+    "Calendar",
     "CatalogApplication",
     "Comment",
     "ConnectorConfiguration",
     "Decision",
+    "DecisionFile",
     "Dedication",
     "Entitlement",
     "FeedFile",
@@ -76,6 +88,7 @@ __all__ = [
     "ProvisioningTask",
     "Purpose",
     "Question",
+    "Reassignment",
     "Reevaluation",
     "ReevaluationProgress",
     "Replay",

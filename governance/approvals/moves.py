@@ -3,20 +3,34 @@
 Callers hold the subject, then the route, then its steps. What was asked for is above and not known here.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
+from django.db.models import QuerySet
+
+from governance.approvals.calendars import hours_for
+from governance.approvals.hours import resumed, times
+from governance.approvals.models import (
+    ApprovalRoute,
+    ApprovalStep,
+    Comment,
+    Decision,
+    DecisionFile,
+    Question,
+    Reassignment,
+    StepApprover,
+)
 from governance.approvals.queries import is_satisfied, resolve
-from governance.approvals.rules import STEP_TERM
 from governance.approvals.states import ENDED_STEPS, Provenance, RouteState, StepState, Verdict
 from governance.core.actor import Actor
 from governance.core.events import Event, record
+from governance.core.files import Kept
 from governance.core.locking import locked, locked_all
-from governance.core.moves import amend, create, move
-from governance.core.subjects import decidable
+from governance.core.moves import amend, create, move, plain
+from governance.core.subjects import Said, Span, decidable
 from governance.identities.models import Identity
 from governance.notifications.moves import Notice, notify
 from governance.notifications.states import Topic
@@ -26,6 +40,8 @@ from governance.policy.words import minute
 
 ROUTING = Actor.system("routing")
 POLICY = Actor.system("policy")
+CLAIM_TERM = timedelta(hours=4)
+"""How long somebody's claim on a step is shown to the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +124,20 @@ def _advance(route: ApprovalRoute, *, actor: Actor, now: datetime) -> bool:
     stage = min((step.stage for step in steps), default=None)
     opening = [step for step in steps if step.stage == stage]
     for step in opening:
-        move(step, StepState.OPEN, actor=actor, why="Its turn", now=now, opened_at=now, due_at=now + STEP_TERM)
+        move(step, StepState.OPEN, actor=actor, why="Its turn", now=now, opened_at=now, **_times(step, now))
     for step in opening:
         ask_again(step, why="The step opened", now=now)
     return bool(opening)
 
 
-def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
+def _times(step: ApprovalStep, now: datetime) -> dict[str, Any]:
+    return asdict(times(hours_for(step, now), now))
+
+
+def ask_again(step: ApprovalStep, *, why: str, now: datetime, told: Collection[UUID] = ()) -> None:
     """Resolve who is asked, end what no longer holds and tell those who are new. Nobody at all is recorded too.
 
-    While a question waits for its answer, nobody new is asked: that is done with the answer.
+    While a question waits for its answer, nobody new is asked: that is done with the answer. `told` know already.
     """
     returned = step.state == StepState.RETURNED
     if not returned and is_satisfied(step, now):
@@ -138,7 +158,7 @@ def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
     facts = {"asked": sorted(map(str, chosen)), "via": sorted({asked.via for asked in chosen.values()})}
     verb = "asked" if chosen or returned else "unanswerable"
     amend(step, verb, actor=ROUTING, why=why, now=now, facts=facts)
-    _tell(step, fresh, now)
+    _tell(step, fresh - set(told), now)
 
 
 def _tell(step: ApprovalStep, identity_ids: Collection[UUID], now: datetime) -> None:
@@ -152,31 +172,24 @@ def _tell(step: ApprovalStep, identity_ids: Collection[UUID], now: datetime) -> 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A decision to be recorded: what it says, where it comes from and why."""
+    """A decision to be recorded: what it says, where it comes from and why; to how much a yes says yes, if not to all.
+
+    `ticket` is where else it is written down, `kept` the file that it rests on.
+    """
 
     verdict: Verdict
     provenance: Provenance
     decider: Identity | None
     assurance: int
     reason: str
+    less: Span | None = None
+    ticket: str = ""
+    kept: Kept | None = None
 
 
 def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Decision:
     """Record a decision on a held, open step and let the route go on from it. Raises IllegalMove."""
-    route = step.route
-    decision = Decision(
-        subject_kind=route.subject_kind,
-        subject_id=route.subject_id,
-        step=step,
-        verdict=cast.verdict,
-        provenance=cast.provenance,
-        decider=cast.decider,
-        assurance=cast.assurance,
-        reason=cast.reason,
-        policy_decision=route.policy_decision,
-        at=now,
-    )
-    _recorded(decision, str(step), actor)
+    decision = _decided(step, cast, actor=actor, now=now)
     match cast.verdict:
         case Verdict.APPROVE | Verdict.CONSENT:
             _approved(step, decision, actor=actor, now=now)
@@ -187,15 +200,44 @@ def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Deci
     return decision
 
 
-def _recorded(decision: Decision, label: str, actor: Actor) -> Decision:
-    decision.save(force_insert=True)
-    record([_event(decision, label, actor)])
+def _decided(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Decision:
+    """Record what was said of a step, with the file that it rests on."""
+    route, less = step.route, cast.less or Span()
+    decision = Decision(
+        subject_kind=route.subject_kind,
+        subject_id=route.subject_id,
+        step=step,
+        verdict=cast.verdict,
+        provenance=cast.provenance,
+        decider=cast.decider,
+        assurance=cast.assurance,
+        reason=cast.reason,
+        policy_decision=route.policy_decision,
+        term=less.term,
+        until=less.until,
+        ticket=cast.ticket,
+        at=now,
+    )
+    more: dict[str, Any] = {"term": less.term, "until": less.until, "ticket": cast.ticket or None}
+    if cast.kept:
+        more |= {"file_name": cast.kept.name, "file_sha256": cast.kept.sha256, "file_bytes": cast.kept.size}
+    _recorded(decision, str(step), actor, more)
+    if cast.kept:
+        DecisionFile(decision=decision, **asdict(cast.kept)).save(force_insert=True)
     return decision
 
 
-def _event(decision: Decision, label: str, actor: Actor) -> Event:
+def _recorded(decision: Decision, label: str, actor: Actor, more: Mapping[str, Any] | None = None) -> Decision:
+    decision.save(force_insert=True)
+    record([_event(decision, label, actor, more or {})])
+    return decision
+
+
+def _event(decision: Decision, label: str, actor: Actor, more: Mapping[str, Any]) -> Event:
+    """What the log says of a decision; a timeout's is called so, since the step's own end says what it did."""
+    timeout = decision.provenance == Provenance.TIMEOUT
     return Event(
-        action=f"decision.{decision.verdict}",
+        action=f"decision.{decision.provenance if timeout else decision.verdict}",
         actor=actor,
         subject_kind=decision.subject_kind,
         subject_id=decision.subject_id,
@@ -209,6 +251,7 @@ def _event(decision: Decision, label: str, actor: Actor) -> Event:
             "decider_id": str(decision.decider_id) if decision.decider_id else None,
             "assurance": decision.assurance,
             "policy_decision_id": str(decision.policy_decision_id) if decision.policy_decision_id else None,
+            **{name: plain(value) for name, value in more.items() if value is not None},
         },
     )
 
@@ -218,9 +261,14 @@ def _approved(step: ApprovalStep, decision: Decision, *, actor: Actor, now: date
         _go_on(step, actor=actor, why=decision.reason, now=now)
     else:
         ask_again(step, why="One of several has decided", now=now)
+    _ask_others_again(step, why="Who approved one step decides no other", now=now)
+
+
+def _ask_others_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
+    """The steps that are open beside this one: what somebody has done to it may have them decide no other."""
     for other in locked_all(step.route.steps.filter(state=StepState.OPEN).exclude(pk=step.pk)):
         other.route = step.route
-        ask_again(other, why="Who approved one step decides no other", now=now)
+        ask_again(other, why=why, now=now)
 
 
 def _go_on(step: ApprovalStep, *, actor: Actor, why: str, now: datetime) -> None:
@@ -259,9 +307,19 @@ def record_policy_yes(subject: Subject, policy_decision: PolicyDecision, *, why:
     return _recorded(decision, f"{subject.label}: policy", POLICY)
 
 
-def comment(route: ApprovalRoute, by: Identity, text: str, *, comment_id: UUID, actor: Actor, now: datetime) -> Comment:
-    """Say something about a held route to the others who have to do with it."""
-    said = Comment(pk=comment_id, route=route, author=by, text=text, at=now)
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A comment to be made: whose, in which words, and whom it names of those who may read it."""
+
+    by: Identity
+    text: str
+    named: frozenset[UUID] = frozenset()
+
+
+def comment(route: ApprovalRoute, words: Words, *, comment_id: UUID, actor: Actor, now: datetime) -> Comment:
+    """Say something about a held route to the others who have to do with it, to those by name whom it names."""
+    named = sorted(words.named)
+    said = Comment(pk=comment_id, route=route, author=words.by, text=words.text, mentioned=named, at=now)
     said.save(force_insert=True)
     record(
         [
@@ -271,24 +329,91 @@ def comment(route: ApprovalRoute, by: Identity, text: str, *, comment_id: UUID, 
                 subject_kind=route.NOUN,
                 subject_id=route.pk,
                 subject_label=str(route),
-                reason=text,
+                reason=words.text,
                 at=now,
-                facts={"comment_id": str(said.pk)},
+                facts={"comment_id": str(said.pk), "mentioned": plain(named)},
             )
         ]
     )
-    asked = StepApprover.objects.filter(step__route=route, step__state=StepState.OPEN, ends_at__isnull=True)
-    title, once = f"{route.subject_label} has a new comment", f"comment:{said.pk}"
+    asked = StepApprover.objects.filter(step__route=route)
+    reached = _spread(said, asked, words, now)
+    said_of = Said(words.by.pk, words.text, words.named - reached)
+    decidable(route.subject_kind).on_commented(route.subject_id, said.pk, said_of, now=now)
+    return said
+
+
+def _spread(said: Comment, asked: "QuerySet[StepApprover]", words: Words, now: datetime) -> frozenset[UUID]:
+    """Tell who is asked now, and who is named of all who ever were. Answers whom it has reached."""
+    open_now = asked.filter(step__state=StepState.OPEN, ends_at__isnull=True)
+    label, once = said.route.subject_label, f"comment:{said.pk}"
+    told = {row.identity_id: (row.step_id, f"{label} has a new comment") for row in open_now}
+    for row in asked.filter(identity__in=words.named).order_by("starts_at"):
+        told[row.identity_id] = (row.step_id, f"A comment on {label} names you")
+    told.pop(words.by.pk, None)
     notify(
         (
-            Notice(row.identity_id, Topic.WORK, title, text, (ApprovalStep.NOUN, row.step_id), once)
-            for row in asked
-            if row.identity_id != by.pk
+            Notice(pk, Topic.WORK, title, words.text, (ApprovalStep.NOUN, step_id), once)
+            for pk, (step_id, title) in told.items()
         ),
         now=now,
     )
-    decidable(route.subject_kind).on_commented(route.subject_id, said.pk, by=by.pk, text=text, now=now)
-    return said
+    return frozenset(told)
+
+
+def claim(step: ApprovalStep, by: Identity, *, actor: Actor, now: datetime) -> None:
+    """Show the others that somebody looks at a held step; it ends by itself."""
+    until = now + CLAIM_TERM
+    amend(step, "claimed", actor=actor, why="Claimed", now=now, claimed_by=by, claimed_until=until)
+
+
+def release(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
+    """Take the mark off a held step."""
+    amend(step, "released", actor=actor, why="Released", now=now, claimed_by=None, claimed_until=None)
+
+
+def reassign(
+    step: ApprovalStep, giver: Identity, taker: Identity, *, actor: Actor, why: str, now: datetime
+) -> Reassignment:
+    """Hand a held, open step from somebody who is asked to somebody eligible, and tell both."""
+    handed = Reassignment(step=step, giver=giver, taker=taker, reason=why, at=now)
+    handed.save(force_insert=True)
+    facts = {"reassignment_id": str(handed.pk), "giver_id": str(giver.pk), "taker_id": str(taker.pk)}
+    unclaimed: dict[str, Any] = {"claimed_by": None, "claimed_until": None} if step.claimed_by_id == giver.pk else {}
+    amend(step, "reassigned", actor=actor, why=why, now=now, facts=facts, **unclaimed)
+    ask_again(step, why=f"{giver} has handed it to {taker}", now=now, told=[taker.pk])
+    _ask_others_again(step, why="Who hands one step on decides no other", now=now)
+    label, about, once = step.route.subject_label, (ApprovalStep.NOUN, step.pk), f"handed:{handed.pk}"
+    notices = [
+        Notice(taker.pk, Topic.WORK, f"{giver} hands you a decision: {label}"[:300], why, about, once),
+        Notice(giver.pk, Topic.WORK, f"You have handed {label} to {taker}"[:300], why, about, once),
+    ]
+    notify(notices, now=now)
+    return handed
+
+
+def remind(route: ApprovalRoute, by: Identity, *, actor: Actor, now: datetime) -> None:
+    """Remind those whom a held route asks now, in the name of whoever asked for it."""
+    amend(route, "reminded", actor=actor, why=f"{by} asks again", now=now, reminded_at=now)
+    said = decidable(route.subject_kind).describe(frozenset({route.subject_id}))[route.subject_id]
+    asked = StepApprover.objects.filter(step__route=route, step__state=StepState.OPEN, ends_at__isnull=True)
+    once, body = f"reminded:{route.pk}:{now.isoformat()}", f"{by} reminds you: your decision is waited for."
+    notify(
+        (
+            Notice(one.identity_id, Topic.WORK, said.title, body, (ApprovalStep.NOUN, one.step_id), once)
+            for one in asked
+        ),
+        now=now,
+    )
+
+
+def escalate(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
+    """Mark a held, open step as waiting too long, tell those asked, and bring others in."""
+    why = f"Nobody decided by {minute(step.escalates_at or now)}"
+    asked = step.approvers.filter(ends_at__isnull=True).values_list("identity", flat=True)
+    amend(step, "escalated", actor=actor, why=why, now=now, escalated_at=now)
+    title, about = f"{step.route.subject_label} still waits for you", (ApprovalStep.NOUN, step.pk)
+    notify([Notice(pk, Topic.WORK, title, f"{why}.", about, f"escalated:{step.pk}") for pk in asked], now=now)
+    ask_again(step, why=why, now=now)
 
 
 def lock_question(question: Question) -> Question:
@@ -302,11 +427,10 @@ def lock_question(question: Question) -> Question:
 
 
 def answer(question: Question, by: Identity, text: str, *, actor: Actor, now: datetime) -> ApprovalStep:
-    """Answer a question: its step opens again, its due time later by as long as the answer took."""
+    """Answer a question: its step opens again, with as much time left as when it was asked."""
     step = question.step
     amend(question, "answered", actor=actor, why=text, now=now, answered_by=by, answer=text, answered_at=now)
-    due_at = (step.due_at or now) + (now - question.asked_at)
-    move(step, StepState.OPEN, actor=actor, why="Answered", now=now, due_at=due_at)
+    move(step, StepState.OPEN, actor=actor, why="Answered", now=now, **_resumed(step, question.asked_at, now))
     ask_again(step, why="The question was answered", now=now)
     subject = (ApprovalStep.NOUN, step.pk)
     notice = Notice(
@@ -316,9 +440,20 @@ def answer(question: Question, by: Identity, text: str, *, actor: Actor, now: da
     return step
 
 
+def _resumed(step: ApprovalStep, stopped_at: datetime, now: datetime) -> dict[str, Any]:
+    """The times of a step whose clock stood from the moment on."""
+    hours = hours_for(step, now)
+    ahead = step.escalates_at if step.escalated_at is None else None
+    return {
+        "due_at": resumed(hours, step.due_at or now, stopped_at, now),
+        "escalates_at": resumed(hours, ahead, stopped_at, now) if ahead else step.escalates_at,
+    }
+
+
 def expire(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
-    """Close a step, and its route, that nobody answered in time."""
+    """Close a step, and its route, that nobody answered in time: a no, with no human behind it (rule 15)."""
     why = f"Nobody decided by {minute(step.due_at or now)}"
+    _decided(step, Vote(Verdict.REJECT, Provenance.TIMEOUT, None, 0, why), actor=actor, now=now)
     move(step, StepState.EXPIRED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
     _drop_others(step.route, actor=actor, why=why, now=now)
     _close(step.route, RouteState.EXPIRED, actor=actor, why=why, now=now)

@@ -3,7 +3,9 @@
 from datetime import datetime
 from uuid import UUID
 
-from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
+from django.db.models import QuerySet
+
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Calendar, StepApprover
 from governance.approvals.queries import resolve
 from governance.approvals.querysets import StepQuerySet
 from governance.approvals.states import RouteState, StepState, Verdict
@@ -14,7 +16,8 @@ from governance.core.subjects import decidable
 from governance.policy.words import minute
 
 OVERSEE = (Role.AUDITOR, Role.SECURITY)
-DECIDES = frozenset({"approve", "consent", "reject", "return"})
+DECIDES = frozenset({"approve", "consent", "reject", "return", "reassign", "claim"})
+"""What those who are asked may do with a step."""
 
 
 def visible(actor: Actor) -> "StepQuerySet[ApprovalStep]":
@@ -36,7 +39,7 @@ def decider_for(actor: Actor, step: ApprovalStep, now: datetime) -> UUID | None:
 
 
 def can(actor: Actor, verb: str, step: ApprovalStep, now: datetime) -> bool:
-    """Whether the actor may decide this step now."""
+    """Whether the actor may decide this step now, claim it, or hand it on."""
     return verb in DECIDES and step.state == StepState.OPEN and decider_for(actor, step, now) is not None
 
 
@@ -99,7 +102,39 @@ def lock_commentable(actor: Actor, pk: UUID, now: datetime) -> tuple[ApprovalRou
     return route, min(commenters(route, now) & actor.identity_ids)
 
 
+def remindable(actor: Actor, pk: UUID, now: datetime) -> tuple[ApprovalRoute, UUID]:
+    """A route whose approvers the actor may remind, with the identity they have asked as.
+
+    Raises NotFound for strangers, Denied for all but whoever asked, Conflict once it is decided.
+    """
+    route = ApprovalRoute.objects.filter(pk=pk).first()
+    if route is None:
+        raise NotFound
+    asker = decidable(route.subject_kind).asker(route.subject_id)
+    if asker not in actor.identity_ids and not actor.has(*OVERSEE) and not commenters(route, now) & actor.identity_ids:
+        raise NotFound
+    if asker not in actor.identity_ids:
+        raise Denied("Only whoever asked for it reminds those who decide.")
+    if route.state != RouteState.OPEN:
+        raise Conflict(f"This is {route.get_state_display().lower()} already.", code="already_decided")
+    return route, asker
+
+
 def commenters(route: ApprovalRoute, now: datetime) -> frozenset[UUID]:
     """Everybody who is or was asked, and the parties to what is decided."""
     asked = StepApprover.objects.filter(step__route=route).values_list("identity", flat=True)
     return frozenset(asked) | decidable(route.subject_kind).parties(route.subject_id, now)
+
+
+def visible_calendars(actor: Actor) -> "QuerySet[Calendar]":
+    """All calendars for those who oversee or administer; none for others, who read the times that follow from them."""
+    found = Calendar.objects.order_by("name")
+    return found if actor.has(*OVERSEE, Role.ADMINISTRATOR) else found.none()
+
+
+def require_calendars(actor: Actor) -> None:
+    """Raise NotFound for those who see no calendar, Denied for those who change none."""
+    if not actor.has(*OVERSEE, Role.ADMINISTRATOR):
+        raise NotFound
+    if not actor.has(Role.ADMINISTRATOR):
+        raise Denied("Only administrators change calendars.")

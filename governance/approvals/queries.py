@@ -1,18 +1,19 @@
 """Whom a step asks, resolved live from owners, managers and teams (rule 16)."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Min, Q, QuerySet
 
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, StepApprover
+from governance.approvals.handing_on import brought_in, handed_on, named, with_takers
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Reassignment, StepApprover
 from governance.approvals.rules import Asked, Candidates, Place, choose
 from governance.approvals.states import YES, Verdict
 from governance.audit.models import AuditEvent
 from governance.catalog.models import BundleVersion
-from governance.core.subjects import decidable
+from governance.core.subjects import Span, decidable
 from governance.identities.models import Identity, Ownership, Team, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
 from governance.identities.states import Kind, OwnerRole
@@ -30,14 +31,17 @@ def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
     """Who is to be asked for the step now: eligible people only, by the first choice or its fallbacks.
 
     Whoever has said yes to it already is asked no more. Where everyone must, the others of the same choice stay asked,
-    and nobody comes in for them unless all of them are fewer than must say yes.
+    and nobody comes in for them unless all of them are fewer than must say yes. `handing_on` says who is asked in
+    somebody's place, and who besides.
     """
     said_yes = _deciders(_yeses(step))
-    done, out, chain = same_human(said_yes), excluded(step, now), _chain(step, now)
+    handed = handed_on(step)
+    done, out, chain = same_human(said_yes), excluded(step, now), with_takers(_chain(step, now), handed, now)
     left = tuple(asked for asked in choose(chain, out) if asked.identity_id not in done)
     if step.everyone and (left or len(said_yes) >= step.required):
-        return left
-    return choose(chain, out | done)
+        return named(left, handed)
+    asked = choose(chain, out | done)
+    return (*named(asked, handed), *brought_in(step, chain, asked, out | done, now))
 
 
 def excluded(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
@@ -51,6 +55,53 @@ def excluded(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
     parties = decidable(route.subject_kind).parties(route.subject_id, now)
     others = Decision.objects.filter(step__route=route, verdict=Verdict.APPROVE).exclude(step=step)
     return same_human([*parties, *_deciders(others), *_changers(route)])
+
+
+def shortened(subject_kind: str, subject_id: UUID) -> Span | None:
+    """The least that those who said yes allow of what was asked; None where all of it is."""
+    yes = Decision.objects.filter(subject_kind=subject_kind, subject_id=subject_id, verdict__in=YES)
+    least = yes.aggregate(term=Min("term"), until=Min("until"))
+    return Span(**least) if any(least.values()) else None
+
+
+def allowed(route: ApprovalRoute) -> Span | None:
+    """How long a yes allows what the route is about as things are now; None where nothing can be shortened."""
+    asked = decidable(route.subject_kind).span(route.subject_id)
+    return asked and (shortened(route.subject_kind, route.subject_id) or asked)
+
+
+def stays(step: ApprovalStep) -> str:
+    """Why a step is handed to nobody at all, in words; empty when it may be."""
+    if step.consents:
+        return "A consent is nobody else's to give."
+    if step.kind in {StepKind.SECURITY, StepKind.TEAM}:
+        return "A team is asked: others of it decide."
+    return ""
+
+
+def cannot_take(step: ApprovalStep, taker: Identity, now: datetime) -> str:
+    """Why somebody can't be handed an open step, in words; empty when they can."""
+    if fixed := stays(step):
+        return fixed
+    if not taker.decides(now):
+        return f"{taker} can't be asked: only active people decide."
+    if same_human([taker.pk]) & {one.identity_id for one in resolve(step, now)}:
+        return f"{taker} is asked already."
+    if taker.pk in same_human(_deciders(_yeses(step))):
+        return f"{taker} has said yes to it already."
+    if taker.pk in excluded(step, now):
+        return f"{taker} may not decide this: it is their own, or they have had a hand in it already."
+    return ""
+
+
+REMINDER_TERM: Final = timedelta(days=1)
+"""How long somebody is left in peace: since their step opened, and between two reminders."""
+
+
+def remindable_from(route: ApprovalRoute) -> datetime | None:
+    """From when on whoever asked may remind those who are asked; None where nobody is asked to decide."""
+    opened = route.steps.open().aggregate(last=Max("opened_at"))["last"]
+    return opened and max(opened, route.reminded_at or opened) + REMINDER_TERM
 
 
 def _yeses(step: ApprovalStep) -> "QuerySet[Decision]":
@@ -104,7 +155,8 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     policy |= Q(action__startswith=f"{BundleVersion.NOUN}.", subject_id__in=kept_apart.values("pk"))
     made = changes.filter(Q(subject_id__in=subjects) | policy)
     actors = made.values_list("actor_id", flat=True).union(_proposers(made))
-    return [actor for actor in actors if actor is not None]
+    givers = Reassignment.objects.filter(step__in=steps).values_list("giver", flat=True)
+    return [*givers, *(actor for actor in actors if actor is not None)]
 
 
 def _proposers(made: "QuerySet[AuditEvent]") -> "QuerySet[AuditEvent, UUID | None]":
@@ -165,4 +217,4 @@ def _owners(step: Place, now: datetime) -> list[Candidates]:
 
 def _ids(people: Iterable[Identity | None], now: datetime) -> tuple[UUID, ...]:
     """Those of the people who act now. What a machine identity owns, or is in the team of, it never decides."""
-    return tuple(one.pk for one in people if one is not None and not one.is_machine and one.acts(now))
+    return tuple(one.pk for one in people if one is not None and one.decides(now))
