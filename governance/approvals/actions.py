@@ -324,7 +324,11 @@ def keep_calendar(
     as_seen()
     if found := hours.problems(draft) or _clashes(draft, others.values()):
         raise Invalid(found)
-    stated: dict[str, Any] = {**asdict(draft), "weekdays": sorted(draft.weekdays), "departments": sorted(draft.departments)}
+    stated: dict[str, Any] = {
+        **asdict(draft),
+        "weekdays": sorted(draft.weekdays),
+        "departments": sorted(draft.departments),
+    }
     if calendar is None:
         return create(Calendar(**stated), actor=actor, why="Working hours entered", now=now)
     return amend(calendar, "changed", actor=actor, why="Working hours changed", now=now, **stated)

@@ -3,9 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
-
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Calendar, StepApprover
+from governance.approvals.models import ApprovalRoute, ApprovalStep, StepApprover
 from governance.approvals.queries import resolve
 from governance.approvals.querysets import StepQuerySet
 from governance.approvals.states import RouteState, StepState, Verdict
@@ -16,6 +14,7 @@ from governance.core.subjects import decidable
 from governance.policy.words import minute
 
 OVERSEE = (Role.AUDITOR, Role.SECURITY)
+CALENDARS = (*OVERSEE, Role.ADMINISTRATOR)
 DECIDES = frozenset({"approve", "consent", "reject", "return", "reassign", "claim"})
 """What those who are asked may do with a step."""
 
@@ -126,15 +125,19 @@ def commenters(route: ApprovalRoute, now: datetime) -> frozenset[UUID]:
     return frozenset(asked) | decidable(route.subject_kind).parties(route.subject_id, now)
 
 
-def visible_calendars(actor: Actor) -> "QuerySet[Calendar]":
-    """All calendars for those who oversee or administer; none for others, who read the times that follow from them."""
-    found = Calendar.objects.order_by("name")
-    return found if actor.has(*OVERSEE, Role.ADMINISTRATOR) else found.none()
+def sees_calendars(actor: Actor) -> bool:
+    """Whether the actor sees the calendars: those who oversee or administer. Others read the times that follow."""
+    return actor.has(*CALENDARS)
+
+
+def keeps_calendars(actor: Actor) -> bool:
+    """Whether the actor enters and changes calendars."""
+    return actor.has(Role.ADMINISTRATOR)
 
 
 def require_calendars(actor: Actor) -> None:
     """Raise NotFound for those who see no calendar, Denied for those who change none."""
-    if not actor.has(*OVERSEE, Role.ADMINISTRATOR):
+    if not sees_calendars(actor):
         raise NotFound
-    if not actor.has(Role.ADMINISTRATOR):
+    if not keeps_calendars(actor):
         raise Denied("Only administrators change calendars.")

@@ -100,7 +100,7 @@ REMINDER_TERM: Final = timedelta(days=1)
 
 def remindable_from(route: ApprovalRoute) -> datetime | None:
     """From when on whoever asked may remind those who are asked; None where nobody is asked to decide."""
-    opened = route.steps.open().aggregate(last=Max("opened_at"))["last"]
+    opened: datetime | None = route.steps.open().aggregate(last=Max("opened_at"))["last"]
     return opened and max(opened, route.reminded_at or opened) + REMINDER_TERM
 
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Prefetch
+
 from governance.access.models import Verification
 from governance.access.states import Observation
 from governance.approvals.models import ApprovalStep, Decision, Question
@@ -78,7 +80,9 @@ def routes_of(subject_ids: Collection[UUID], kind: str = RequestItem.NOUN) -> Ma
     """The steps about each subject in their order, with whom they ask and who decided; four queries."""
     steps = ApprovalStep.objects.filter(route__subject_kind=kind, route__subject_id__in=subject_ids)
     found: dict[UUID, list[ApprovalStep]] = defaultdict(list)
-    rows = steps.select_related("route").prefetch_related("approvers__identity", "decisions__decider")
+    decisions = Prefetch("decisions", Decision.objects.select_related("file"))
+    rows = steps.select_related("route", "claimed_by")
+    rows = rows.prefetch_related("approvers__identity", decisions, "decisions__decider")
     for step in rows.order_by("route__opened_at", "position"):
         found[step.route.subject_id].append(step)
     return found

@@ -197,7 +197,7 @@ def stated(**fields: object) -> CalendarDraft:
 
 def enter(draft: CalendarDraft, calendar: Calendar | None = None) -> Calendar:
     by = actor(person(), Role.ADMINISTRATOR)
-    return keep_calendar(calendar_id=calendar and calendar.pk, draft=draft, actor=by, now=timezone.now())
+    return keep_calendar(calendar_id=calendar.pk if calendar else None, draft=draft, actor=by, now=timezone.now())
 
 
 class TestACalendar:
