@@ -201,12 +201,6 @@ class ProvenBody(ReasonBody):
     file_name = Text(min_length=1, max_length=255, required=False)
     content = Content(required=False, most=files.LARGEST, help_text=f"Base64 of {files.TAKEN}, 10 MiB at most.")
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A file has a name and a content. Raises ValidationError."""
-        if ("file_name" in attrs) != ("content" in attrs):
-            raise serializers.ValidationError({"content": ["A file has a name and a content."]})
-        return attrs
-
 
 class ApproveBody(ProvenBody):
     """A yes, to all or to less: to a shorter term, or to an earlier end."""
@@ -214,22 +208,20 @@ class ApproveBody(ProvenBody):
     term_seconds = Whole(required=False, min_value=60, max_value=LONGEST_TERM_SECONDS)
     until = Moment(required=False)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Less is a term or an end. Raises ValidationError."""
-        if "term_seconds" in attrs and "until" in attrs:
-            raise serializers.ValidationError({"until": ["Less is a term or an end, not both."]})
-        return super().validate(attrs)
-
 
 def _less(given: Mapping[str, Any]) -> Span | None:
-    """To how much a yes says yes; None where it says yes to all."""
+    """To how much a yes says yes; None where it says yes to all. Raises Invalid."""
+    if "term_seconds" in given and "until" in given:
+        raise Invalid({"until": "Less is a term or an end, not both."})
     if "term_seconds" in given:
         return Span(term=timedelta(seconds=given["term_seconds"]))
     return Span(until=given["until"].astimezone(UTC)) if "until" in given else None
 
 
 def _proof(given: Mapping[str, Any]) -> actions.Proof:
-    """What a decision rests on besides its reason."""
+    """What a decision rests on besides its reason. Raises Invalid."""
+    if ("file_name" in given) != ("content" in given):
+        raise Invalid({"content": "A file has a name and a content."})
     file = ContentFile(given["content"], name=given["file_name"]) if "content" in given else None
     return actions.Proof(given["ticket"], file)
 

@@ -34,6 +34,8 @@ ACTIONS: Mapping[str, EntryKind] = {
     "decision.reject": EntryKind.REJECTED,
     "decision.return": EntryKind.ASKED,
     "question.answered": EntryKind.ANSWERED,
+    "approval_step.reassigned": EntryKind.REASSIGNED,
+    "approval_step.escalated": EntryKind.ESCALATED,
     "approval_step.expired": EntryKind.STEP_EXPIRED,
     "grant.cancelled": EntryKind.CANCELLED,
     "grant.provisioning": EntryKind.STARTED,

@@ -45,7 +45,7 @@ class TestAYesToLess:
         assert [error["field"] for error in refused["errors"]] == ["term_seconds"]
         both = {"reason": "All.", "term_seconds": 60, "until": "2090-01-01T00:00:00Z"}
         problem(api.post(f"{where}/approve", both), 422, "invalid")
-        problem(api.post(f"{where}/reject", {"reason": "No.", "term_seconds": 60}), 422, "invalid")
+        problem(api.post(f"{where}/reject", {"reason": "No.", "term_seconds": 60}), 400, "malformed")
         problem(api.post(f"{where}/approve", {"reason": "Yes.", "file_name": "a.png"}), 422, "invalid")
         assert not Decision.objects.exists()
 
@@ -81,8 +81,8 @@ class TestDecidingTogether:
         assert [(one["step"], one["code"]) for one in outcomes] == [(first, "already_decided"), (second, "")]
         assert outcomes[1]["decision"]["verdict"] == "approve"
         assert outcomes[0]["decision"] is None
-        problem(api.post("/approval-steps/decide", {**said, "verdict": "return"}), 422, "invalid")
-        problem(api.post("/approval-steps/decide", {**said, "steps": []}), 422, "invalid")
+        problem(api.post("/approval-steps/decide", {**said, "verdict": "return"}), 400, "malformed")
+        problem(api.post("/approval-steps/decide", {**said, "steps": []}), 400, "malformed")
 
 
 class TestReminding:

@@ -159,7 +159,10 @@ class TestTogether:
 
     def test_shows_nothing_of_others(self, org: Organisation, step: ApprovalStep, visit: Visit) -> None:
         stranger = visit(org.stranger)
-        assert "Nothing is selected" in stranger.get(reverse("approval-together"), {"steps": str(step.pk)}).content.decode()
+        assert (
+            "Nothing is selected"
+            in stranger.get(reverse("approval-together"), {"steps": str(step.pk)}).content.decode()
+        )
         said = {"steps": str(step.pk), "verdict": "reject", "reason": "No."}
         report = stranger.post(reverse("approval-together"), said).content.decode()
         assert "not yours to see" in report
