@@ -13,6 +13,7 @@ from governance.approvals.rules import Asked, Candidates, choose
 from governance.identities.models import Identity
 from governance.identities.queries import same_human
 
+IN_PLACE = "In the place of"
 BROUGHT_IN = "Brought in, because nobody decided in time"
 
 
@@ -43,8 +44,7 @@ def named(asked: Sequence[Asked], handed: Sequence[Reassignment]) -> tuple[Asked
     """The same people, those who were handed the step with whose place they take."""
     givers: Mapping[UUID, str] = {one.taker_id: one.giver.name for one in handed}
     return tuple(
-        replace(one, via=f"In the place of {givers[one.identity_id]}") if one.identity_id in givers else one
-        for one in asked
+        replace(one, via=f"{IN_PLACE} {givers[one.identity_id]}") if one.identity_id in givers else one for one in asked
     )
 
 

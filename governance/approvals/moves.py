@@ -378,17 +378,22 @@ def reassign(
     handed = Reassignment(step=step, giver=giver, taker=taker, reason=why, at=now)
     handed.save(force_insert=True)
     facts = {"reassignment_id": str(handed.pk), "giver_id": str(giver.pk), "taker_id": str(taker.pk)}
-    unclaimed: dict[str, Any] = {"claimed_by": None, "claimed_until": None} if step.claimed_by_id == giver.pk else {}
-    amend(step, "reassigned", actor=actor, why=why, now=now, facts=facts, **unclaimed)
+    theirs = step.claimed_by_id == giver.pk
+    claimed = _claim_of(step) if not theirs else {"claimed_by": None, "claimed_until": None}
+    amend(step, "reassigned", actor=actor, why=why, now=now, facts=facts, **claimed)
     ask_again(step, why=f"{giver} has handed it to {taker}", now=now, told=[taker.pk])
     _ask_others_again(step, why="Who hands one step on decides no other", now=now)
     label, about, once = step.route.subject_label, (ApprovalStep.NOUN, step.pk), f"handed:{handed.pk}"
     notices = [
-        Notice(taker.pk, Topic.WORK, f"{giver} hands you a decision: {label}"[:300], why, about, once),
-        Notice(giver.pk, Topic.WORK, f"You have handed {label} to {taker}"[:300], why, about, once),
+        Notice(taker.pk, Topic.WORK, f"{giver} hands you a decision: {label}", why, about, once),
+        Notice(giver.pk, Topic.WORK, f"You have handed {label} to {taker}", why, about, once),
     ]
     notify(notices, now=now)
     return handed
+
+
+def _claim_of(step: ApprovalStep) -> dict[str, Any]:
+    return {"claimed_by": step.claimed_by, "claimed_until": step.claimed_until}
 
 
 def remind(route: ApprovalRoute, by: Identity, *, actor: Actor, now: datetime) -> None:

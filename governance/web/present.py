@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.urls import reverse
 
+from governance.approvals.handing_on import IN_PLACE
 from governance.approvals.models import ApprovalStep
 from governance.approvals.states import RouteState, StepState
 from governance.catalog.states import Risk
@@ -217,7 +218,8 @@ def _note(row: ApprovalStep) -> str:
     asked = [a for a in row.approvers.all() if a.ends_at is None]
     if asked and asked[0].fallback:
         return f"{asked[0].via}, because nobody else is eligible"
-    return "; ".join(part for part in (_of(row), _beside(row), _escalated(row), *_said(row)) if part)
+    handed = dict.fromkeys(one.via for one in asked if one.via.startswith(IN_PLACE))
+    return "; ".join(part for part in (_of(row), *handed, _beside(row), _escalated(row), *_said(row)) if part)
 
 
 def _escalated(row: ApprovalStep) -> str:

@@ -1,5 +1,6 @@
 """Handing a step on to somebody eligible: whom it asks then, who is told, and who never comes into it."""
 
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,7 +15,8 @@ from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from tests.builders import Organisation, actor, machine, person, rule, step_ids, team
 from tests.core.log import events_of
-from tests.leases import approve, leave
+from tests.harness.races import at_once, rounds, seeds
+from tests.leases import approve, leave, newcomer
 from tests.rules.sql import run
 
 pytestmark = pytest.mark.django_db
@@ -145,3 +147,22 @@ class TestReassign:
         assert Decision.objects.filter(step=second).count() == 1
         approve(second, org.governance[0])
         assert Grant.objects.exists()
+
+
+class TestHandingOnWhileItIsDecided:
+    @pytest.mark.django_db(transaction=True)
+    @rounds
+    def test_is_one_or_the_other(self, rounds: int) -> None:
+        org = Organisation("manager")
+        for seed in seeds(rounds):
+            newcomer(org)
+            step = step_ids(org.submit())[0]
+            giving = partial(hand, step, org.manager, org.stranger)
+            handed, decided = at_once(giving, partial(approve, step, org.manager), seed=seed)
+            if isinstance(decided, Decision):
+                assert isinstance(handed, Conflict)
+                assert ApprovalStep.objects.get(pk=step).state == StepState.APPROVED
+            else:
+                assert isinstance(decided, Denied)
+                assert isinstance(handed, Reassignment)
+                assert asked(step) == {"Stranger"}

@@ -188,13 +188,17 @@ class FileLine:
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """What else can be done with an open step, and who says that they look at it; no address, no such thing."""
+    """What else can be done with an open step, and who says that they look at it; no address, no such thing.
+
+    `files` are those that decisions on its route rest on.
+    """
 
     claim: str
     claim_url: str
     release_url: str
     reassign_url: str
     escalated: str
+    files: Sequence[FileLine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +234,6 @@ class Detail:
     consents: bool
     points: Sequence[Point]
     holdings: Sequence[str]
-    files: Sequence[FileLine]
     doing: Doing
     decidable: bool
     closed: str
@@ -255,8 +258,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
     item = items[step.route.subject_id]
     request, entitlement = item.request, item.entitlement
     decidable, high = permissions.can(actor, "approve", step, now), is_high(step, items)
-    held = list(_held(item, now))
-    route = routes_of([item.pk])[item.pk]
+    held, route = list(_held(item, now)), routes_of([item.pk])[item.pk]
     return Detail(
         pk=step.pk,
         ref=str(request),
@@ -283,7 +285,6 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         talk=present.talk(route, [request.requester_id, request.beneficiary_id], actor),
         consents=step.consents,
         points=weighing.points(item, held, actor, now),
-        files=files(step),
         doing=doing(step, actor, now, may=decidable),
         holdings=[f"{grant.entitlement}, to {present.on_day(grant.ends_at)}" for grant in held if grant.ends_at > now],
         decidable=decidable,
@@ -321,7 +322,7 @@ def exchanges(kind: str, subject_id: UUID, actor: Actor) -> Iterable[Exchange]:
         )
 
 
-def files(step: ApprovalStep) -> list[FileLine]:
+def _files(step: ApprovalStep) -> list[FileLine]:
     """The files that the decisions of the step's route rest on, oldest first; one query."""
     rows = DecisionFile.objects.filter(decision__step__route=step.route_id).select_related("decision__decider")
     return [
@@ -347,6 +348,7 @@ def doing(step: ApprovalStep, actor: Actor, now: datetime, *, may: bool) -> Doin
         release_url=reverse("approval-release", args=[step.pk]) if may and mine else "",
         reassign_url=reverse("approval-reassign", args=[step.pk]) if may and not queries.stays(step) else "",
         escalated=f"Escalated {present.at_minute(step.escalated_at)}" if step.escalated_at else "",
+        files=_files(step),
     )
 
 

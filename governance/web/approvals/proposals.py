@@ -18,13 +18,11 @@ from governance.evidence.queries import routes_of
 from governance.web import present
 from governance.web.approvals.present import (
     Doing,
-    FileLine,
     Marks,
     closed,
     doing,
     due_tone,
     exchanges,
-    files,
     signed_in,
 )
 from governance.web.shapes import Exchange, Step, Talk, Who
@@ -100,7 +98,6 @@ class Detail:
     steps: Sequence[Step]
     talk: Talk
     consents: bool
-    files: Sequence[FileLine]
     doing: Doing
     decidable: bool
     closed: str
@@ -132,7 +129,6 @@ def detail(step: ApprovalStep, actor: Actor, now: datetime) -> Detail:
         steps=[present.step(row, actor) for row in route],
         talk=present.talk(route, [change.proposer_id], actor),
         consents=step.consents,
-        files=files(step),
         doing=doing(step, actor, now, may=may),
         decidable=may,
         closed="" if may else closed(step, actor),
