@@ -379,7 +379,7 @@ def reassign(
     handed.save(force_insert=True)
     facts = {"reassignment_id": str(handed.pk), "giver_id": str(giver.pk), "taker_id": str(taker.pk)}
     theirs = step.claimed_by_id == giver.pk
-    claimed = _claim_of(step) if not theirs else {"claimed_by": None, "claimed_until": None}
+    claimed: dict[str, Any] = _claim_of(step) if not theirs else {"claimed_by": None, "claimed_until": None}
     amend(step, "reassigned", actor=actor, why=why, now=now, facts=facts, **claimed)
     ask_again(step, why=f"{giver} has handed it to {taker}", now=now, told=[taker.pk])
     _ask_others_again(step, why="Who hands one step on decides no other", now=now)
