@@ -117,10 +117,21 @@ class ObstacleShape(Shape):
     covered = serializers.CharField(help_text="The mitigation that lets it be. Empty: a yes is refused.")
 
 
+class AllowedShape(Shape):
+    """How long a yes allows it: a term from the beginning, or an end. A yes to less is less than this."""
+
+    term_seconds = Seconds(source="term", allow_null=True)
+    until = serializers.DateTimeField(allow_null=True)
+
+
 class WholeStepShape(StepShape):
-    """The same, and what stands against a yes to it as things are now: nothing once it is closed."""
+    """The same, with what stands against a yes to it as things are now, and how much a yes allows.
+
+    Neither is said once it is closed; what is decided as a whole allows no less.
+    """
 
     obstacles = ObstacleShape(many=True)
+    allowed = AllowedShape(allow_null=True)
 
 
 def _by_name(identity: Identity) -> tuple[str, UUID]:
@@ -152,11 +163,12 @@ class _Step(_Steps):
     now: Any
 
     def whole(self, found: ApprovalStep) -> ApprovalStep:
-        """With what stands against a yes."""
+        """With what stands against a yes, and how much it allows."""
         about = found.route
         open_now = found.state == StepState.OPEN
         told = decidable(about.subject_kind).obstacles(about.subject_id, self.now) if open_now else ()
         found.obstacles = told  # type: ignore[attr-defined]  # for its shape alone
+        found.allowed = queries.allowed(about) if open_now else None  # type: ignore[attr-defined]  # the same
         return found
 
 

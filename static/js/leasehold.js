@@ -118,8 +118,8 @@ const picked = () => {
 };
 document.addEventListener("change", (event) => { if (event.target.matches("[data-pick]")) picked(); });
 const pickRow = () => {
-  const box = one("[data-pick]", document.activeElement?.closest(".item") ?? one(".item:has([aria-current])") ?? document.createElement("p"));
-  box?.click();
+  const item = document.activeElement?.closest(".item") ?? one(".item:has([aria-current])");
+  item?.querySelector("[data-pick]")?.click();
 };
 const typing = "textarea, select, input:not([type=checkbox], [type=radio])";
 document.addEventListener("keydown", (event) => {

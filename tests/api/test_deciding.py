@@ -30,8 +30,10 @@ class TestAYesToLess:
             "file_name": "note.png",
             "content": b64encode(PNG).decode(),
         }
+        assert api.get(where).json()["allowed"] == {"term_seconds": 7200, "until": None}
         done = api.post(f"{where}/approve", said)
         assert done.status_code == 200, done.content
+        assert done.json()["allowed"] is None
         (made,) = done.json()["decisions"]
         assert (made["term_seconds"], made["until"], made["ticket"]) == (3600, None, "CHG-4711")
         assert (made["file"]["name"], made["file"]["size"]) == ("note.png", len(PNG))
