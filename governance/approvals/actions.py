@@ -255,14 +255,21 @@ def reassign(
     _lock_subject(step_id, actor.identity_ids | {taker_id})
     step, giver_id = permissions.lock(actor, "reassign", step_id, now)
     as_seen()
-    found = {} if reason.strip() else {"reason": "Say why: whoever is asked next reads it."}
+    if refusal := queries.cannot_give(step, giver_id, now):
+        raise Denied(refusal)
     taker = Identity.objects.filter(pk=taker_id).first()
-    if refusal := queries.cannot_take(step, taker, now) if taker else "There is nobody with this id.":
-        found["taker"] = refusal
-    if found or taker is None:
+    if found := _handing_problems(step, taker, reason, now):
         raise Invalid(found)
     giver = Identity.objects.get(pk=giver_id)
-    return moves.reassign(step, giver, taker, actor=actor, why=reason.strip(), now=now)
+    return moves.reassign(step, giver, Identity.objects.get(pk=taker_id), actor=actor, why=reason.strip(), now=now)
+
+
+def _handing_problems(step: ApprovalStep, taker: Identity | None, reason: str, now: datetime) -> dict[str, str]:
+    """What is wrong with handing the step to somebody, by field."""
+    found = {} if reason.strip() else {"reason": "Say why: whoever is asked next reads it."}
+    if refusal := queries.cannot_take(step, taker, now) if taker else "There is nobody with this id.":
+        found["taker"] = refusal
+    return found
 
 
 @unit_of_work()

@@ -79,10 +79,16 @@ def stays(step: ApprovalStep) -> str:
     return ""
 
 
+def cannot_give(step: ApprovalStep, giver_id: UUID, now: datetime) -> str:
+    """Why somebody who is asked can't hand an open step on, in words; empty when they can."""
+    chain = with_takers(_chain(step, now), handed_on(step), now)
+    if not any(giver_id in group.identity_ids for group in chain):
+        return "Whoever is brought in besides decides it, or leaves it to those who are asked."
+    return stays(step)
+
+
 def cannot_take(step: ApprovalStep, taker: Identity, now: datetime) -> str:
     """Why somebody can't be handed an open step, in words; empty when they can."""
-    if fixed := stays(step):
-        return fixed
     if not taker.decides(now):
         return f"{taker} can't be asked: only active people decide."
     if same_human([taker.pk]) & {one.identity_id for one in resolve(step, now)}:

@@ -1,19 +1,21 @@
 """Handing a step on to somebody eligible: whom it asks then, who is told, and who never comes into it."""
 
+from datetime import timedelta
 from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
 
-from governance.approvals.actions import ask_again, reassign
+from governance.approvals.actions import ask_again, escalate, reassign
 from governance.approvals.models import ApprovalStep, Decision, Reassignment
 from governance.approvals.states import StepState
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.grants.models import Grant
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
-from tests.builders import Organisation, actor, machine, person, rule, step_ids, team
+from governance.requests.actions import submit
+from tests.builders import Organisation, account, actor, draft, machine, person, rule, step_ids, team
 from tests.core.log import events_of
 from tests.harness.races import at_once, rounds, seeds
 from tests.leases import approve, leave, newcomer
@@ -120,8 +122,25 @@ class TestReassign:
         org = Organisation("security")
         guard = person("Sec")
         team("security", guard, person("Sam"))
-        with pytest.raises(Invalid, match="A team is asked"):
+        with pytest.raises(Denied, match="A team is asked"):
             hand(step_ids(org.submit())[0], guard, org.stranger)
+
+    def test_is_not_by_whoever_was_brought_in_besides(self, org: Organisation) -> None:
+        step = step_ids(org.submit())[0]
+        escalate(step_id=step, now=timezone.now() + timedelta(days=3))
+        with pytest.raises(Denied, match="brought in besides"):
+            hand(step, org.boss, org.stranger)
+        assert asked(step) == {"Manager", "Boss"}
+
+    def test_is_no_consent(self) -> None:
+        """Nobody else can consent in their place."""
+        org = Organisation("identity_owner", "entitlement_owner")
+        robot = machine(org.stranger, backup=org.backup)
+        account(robot, org.system)
+        wish = draft(robot, org.entitlement, org.purpose)
+        request = submit(draft=wish, actor=actor(robot), now=timezone.now())
+        with pytest.raises(Denied, match="nobody else's to give"):
+            hand(step_ids(request)[0], org.stranger, org.owner)
 
     def test_says_why(self, org: Organisation) -> None:
         with pytest.raises(Invalid) as refused:

@@ -105,10 +105,10 @@ class ReassignPage(_OfStep, bases.FormPage):
         step = self.step()
         if step.state != StepState.OPEN:
             raise Conflict(permissions.already(step, self.actor), code="already_decided")
-        if not permissions.can(self.actor, "reassign", step, self.now):
-            raise Denied("Only those who are asked hand it on.")
-        if fixed := queries.stays(step):
-            raise Denied(fixed)
+        giver = permissions.decider_for(self.actor, step, self.now)
+        refusal = queries.cannot_give(step, giver, self.now) if giver else "Only those who are asked hand it on."
+        if refusal:
+            raise Denied(refusal)
         act = Act(
             id="reassign",
             verb="Hand on",
