@@ -57,7 +57,7 @@ class TogetherPage(bases.FormPage):
 
     def show(self, form: forms.TogetherForm, *, status: int = 200) -> HttpResponse:
         """What is chosen, and the form for it."""
-        return self.draw({"form": form, "chosen": self._chosen(), "most": MOST_TOGETHER}, status=status)
+        return self.draw({"form": form, "chosen": self._chosen()}, status=status)
 
     def _chosen(self) -> Chosen:
         """Steps about access that ask the actor, by how risky they are."""
