@@ -19,8 +19,16 @@ SECURITY = (
 CATALOG = ("/catalog/", "/catalog/systems/", "/bundles/new/", "/purposes/", "/purposes/new/", "/changes/")
 PAGES = {
     "lena": ["/", "/requests/", "/requests/new/", "/grants/", "/approvals/", "/tokens/", *CATALOG, *SECURITY],
-    "tomas": ["/approvals/"],
-    "naomi": ["/tasks/", "/people/", "/people/sources/new", "/policy/", "/policy/new"],
+    "tomas": ["/approvals/", "/approvals/together/"],
+    "naomi": [
+        "/tasks/",
+        "/people/",
+        "/people/sources/new",
+        "/policy/",
+        "/policy/new",
+        "/calendars/",
+        "/calendars/new/",
+    ],
     "oliver": ["/events/", "/grants/", "/requests/"],
 }
 """Where each visitor goes. From a list they open its first row as well."""
