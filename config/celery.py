@@ -41,6 +41,7 @@ TIMETABLE = [
     Beat("grants.remind", timedelta(minutes=1), "holders and owners learn of an end before it comes, and after"),
     Beat("notifications.post", timedelta(seconds=30), "what was said meanwhile goes out together, as one mail each"),
     Beat("approvals.expire_due", timedelta(minutes=1), "rule 15: a timeout never means yes"),
+    Beat("approvals.escalate_due", timedelta(minutes=5), "nothing waits long for somebody who does not answer"),
     Beat("approvals.ask_again_due", timedelta(minutes=5), "rule 16: owners change by the clock as well"),
     Beat("lifecycle.end_due", timedelta(minutes=1), "rule 8: an identity's end ends its access within a minute"),
     Beat("lifecycle.retire_due", timedelta(minutes=1), "a purpose that has ended, and one whose removals are proven"),

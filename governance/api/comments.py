@@ -27,13 +27,18 @@ class CommentShape(Shape):
     id = serializers.UUIDField()
     author = Named()
     text = serializers.CharField()
+    mentioned = serializers.ListField(child=serializers.UUIDField(), help_text="Identities that it names after an @.")
     at = serializers.DateTimeField()
 
 
 class CommentBody(Body):
     """What there is to say."""
 
-    text = Text(min_length=1, max_length=2000, help_text="Kept on record; everybody who sees the request reads it.")
+    text = Text(
+        min_length=1,
+        max_length=2000,
+        help_text="Kept on record; everybody who sees the request reads it. @ and a name tells whom it names.",
+    )
 
 
 class CommentList(bases.MakeEndpoint):

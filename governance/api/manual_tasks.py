@@ -15,11 +15,12 @@ from governance.api.fields import Body, Content, Shape, Text
 from governance.api.operations import Operation
 from governance.api.query import checked
 from governance.api.shapes import Named, NamedEntitlement
+from governance.core import files
 from governance.core.errors import Invalid, NotFound
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.evidence import tables
-from governance.provisioning import actions, files, handwork, permissions
+from governance.provisioning import actions, handwork, permissions
 from governance.provisioning.filters import ManualTaskFilter
 from governance.provisioning.models import ManualEvidence, ManualTask
 from governance.provisioning.states import WAITING, ManualState
@@ -209,10 +210,4 @@ class EvidenceFile(_Tasks, bases.OneEndpoint):
         shown: ManualEvidence | None = self.found(pk).files.filter(pk=evidence).first()
         if shown is None:
             raise NotFound
-        try:
-            file = files.opened(shown)
-        except OSError as error:
-            raise NotFound("The file is missing from the storage.") from error
-        response = FileResponse(file, as_attachment=True, filename=shown.name, content_type=shown.media_type)
-        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-        return response
+        return files.sent(shown)

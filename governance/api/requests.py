@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api import bases, idempotency
-from governance.api.approvals import StepShape
+from governance.api.approvals import LONGEST_TERM_SECONDS, StepShape
 from governance.api.fields import Body, Id, Moment, Seconds, Shape, Text, Whole
 from governance.api.operations import Operation
 from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, NamedPurpose
@@ -36,7 +36,6 @@ from governance.requests.states import ItemState, RequestState
 from governance.users.states import Scope
 
 TAG = "Requests"
-LONGEST_TERM_SECONDS = 10 * 365 * 24 * 3600
 MOST_ITEMS = 50
 
 

@@ -1,4 +1,6 @@
+from datetime import date, datetime
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, RangeOperators
@@ -6,10 +8,12 @@ from django.db import models
 from django.db.models import F, Q
 
 from governance.approvals import querysets
+from governance.approvals.hours import WorkingHours
 from governance.approvals.states import (
     DELEGABLE,
     ROUTE_MOVES,
     STEP_MOVES,
+    YES,
     Provenance,
     RouteState,
     StepState,
@@ -40,6 +44,7 @@ class ApprovalRoute(Governed):
     state = models.CharField(max_length=16, choices=RouteState.choices, default=RouteState.OPEN)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    reminded_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -73,7 +78,9 @@ class ApprovalStep(Governed):
 
     Steps of one `stage` are open side by side. `required` of those who are asked must say yes, and where `everyone`
     must, all the others too. `counts` are criteria that whoever is asked has to meet, the governance team apart;
-    `skip_repeat` lets the step be skipped where it would ask somebody who has approved another one.
+    `skip_repeat` lets the step be skipped where it would ask somebody who has approved another one. From `escalates_at`
+    on others are brought in, which `escalated_at` marks. `claimed_by` is who has said that they look at it, until
+    `claimed_until`: a mark for the others, nobody is kept out by it.
     """
 
     NOUN = "approval_step"
@@ -95,6 +102,10 @@ class ApprovalStep(Governed):
     due_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     state_reason = models.TextField(blank=True)
+    escalates_at = models.DateTimeField(null=True)
+    escalated_at = models.DateTimeField(null=True)
+    claimed_by = models.ForeignKey(Identity, null=True, on_delete=models.PROTECT, related_name="+")
+    claimed_until = models.DateTimeField(null=True)
 
     objects = querysets.StepQuerySet.as_manager()
 
@@ -111,6 +122,11 @@ class ApprovalStep(Governed):
                 condition=~Q(state__in=[StepState.SKIPPED, StepState.CANCELLED]) | ~Q(state_reason=""),
                 name="skipped_or_cancelled_step_says_why",
             ),
+            models.CheckConstraint(
+                condition=Q(claimed_by__isnull=True, claimed_until__isnull=True)
+                | Q(claimed_by__isnull=False, claimed_until__isnull=False),
+                name="a_claim_ends_by_itself",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -120,6 +136,10 @@ class ApprovalStep(Governed):
     def consents(self) -> bool:
         """Whether it asks for a consent, which is no approval (rule 2)."""
         return self.kind in CONSENTS
+
+    def claimed_at(self, now: datetime) -> bool:
+        """Whether somebody's claim on it holds at the moment."""
+        return self.claimed_until is not None and self.claimed_until > now
 
     def facts(self) -> dict[str, Any]:
         """Its place in the route and whose decision it asks for."""
@@ -222,8 +242,36 @@ class Delegation(Governed):
         }
 
 
+class Reassignment(Record):
+    """That somebody who was asked for a step has handed it to somebody else, and why. Append-only.
+
+    The giver has changed whom the route asks, and decides on none of it any more (rule 2).
+    """
+
+    NOUN = "reassignment"
+
+    step = models.ForeignKey(ApprovalStep, on_delete=models.PROTECT, related_name="reassignments")
+    giver = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    taker = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~Q(giver=F("taker")), name="a_step_is_handed_to_somebody_else"),
+            models.CheckConstraint(condition=~Q(reason=""), name="a_reassignment_says_why"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.giver} to {self.taker}"
+
+
 class Decision(Record):
-    """A yes, a no or a question, with its provenance and the session's strength. Append-only."""
+    """A yes, a no or a question, with its provenance and the session's strength. Append-only.
+
+    A yes to less than was asked says to how much: a `term` from the beginning, or `until` when. `ticket` is where else
+    it is written down.
+    """
 
     NOUN = "decision"
 
@@ -238,6 +286,9 @@ class Decision(Record):
     reason = models.TextField()
     facts = models.JSONField(default=dict)
     policy_decision = models.ForeignKey(PolicyDecision, null=True, on_delete=models.PROTECT, related_name="+")
+    term = models.DurationField(null=True)
+    until = models.DateTimeField(null=True)
+    ticket = models.CharField(max_length=200, blank=True)
     at = models.DateTimeField()
 
     class Meta:
@@ -255,6 +306,11 @@ class Decision(Record):
                 name="a_decision_for_another_names_them",
             ),
             models.CheckConstraint(condition=~Q(decider=F("on_behalf_of")), name="nobody_decides_for_another_self"),
+            models.CheckConstraint(
+                condition=Q(term__isnull=True, until__isnull=True)
+                | Q(verdict__in=sorted(YES)) & (Q(term__isnull=True) | Q(until__isnull=True)),
+                name="a_yes_alone_says_to_how_much",
+            ),
             models.UniqueConstraint(
                 fields=["step", "decider"],
                 condition=~Q(verdict=Verdict.RETURN),
@@ -272,14 +328,35 @@ class Decision(Record):
         return f"{name} for {self.on_behalf_of.name}" if self.on_behalf_of else name
 
 
+class DecisionFile(Record):
+    """A file that a decision rests on; it is never changed. `kept_as` is its name in the storage.
+
+    `media_type` is what its own first bytes say it is, never what was claimed; `sha256` is in hexadecimal.
+    """
+
+    decision = models.OneToOneField(Decision, on_delete=models.PROTECT, related_name="file")
+    name = models.CharField(max_length=200)
+    kept_as = models.CharField(max_length=200, unique=True)
+    media_type = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Comment(Record):
-    """What somebody who has to do with a route said about it, to the others. Append-only."""
+    """What somebody who has to do with a route said about it, to the others. Append-only.
+
+    `mentioned` are the identities that it was addressed to by name.
+    """
 
     NOUN = "comment"
 
     route = models.ForeignKey(ApprovalRoute, on_delete=models.PROTECT, related_name="comments")
     author = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
     text = models.TextField()
+    mentioned = ArrayField(models.UUIDField(), default=list)
     at = models.DateTimeField()
 
     class Meta:
@@ -313,3 +390,57 @@ class Question(Governed):
 
     def __str__(self) -> str:
         return f"{self.step}, question"
+
+
+class Calendar(Governed):
+    """The working hours of those in some departments, or of everybody else where it is `general`.
+
+    `weekdays` are ISO numbers (1 is Monday), `holidays` names by their dates, both as the clock of `zone` has them.
+    """
+
+    NOUN = "calendar"
+    LABEL = "{name}"
+
+    name = models.CharField(max_length=200, unique=True)
+    zone = models.CharField(max_length=64)
+    weekdays = ArrayField(models.PositiveSmallIntegerField())
+    opens_at = models.TimeField()
+    closes_at = models.TimeField()
+    holidays = models.JSONField(default=dict)
+    departments = ArrayField(models.CharField(max_length=200), default=list)
+    general = models.BooleanField(default=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(opens_at__lt=F("closes_at")), name="a_working_day_closes_after_it_opens"
+            ),
+            models.CheckConstraint(
+                condition=Q(weekdays__len__gt=0, weekdays__contained_by=[1, 2, 3, 4, 5, 6, 7]),
+                name="a_calendar_has_days_of_the_week",
+            ),
+            models.UniqueConstraint(fields=["general"], condition=Q(general=True), name="one_general_calendar"),
+        ]
+
+    def facts(self) -> dict[str, Any]:
+        """When is worked, and for whom it counts."""
+        return {
+            "zone": self.zone,
+            "weekdays": list(self.weekdays),
+            "opens_at": f"{self.opens_at:%H:%M}",
+            "closes_at": f"{self.closes_at:%H:%M}",
+            "holidays": dict(self.holidays),
+            "departments": list(self.departments),
+            "general": self.general,
+        }
+
+    @property
+    def hours(self) -> WorkingHours:
+        """What counts as working time by it."""
+        return WorkingHours(
+            zone=ZoneInfo(self.zone),
+            weekdays=frozenset(self.weekdays),
+            opens=self.opens_at,
+            closes=self.closes_at,
+            holidays=frozenset(map(date.fromisoformat, self.holidays)),
+        )

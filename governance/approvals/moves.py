@@ -4,20 +4,31 @@ Callers hold the subject, then the route, then its steps. What was asked for is 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
+from governance.approvals.calendars import hours_for
+from governance.approvals.hours import resumed, times
+from governance.approvals.models import (
+    ApprovalRoute,
+    ApprovalStep,
+    Decision,
+    DecisionFile,
+    Question,
+    Reassignment,
+    StepApprover,
+)
 from governance.approvals.queries import is_satisfied, repeats, resolve
-from governance.approvals.rules import STEP_TERM, Asked
+from governance.approvals.rules import Asked
 from governance.approvals.states import ENDED_STEPS, Provenance, RouteState, StepState, Verdict
 from governance.core.actor import Actor
 from governance.core.events import Event, record
+from governance.core.files import Kept
 from governance.core.locking import locked, locked_all
-from governance.core.moves import amend, create, move
-from governance.core.subjects import decidable
+from governance.core.moves import amend, create, move, plain
+from governance.core.subjects import Span, decidable
 from governance.identities.models import Identity
 from governance.notifications.moves import Notice, notify
 from governance.notifications.states import Topic
@@ -27,6 +38,8 @@ from governance.policy.words import minute
 
 ROUTING = Actor.system("routing")
 POLICY = Actor.system("policy")
+CLAIM_TERM = timedelta(hours=4)
+"""How long somebody's claim on a step is shown to the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,17 +126,21 @@ def _advance(route: ApprovalRoute, *, actor: Actor, now: datetime) -> bool:
     stage = min((step.stage for step in steps), default=None)
     opening = [step for step in steps if step.stage == stage]
     for step in opening:
-        move(step, StepState.OPEN, actor=actor, why="Its turn", now=now, opened_at=now, due_at=now + STEP_TERM)
+        move(step, StepState.OPEN, actor=actor, why="Its turn", now=now, opened_at=now, **_times(step, now))
     for step in opening:
         ask_again(step, why="The step opened", now=now)
     return bool(opening)
 
 
-def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
+def _times(step: ApprovalStep, now: datetime) -> dict[str, Any]:
+    return asdict(times(hours_for(step, now), now))
+
+
+def ask_again(step: ApprovalStep, *, why: str, now: datetime, told: Collection[UUID] = ()) -> None:
     """Resolve who is asked, end what no longer holds and tell those who are new. Nobody at all is recorded too.
 
     What need not be asked, since whoever would be has approved another step, is skipped and says so.
-    While a question waits for its answer, nobody new is asked: that is done with the answer.
+    While a question waits for its answer, nobody new is asked: that is done with the answer. `told` know already.
     """
     returned = step.state == StepState.RETURNED
     if not returned and (repeated := repeats(step, now)):
@@ -144,7 +161,7 @@ def ask_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
     StepApprover.objects.bulk_create(_asking(step, chosen[whom], now) for whom in fresh)
     verb = "asked" if chosen or returned else "unanswerable"
     amend(step, verb, actor=ROUTING, why=why, now=now, facts=_told(chosen.values()))
-    _tell(step, [chosen[whom] for whom in fresh], now)
+    _tell(step, [chosen[whom] for whom in fresh if chosen[whom].identity_id not in told], now)
 
 
 def _asking(step: ApprovalStep, asked: Asked, now: datetime) -> StepApprover:
@@ -188,33 +205,26 @@ def _place(asked: Asked, names: Mapping[UUID, Identity]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A decision to be recorded: what it says, where it comes from, in whose place, and why."""
+    """A decision to be recorded: what it says, where it comes from, in whose place, and why.
+
+    `less` is to how much a yes says yes, if not to all; `ticket` is where else it is written down, `kept` the file that
+    it rests on.
+    """
 
     verdict: Verdict
     provenance: Provenance
     decider: Identity | None
-    on_behalf_of: Identity | None
     assurance: int
     reason: str
+    less: Span | None = None
+    ticket: str = ""
+    kept: Kept | None = None
+    on_behalf_of: Identity | None = None
 
 
 def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Decision:
     """Record a decision on a held, open step and let the route go on from it. Raises IllegalMove."""
-    route = step.route
-    decision = Decision(
-        subject_kind=route.subject_kind,
-        subject_id=route.subject_id,
-        step=step,
-        verdict=cast.verdict,
-        provenance=cast.provenance,
-        decider=cast.decider,
-        on_behalf_of=cast.on_behalf_of,
-        assurance=cast.assurance,
-        reason=cast.reason,
-        policy_decision=route.policy_decision,
-        at=now,
-    )
-    _recorded(decision, str(step), actor)
+    decision = _decided(step, cast, actor=actor, now=now)
     _tell_delegator(step, decision, now)
     match cast.verdict:
         case Verdict.APPROVE | Verdict.CONSENT:
@@ -236,15 +246,45 @@ def _tell_delegator(step: ApprovalStep, decision: Decision, now: datetime) -> No
     notify([notice], now=now)
 
 
-def _recorded(decision: Decision, label: str, actor: Actor) -> Decision:
-    decision.save(force_insert=True)
-    record([_event(decision, label, actor)])
+def _decided(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Decision:
+    """Record what was said of a step, with the file that it rests on."""
+    route, less = step.route, cast.less or Span()
+    decision = Decision(
+        subject_kind=route.subject_kind,
+        subject_id=route.subject_id,
+        step=step,
+        verdict=cast.verdict,
+        provenance=cast.provenance,
+        decider=cast.decider,
+        on_behalf_of=cast.on_behalf_of,
+        assurance=cast.assurance,
+        reason=cast.reason,
+        policy_decision=route.policy_decision,
+        term=less.term,
+        until=less.until,
+        ticket=cast.ticket,
+        at=now,
+    )
+    more: dict[str, Any] = {"term": less.term, "until": less.until, "ticket": cast.ticket or None}
+    if cast.kept:
+        more |= {"file_name": cast.kept.name, "file_sha256": cast.kept.sha256, "file_bytes": cast.kept.size}
+    _recorded(decision, str(step), actor, more)
+    if cast.kept:
+        DecisionFile(decision=decision, **asdict(cast.kept)).save(force_insert=True)
     return decision
 
 
-def _event(decision: Decision, label: str, actor: Actor) -> Event:
+def _recorded(decision: Decision, label: str, actor: Actor, more: Mapping[str, Any] | None = None) -> Decision:
+    decision.save(force_insert=True)
+    record([_event(decision, label, actor, more or {})])
+    return decision
+
+
+def _event(decision: Decision, label: str, actor: Actor, more: Mapping[str, Any]) -> Event:
+    """What the log says of a decision; a timeout's is called so, since the step's own end says what it did."""
+    timeout = decision.provenance == Provenance.TIMEOUT
     return Event(
-        action=f"decision.{decision.verdict}",
+        action=f"decision.{decision.provenance if timeout else decision.verdict}",
         actor=actor,
         subject_kind=decision.subject_kind,
         subject_id=decision.subject_id,
@@ -259,6 +299,7 @@ def _event(decision: Decision, label: str, actor: Actor) -> Event:
             "on_behalf_of_id": str(decision.on_behalf_of_id) if decision.on_behalf_of_id else None,
             "assurance": decision.assurance,
             "policy_decision_id": str(decision.policy_decision_id) if decision.policy_decision_id else None,
+            **{name: plain(value) for name, value in more.items() if value is not None},
         },
     )
 
@@ -268,9 +309,14 @@ def _approved(step: ApprovalStep, decision: Decision, *, actor: Actor, now: date
         _go_on(step, actor=actor, why=decision.reason, now=now)
     else:
         ask_again(step, why="One of several has decided", now=now)
+    _ask_others_again(step, why="Who approved one step decides no other", now=now)
+
+
+def _ask_others_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
+    """The steps that are open beside this one: what somebody has done to it may have them decide no other."""
     for other in locked_all(step.route.steps.filter(state=StepState.OPEN).exclude(pk=step.pk)):
         other.route = step.route
-        ask_again(other, why="Who approved one step decides no other", now=now)
+        ask_again(other, why=why, now=now)
 
 
 def _go_on(step: ApprovalStep, *, actor: Actor, why: str, now: datetime) -> None:
@@ -314,36 +360,50 @@ def record_policy_yes(subject: Subject, policy_decision: PolicyDecision, *, why:
     return _recorded(decision, f"{subject.label}: policy", POLICY)
 
 
-def comment(route: ApprovalRoute, by: Identity, text: str, *, comment_id: UUID, actor: Actor, now: datetime) -> Comment:
-    """Say something about a held route to the others who have to do with it."""
-    said = Comment(pk=comment_id, route=route, author=by, text=text, at=now)
-    said.save(force_insert=True)
-    record(
-        [
-            Event(
-                action=f"{Comment.NOUN}.made",
-                actor=actor,
-                subject_kind=route.NOUN,
-                subject_id=route.pk,
-                subject_label=str(route),
-                reason=text,
-                at=now,
-                facts={"comment_id": str(said.pk)},
-            )
-        ]
-    )
-    asked = StepApprover.objects.filter(step__route=route, step__state=StepState.OPEN, ends_at__isnull=True)
-    title, once = f"{route.subject_label} has a new comment", f"comment:{said.pk}"
-    notify(
-        (
-            Notice(row.identity_id, Topic.WORK, title, text, (ApprovalStep.NOUN, row.step_id), once)
-            for row in asked
-            if row.identity_id != by.pk
-        ),
-        now=now,
-    )
-    decidable(route.subject_kind).on_commented(route.subject_id, said.pk, by=by.pk, text=text, now=now)
-    return said
+def claim(step: ApprovalStep, by: Identity, *, actor: Actor, now: datetime) -> None:
+    """Show the others that somebody looks at a held step; it ends by itself."""
+    until = now + CLAIM_TERM
+    amend(step, "claimed", actor=actor, why="Claimed", now=now, claimed_by=by, claimed_until=until)
+
+
+def release(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
+    """Take the mark off a held step."""
+    amend(step, "released", actor=actor, why="Released", now=now, claimed_by=None, claimed_until=None)
+
+
+def reassign(
+    step: ApprovalStep, giver: Identity, taker: Identity, *, actor: Actor, why: str, now: datetime
+) -> Reassignment:
+    """Hand a held, open step from somebody who is asked to somebody eligible, and tell both."""
+    handed = Reassignment(step=step, giver=giver, taker=taker, reason=why, at=now)
+    handed.save(force_insert=True)
+    facts = {"reassignment_id": str(handed.pk), "giver_id": str(giver.pk), "taker_id": str(taker.pk)}
+    theirs = step.claimed_by_id == giver.pk
+    claimed: dict[str, Any] = _claim_of(step) if not theirs else {"claimed_by": None, "claimed_until": None}
+    amend(step, "reassigned", actor=actor, why=why, now=now, facts=facts, **claimed)
+    ask_again(step, why=f"{giver} has handed it to {taker}", now=now, told=[taker.pk])
+    _ask_others_again(step, why="Who hands one step on decides no other", now=now)
+    label, about, once = step.route.subject_label, (ApprovalStep.NOUN, step.pk), f"handed:{handed.pk}"
+    notices = [
+        Notice(taker.pk, Topic.WORK, f"{giver} hands you a decision: {label}", why, about, once),
+        Notice(giver.pk, Topic.WORK, f"You have handed {label} to {taker}", why, about, once),
+    ]
+    notify(notices, now=now)
+    return handed
+
+
+def _claim_of(step: ApprovalStep) -> dict[str, Any]:
+    return {"claimed_by": step.claimed_by, "claimed_until": step.claimed_until}
+
+
+def escalate(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
+    """Mark a held, open step as waiting too long, tell those asked, and bring others in."""
+    why = f"Nobody decided by {minute(step.escalates_at or now)}"
+    asked = step.approvers.filter(ends_at__isnull=True).values_list("identity", flat=True)
+    amend(step, "escalated", actor=actor, why=why, now=now, escalated_at=now)
+    title, about = f"{step.route.subject_label} still waits for you", (ApprovalStep.NOUN, step.pk)
+    notify([Notice(pk, Topic.WORK, title, f"{why}.", about, f"escalated:{step.pk}") for pk in asked], now=now)
+    ask_again(step, why=why, now=now)
 
 
 def lock_question(question: Question) -> Question:
@@ -357,11 +417,10 @@ def lock_question(question: Question) -> Question:
 
 
 def answer(question: Question, by: Identity, text: str, *, actor: Actor, now: datetime) -> ApprovalStep:
-    """Answer a question: its step opens again, its due time later by as long as the answer took."""
+    """Answer a question: its step opens again, with as much time left as when it was asked."""
     step = question.step
     amend(question, "answered", actor=actor, why=text, now=now, answered_by=by, answer=text, answered_at=now)
-    due_at = (step.due_at or now) + (now - question.asked_at)
-    move(step, StepState.OPEN, actor=actor, why="Answered", now=now, due_at=due_at)
+    move(step, StepState.OPEN, actor=actor, why="Answered", now=now, **_resumed(step, question.asked_at, now))
     ask_again(step, why="The question was answered", now=now)
     subject = (ApprovalStep.NOUN, step.pk)
     notice = Notice(
@@ -371,9 +430,20 @@ def answer(question: Question, by: Identity, text: str, *, actor: Actor, now: da
     return step
 
 
+def _resumed(step: ApprovalStep, stopped_at: datetime, now: datetime) -> dict[str, Any]:
+    """The times of a step whose clock stood from the moment on."""
+    hours = hours_for(step, now)
+    ahead = step.escalates_at if step.escalated_at is None else None
+    return {
+        "due_at": resumed(hours, step.due_at or now, stopped_at, now),
+        "escalates_at": resumed(hours, ahead, stopped_at, now) if ahead else step.escalates_at,
+    }
+
+
 def expire(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
-    """Close a step, and its route, that nobody answered in time."""
+    """Close a step, and its route, that nobody answered in time: a no, with no human behind it (rule 15)."""
     why = f"Nobody decided by {minute(step.due_at or now)}"
+    _decided(step, Vote(Verdict.REJECT, Provenance.TIMEOUT, None, 0, why), actor=actor, now=now)
     move(step, StepState.EXPIRED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
     _drop_others(step.route, actor=actor, why=why, now=now)
     _close(step.route, RouteState.EXPIRED, actor=actor, why=why, now=now)

@@ -17,7 +17,9 @@ from governance.policy.words import minute
 
 OVERSEE = (Role.AUDITOR, Role.SECURITY)
 NOT_THEIRS = "Only who has delegated, who decides in their place, or security ends a delegation."
-DECIDES = frozenset({"approve", "consent", "reject", "return"})
+CALENDARS = (*OVERSEE, Role.ADMINISTRATOR)
+DECIDES = frozenset({"approve", "consent", "reject", "return", "reassign", "claim"})
+"""What those who are asked may do with a step."""
 
 
 def visible(actor: Actor) -> "StepQuerySet[ApprovalStep]":
@@ -42,7 +44,7 @@ def decider_for(actor: Actor, step: ApprovalStep, now: datetime) -> Asked | None
 
 
 def can(actor: Actor, verb: str, step: ApprovalStep, now: datetime) -> bool:
-    """Whether the actor may decide this step now."""
+    """Whether the actor may decide this step now, claim it, or hand it on."""
     return verb in DECIDES and step.state == StepState.OPEN and decider_for(actor, step, now) is not None
 
 
@@ -106,6 +108,24 @@ def lock_commentable(actor: Actor, pk: UUID, now: datetime) -> tuple[ApprovalRou
     return route, min(commenters(route, now) & actor.identity_ids)
 
 
+def remindable(actor: Actor, pk: UUID, now: datetime) -> tuple[ApprovalRoute, UUID]:
+    """A route whose approvers the actor may remind, with the identity they have asked as.
+
+    Raises NotFound for strangers, Denied for all but whoever asked, Conflict once it is decided.
+    """
+    route = ApprovalRoute.objects.filter(pk=pk).first()
+    if route is None:
+        raise NotFound
+    asker = decidable(route.subject_kind).asker(route.subject_id)
+    if asker not in actor.identity_ids and not actor.has(*OVERSEE) and not commenters(route, now) & actor.identity_ids:
+        raise NotFound
+    if asker not in actor.identity_ids:
+        raise Denied("Only whoever asked for it reminds those who decide.")
+    if route.state != RouteState.OPEN:
+        raise Conflict(f"This is {route.get_state_display().lower()} already.", code="already_decided")
+    return route, asker
+
+
 def commenters(route: ApprovalRoute, now: datetime) -> frozenset[UUID]:
     """Everybody who is or was asked, and the parties to what is decided."""
     asked = StepApprover.objects.filter(step__route=route).values_list("identity", "on_behalf_of")
@@ -143,3 +163,24 @@ def lock_delegation(actor: Actor, pk: UUID, now: datetime) -> Delegation:
     if delegation.ends_at <= now:
         raise Conflict(f"This delegation ended on {minute(delegation.ends_at)}.", code="already_ended")
     return delegation
+
+
+# Calendars ------------------------------------------------------------------------------------------------------------
+
+
+def sees_calendars(actor: Actor) -> bool:
+    """Whether the actor sees the calendars: those who oversee or administer. Others read the times that follow."""
+    return actor.has(*CALENDARS)
+
+
+def keeps_calendars(actor: Actor) -> bool:
+    """Whether the actor enters and changes calendars."""
+    return actor.has(Role.ADMINISTRATOR)
+
+
+def require_calendars(actor: Actor) -> None:
+    """Raise NotFound for those who see no calendar, Denied for those who change none."""
+    if not sees_calendars(actor):
+        raise NotFound
+    if not keeps_calendars(actor):
+        raise Denied("Only administrators change calendars.")

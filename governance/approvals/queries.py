@@ -2,23 +2,23 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Min, Q, QuerySet
 
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Delegation, StepApprover
+from governance.approvals.handing_on import brought_in, counting, handed_on, named, with_takers
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Delegation, Reassignment, StepApprover
 from governance.approvals.rules import Asked, Candidates, Place, choose, stand_in
 from governance.approvals.states import YES, Verdict
 from governance.audit.models import AuditEvent
 from governance.catalog.models import BundleVersion, CatalogApplication
-from governance.core.subjects import decidable
+from governance.core.subjects import Span, decidable
 from governance.identities.models import Identity, Ownership, Team, TeamMembership
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
 from governance.identities.querysets import acts
 from governance.identities.states import Kind, OwnerRole
-from governance.policy.criteria import meeting
 from governance.policy.models import PolicyRuleVersion
 from governance.policy.states import CONSENTS, StepKind
 from governance.separation.models import SeparationRuleVersion
@@ -35,15 +35,18 @@ def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
     """Who is to be asked for the step now: eligible people only, by the first choice or its fallbacks.
 
     Whoever has said yes to it already, or had it said for them, is asked no more. Where everyone must, the others of
-    the same choice stay asked, and nobody comes in for them unless all of them are fewer than must say yes. Who has
-    delegated is asked as whoever stands in for them, where both are eligible.
+    the same choice stay asked, and nobody comes in for them unless all of them are fewer than must say yes.
+    `handing_on` says who is asked in somebody's place, and who besides. Who has delegated is asked as whoever stands in
+    for them, where both are eligible.
     """
-    said_yes = _yeses(step)
-    done, out, chain = same_human(_deciders(said_yes)), excluded(step, now), _chain(step, now)
+    said_yes, handed = _yeses(step), handed_on(step)
+    done, out = same_human(_deciders(said_yes)), excluded(step, now)
+    chain = with_takers(_chain(step, now), handed, step, now)
     left = tuple(asked for asked in choose(chain, out) if asked.identity_id not in done)
     if not step.everyone or not (left or said_yes.count() >= step.required):
         left = choose(chain, out | done)
-    return stand_in(left, _delegates(left, step, now), out | done)
+        left = (*left, *brought_in(step, chain, left, out | done, now))
+    return stand_in(named(left, handed), _delegates(left, step, now), out | done)
 
 
 def _delegates(asked: Iterable[Asked], step: Place, now: datetime) -> Mapping[UUID, UUID]:
@@ -57,16 +60,8 @@ def _delegates(asked: Iterable[Asked], step: Place, now: datetime) -> Mapping[UU
     ids = {one.identity_id for one in asked}
     rows = Delegation.objects.filter(acts(now, "delegate__"), kind__in=["", step.kind], **{f"{whose}__in": ids})
     found = dict(rows.at(now).order_by("kind").values_list(whose, "delegate"))
-    counting = _counting(found.values(), step, now)
-    return {whom: delegate for whom, delegate in found.items() if delegate in counting}
-
-
-def _counting(identity_ids: Iterable[UUID], step: Place, now: datetime) -> frozenset[UUID]:
-    """Those who meet all the criteria that the step has, if it has any."""
-    found = frozenset(identity_ids)
-    for criteria in step.counts if found else ():
-        found = meeting(criteria, Identity.objects.filter(pk__in=found), now)
-    return found
+    eligible = counting(found.values(), step, now)
+    return {whom: delegate for whom, delegate in found.items() if delegate in eligible}
 
 
 def repeats(step: ApprovalStep, now: datetime) -> str:
@@ -104,6 +99,63 @@ def _barred(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
 def _others(step: ApprovalStep) -> "QuerySet[Decision]":
     """The approvals of the route's other steps."""
     return Decision.objects.filter(step__route=step.route, verdict=Verdict.APPROVE).exclude(step=step)
+
+
+def shortened(subject_kind: str, subject_id: UUID) -> Span | None:
+    """The least that those who said yes allow of what was asked; None where all of it is."""
+    yes = Decision.objects.filter(subject_kind=subject_kind, subject_id=subject_id, verdict__in=YES)
+    least = yes.aggregate(term=Min("term"), until=Min("until"))
+    return Span(**least) if any(least.values()) else None
+
+
+def allowed(route: ApprovalRoute) -> Span | None:
+    """How long a yes allows what the route is about as things are now; None where nothing can be shortened."""
+    asked = decidable(route.subject_kind).span(route.subject_id)
+    return asked and (shortened(route.subject_kind, route.subject_id) or asked)
+
+
+def stays(step: ApprovalStep) -> str:
+    """Why a step is handed to nobody at all, in words; empty when it may be."""
+    if step.consents:
+        return "A consent is nobody else's to give."
+    if step.kind in {StepKind.SECURITY, StepKind.TEAM}:
+        return "A team is asked: others of it decide."
+    return ""
+
+
+def cannot_give(step: ApprovalStep, giver: Asked, now: datetime) -> str:
+    """Why somebody who is asked can't hand an open step on, in words; empty when they can."""
+    chain = with_takers(_chain(step, now), handed_on(step), step, now)
+    if giver.on_behalf_of:
+        return "What one decides in another's place is not passed on."
+    if not any(giver.identity_id in group.identity_ids for group in chain):
+        return "Whoever is brought in besides decides it, or leaves it to those who are asked."
+    return stays(step)
+
+
+def cannot_take(step: ApprovalStep, taker: Identity, now: datetime) -> str:
+    """Why somebody can't be handed an open step, in words; empty when they can."""
+    if not taker.decides(now):
+        return f"{taker} can't be asked: only active people decide."
+    if same_human([taker.pk]) & {one.identity_id for one in resolve(step, now)}:
+        return f"{taker} is asked already."
+    if taker.pk in same_human(_deciders(_yeses(step))):
+        return f"{taker} has said yes to it already."
+    if not counting([taker.pk], step, now):
+        return f"{taker} does not meet what the step asks of whoever decides it."
+    if taker.pk in excluded(step, now):
+        return f"{taker} may not decide this: it is their own, or they have had a hand in it already."
+    return ""
+
+
+REMINDER_TERM: Final = timedelta(days=1)
+"""How long somebody is left in peace: since their step opened, and between two reminders."""
+
+
+def remindable_from(route: ApprovalRoute) -> datetime | None:
+    """From when on whoever asked may remind those who are asked; None where nobody is asked to decide."""
+    opened: datetime | None = route.steps.open().aggregate(last=Max("opened_at"))["last"]
+    return opened and max(opened, route.reminded_at or opened) + REMINDER_TERM
 
 
 def _yeses(step: ApprovalStep) -> "QuerySet[Decision]":
@@ -173,7 +225,8 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     policy |= Q(action__startswith=f"{BundleVersion.NOUN}.", subject_id__in=kept_apart.values("pk"))
     made = changes.filter(Q(subject_id__in=subjects) | policy)
     actors = made.values_list("actor_id", flat=True).union(*_behind(made))
-    return [actor for actor in actors if actor is not None]
+    givers = Reassignment.objects.filter(step__in=steps).values_list("giver", flat=True)
+    return [*givers, *(actor for actor in actors if actor is not None)]
 
 
 def _behind(made: "QuerySet[AuditEvent]") -> "Iterable[QuerySet[AuditEvent, UUID | None]]":
@@ -205,8 +258,8 @@ def _chain(step: Place, now: datetime) -> list[Candidates]:
 
 def _those(candidates: Candidates, step: Place, now: datetime) -> tuple[UUID, ...]:
     """Those of the candidates who count, in their order."""
-    counting = _counting(candidates.identity_ids, step, now)
-    return tuple(pk for pk in candidates.identity_ids if pk in counting)
+    those = counting(candidates.identity_ids, step, now)
+    return tuple(pk for pk in candidates.identity_ids if pk in those)
 
 
 def _managers(step: Place, now: datetime) -> list[Candidates]:
@@ -244,4 +297,4 @@ def _owners(step: Place, now: datetime) -> list[Candidates]:
 
 def _ids(people: Iterable[Identity | None], now: datetime) -> tuple[UUID, ...]:
     """Those of the people who act now. What a machine identity owns, or is in the team of, it never decides."""
-    return tuple(one.pk for one in people if one is not None and not one.is_machine and one.acts(now))
+    return tuple(one.pk for one in people if one is not None and one.decides(now))

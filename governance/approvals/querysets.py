@@ -53,6 +53,10 @@ class StepQuerySet(models.QuerySet[M]):
         late = Q(state=StepState.OPEN, due_at__lte=now)
         return self.filter(late | Q(state=StepState.RETURNED) & Exists(unanswered))
 
+    def to_escalate(self, now: datetime) -> Self:
+        """Open steps that have waited too long, for which nobody else has been brought in yet."""
+        return self.filter(state=StepState.OPEN, escalates_at__lte=now, escalated_at__isnull=True, due_at__gt=now)
+
     def open(self) -> Self:
         """Steps that wait for a decision."""
         return self.filter(state=StepState.OPEN)

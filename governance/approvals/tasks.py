@@ -25,6 +25,20 @@ def expire_due() -> None:
         expire.delay(str(pk))
 
 
+@shared_task(name="approvals.escalate")
+def escalate(step_id: str) -> None:
+    """Bring others in for one step that has waited too long."""
+    actions.escalate(step_id=UUID(step_id), now=timezone.now())
+
+
+@shared_task(name="approvals.escalate_due")
+def escalate_due() -> None:
+    """Find the steps that have waited too long for those whom they ask."""
+    late = ApprovalStep.objects.to_escalate(timezone.now()).order_by("escalates_at")
+    for pk in late.values_list("pk", flat=True)[:BATCH]:
+        escalate.delay(str(pk))
+
+
 @shared_task(name="approvals.ask_again")
 def ask_again(step_id: str) -> None:
     """Ask those who are to answer one step now."""

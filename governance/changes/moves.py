@@ -23,7 +23,7 @@ from governance.core.errors import Conflict, DomainError
 from governance.core.locking import locked_all
 from governance.core.models import Governed
 from governance.core.moves import create, move
-from governance.core.subjects import Description, Obstacle
+from governance.core.subjects import Description, Obstacle, Said, Span
 from governance.identities.models import Identity
 from governance.identities.queries import answerable_for, same_human
 from governance.notifications.moves import Notice, notify
@@ -142,6 +142,14 @@ class ChangeSubject:
             change.proposer_id, now
         )
 
+    def asker(self, subject_id: UUID) -> UUID:
+        """The proposer."""
+        return ProposedChange.objects.get(pk=subject_id).proposer_id
+
+    def span(self, subject_id: UUID) -> Span | None:
+        """None: a change comes about whole or not at all."""
+        return None
+
     def is_sensitive(self, subject_id: UUID) -> bool:
         """As the kind says."""
         change = ProposedChange.objects.get(pk=subject_id)
@@ -168,11 +176,14 @@ class ChangeSubject:
         once = f"returned:{change.pk}:{now.isoformat()}"
         _tell(change, Topic.WORK, f"{change} was returned with a question", why, once, now)
 
-    def on_commented(self, subject_id: UUID, comment_id: UUID, *, by: UUID, text: str, now: datetime) -> None:
-        """The proposer reads it, unless it is theirs."""
+    def on_commented(self, subject_id: UUID, comment_id: UUID, said: Said, *, now: datetime) -> None:
+        """The proposer reads it, unless it is theirs; so does whom it names."""
         change = ProposedChange.objects.get(pk=subject_id)
-        if by not in same_human([change.proposer_id]):
-            _tell(change, Topic.WORK, f"{change} has a new comment", text, f"comment:{comment_id}", now)
+        own = same_human([said.by])
+        told = dict.fromkeys({change.proposer_id} - own, f"{change} has a new comment")
+        told |= dict.fromkeys(said.named - own, f"A comment on {change} names you")
+        about, once = (ProposedChange.NOUN, change.pk), f"comment:{comment_id}"
+        notify([Notice(pk, Topic.WORK, title, said.text, about, once) for pk, title in told.items()], now=now)
 
     def describe(self, subject_ids: Collection[UUID]) -> Mapping[UUID, Description]:
         """A sentence for each change: who proposes what."""

@@ -27,6 +27,7 @@ LOCK_ORDER = (
     "reevaluation",
     "source",
     "feedrun",
+    "calendar",
     "system",
     "purpose",
     "justification",

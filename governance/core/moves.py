@@ -5,7 +5,7 @@ locked. A change, its history row and its audit event commit together (rule 13).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
             return value
         case datetime():
             return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        case date() | UUID():
+        case date() | time() | UUID():
             return str(value)
         case timedelta():
             return int(value.total_seconds())

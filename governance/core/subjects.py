@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
@@ -28,6 +28,29 @@ class Obstacle:
     covered: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How long something is asked for, or allowed: a `term` counted from its beginning, or `until` a moment."""
+
+    term: timedelta | None = None
+    until: datetime | None = None
+
+    def shorter_than(self, other: "Span") -> bool:
+        """Whether it is less of the same: a term than a term, a moment than a moment."""
+        if self.term is not None and other.term is not None:
+            return self.until is None and self.term < other.term
+        return self.term is None and None not in (self.until, other.until) and self.until < other.until  # type: ignore[operator]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody said about it: whose words, and whom they name of those who are not asked to decide."""
+
+    by: UUID
+    text: str
+    named: frozenset[UUID] = frozenset()
+
+
 class Decidable(Protocol):
     """What an approval route can be about."""
 
@@ -36,6 +59,12 @@ class Decidable(Protocol):
 
     def parties(self, subject_id: UUID, now: datetime) -> frozenset[UUID]:
         """Identities that must not decide: those of the requester, the beneficiary, and its owners (rule 2)."""
+
+    def asker(self, subject_id: UUID) -> UUID:
+        """The identity that has asked for it."""
+
+    def span(self, subject_id: UUID) -> Span | None:
+        """How long it is asked for; None where there is nothing that a yes could shorten."""
 
     def is_sensitive(self, subject_id: UUID) -> bool:
         """Whether a yes to it asks for a fresh sign-in with a second factor (`core.stepup`)."""
@@ -49,8 +78,8 @@ class Decidable(Protocol):
     def on_returned(self, subject_id: UUID, *, actor: Actor, why: str, now: datetime) -> None:
         """An approver asks something back; the subject waits for its answer."""
 
-    def on_commented(self, subject_id: UUID, comment_id: UUID, *, by: UUID, text: str, now: datetime) -> None:
-        """Somebody said something about it to those who decide; tell whoever asked."""
+    def on_commented(self, subject_id: UUID, comment_id: UUID, said: Said, *, now: datetime) -> None:
+        """Somebody said something about it to those who decide; tell whoever asked, and whom it names."""
 
     def describe(self, subject_ids: Collection[UUID]) -> Mapping[UUID, Description]:
         """Descriptions of many subjects in a constant number of queries."""

@@ -23,6 +23,8 @@ class EntryKind(StrEnum):
     REJECTED = "rejected"
     ASKED = "asked"
     ANSWERED = "answered"
+    REASSIGNED = "reassigned"
+    ESCALATED = "escalated"
     STEP_EXPIRED = "step_expired"
     WITHDRAWN = "withdrawn"
     CANCELLED = "cancelled"

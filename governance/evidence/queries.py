@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Prefetch
+
 from governance.access.models import Verification
 from governance.access.states import Observation
 from governance.approvals.models import ApprovalStep, Decision, Question
@@ -32,6 +34,8 @@ ACTIONS: Mapping[str, EntryKind] = {
     "decision.reject": EntryKind.REJECTED,
     "decision.return": EntryKind.ASKED,
     "question.answered": EntryKind.ANSWERED,
+    "approval_step.reassigned": EntryKind.REASSIGNED,
+    "approval_step.escalated": EntryKind.ESCALATED,
     "approval_step.expired": EntryKind.STEP_EXPIRED,
     "grant.cancelled": EntryKind.CANCELLED,
     "grant.provisioning": EntryKind.STARTED,
@@ -78,8 +82,9 @@ def routes_of(subject_ids: Collection[UUID], kind: str = RequestItem.NOUN) -> Ma
     """The steps about each subject in their order, with whom they ask and who decided; four queries."""
     steps = ApprovalStep.objects.filter(route__subject_kind=kind, route__subject_id__in=subject_ids)
     found: dict[UUID, list[ApprovalStep]] = defaultdict(list)
-    people = ("approvers__identity", "approvers__on_behalf_of", "decisions__decider", "decisions__on_behalf_of")
-    rows = steps.select_related("route").prefetch_related(*people)
+    decisions = Prefetch("decisions", Decision.objects.select_related("decider", "on_behalf_of", "file"))
+    rows = steps.select_related("route", "claimed_by")
+    rows = rows.prefetch_related("approvers__identity", "approvers__on_behalf_of", decisions)
     for step in rows.order_by("route__opened_at", "position"):
         found[step.route.subject_id].append(step)
     return found

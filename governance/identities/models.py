@@ -85,6 +85,10 @@ class Identity(Governed):
         """Whether it may act and hold access at the moment: active, and its last day has not passed."""
         return self.state == Status.ACTIVE and (self.ends_at is None or self.ends_at > now)
 
+    def decides(self, now: datetime) -> bool:
+        """Whether it may be asked to decide at the moment: it acts, and is no machine identity."""
+        return not self.is_machine and self.acts(now)
+
     def facts(self) -> dict[str, Any]:
         """Where it comes from and what it is."""
         return {"kind": self.kind, "source": self.source, "external_key": self.external_key}

@@ -16,6 +16,7 @@ from governance.access.models import Account, Assignment
 from governance.access.moves import record_look
 from governance.connectors.interface import AccountName, ByHand, Connector, Refused
 from governance.connectors.queries import connector_of
+from governance.core import files
 from governance.core.actor import Actor, ActorKind
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.core.ids import new_id
@@ -25,8 +26,9 @@ from governance.core.seen import AsSeen, unsaid
 from governance.core.subjects import provable
 from governance.core.wake import after_commit
 from governance.identities.models import Identity
-from governance.provisioning import files, handwork, moves, permissions, rules
+from governance.provisioning import handwork, moves, permissions, rules
 from governance.provisioning.calls import Clock, Evidence, Job, perform
+from governance.provisioning.files import require_intact
 from governance.provisioning.models import ManualEvidence, ManualTask, ProvisioningTask, TaskAttempt
 from governance.provisioning.queries import due_ids, free_at, has_room, next_due_id
 from governance.provisioning.states import IN_DOUBT, AttemptOutcome, ManualState, Operation, TaskState
@@ -309,7 +311,7 @@ def confirm_by_hand(
     if seen is None:
         raise NotFound
     if permissions.can(actor, "confirm", seen, now):
-        files.require_intact(seen.evidence)
+        require_intact(seen.evidence)
     look = _Looked(seen.task, seen.evidence_id, as_seen)
     return _confirmed(manual_id, look, judgement, actor=actor, now=now)
 

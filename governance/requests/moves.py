@@ -1,11 +1,12 @@
 """What happens to a request and its items. Callers hold the request before its items, both before any route."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from governance.approvals import moves as approvals
 from governance.approvals.models import ApprovalRoute
+from governance.approvals.queries import shortened
 from governance.approvals.states import RouteState
 from governance.catalog.models import Entitlement
 from governance.catalog.states import HIGH_RISKS
@@ -13,14 +14,14 @@ from governance.core.actor import Actor
 from governance.core.errors import Conflict
 from governance.core.locking import locked_all
 from governance.core.moves import move
-from governance.core.subjects import Description, Obstacle
+from governance.core.subjects import Description, Obstacle, Said, Span
 from governance.grants import moves as grants
 from governance.grants.states import Basis
 from governance.identities.models import Identity
 from governance.identities.queries import accountable_owner, same_human
 from governance.notifications.moves import Notice, notify
 from governance.notifications.states import Topic
-from governance.policy.words import minute
+from governance.policy.words import length, minute
 from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest, RequestItem
 from governance.requests.queries import parties
@@ -34,6 +35,8 @@ POLICY = Actor.system("policy")
 def approve_item(item: RequestItem, *, actor: Actor, why: str, now: datetime) -> None:
     """Carry a yes out: make the grant, or close the item with the reason why there can be none (rules 1, 6)."""
     request = item.request
+    asked, less = Span(request.term, request.wanted_until), shortened(RequestItem.NOUN, item.pk)
+    span = less or asked
     owner = accountable_owner("purpose", request.purpose_id, now)
     if owner is None:
         close_item(item, ItemState.CLOSED, actor=actor, why="Nobody active answers for the purpose.", now=now)
@@ -46,16 +49,25 @@ def approve_item(item: RequestItem, *, actor: Actor, why: str, now: datetime) ->
         requester=request.requester,
         decision=item.policy_decision,
         source=(RequestItem.NOUN, item.pk),
-        term=request.term,
-        until=request.wanted_until,
+        term=span.term,
+        until=span.until,
     )
     try:
         grants.approve(lease, basis=Basis.REQUEST, actor=actor, why=request.justification, now=now)
     except Conflict as conflict:
         close_item(item, ItemState.CLOSED, actor=actor, why=conflict.message, now=now)
         return
-    move(item, ItemState.APPROVED, actor=actor, why=why, now=now)
+    if less is None:
+        move(item, ItemState.APPROVED, actor=actor, why=why, now=now)
+    else:
+        said = f"Allowed {in_words(less)}, instead of {in_words(asked)}"
+        move(item, ItemState.APPROVED_REDUCED, actor=actor, why=why, now=now, state_reason=said)
     settle(request, actor=actor, now=now)
+
+
+def in_words(span: Span) -> str:
+    """A span as a sentence says it: "for 8 hours", "until 30 Jun 2027 18:00 UTC"."""
+    return f"until {minute(span.until)}" if span.until else f"for {length(span.term or timedelta())}"
 
 
 def close_item(item: RequestItem, to: str, *, actor: Actor, why: str, now: datetime) -> None:
@@ -116,6 +128,15 @@ class ItemSubject:
         request = AccessRequest.objects.get(items=subject_id)
         return parties(request.requester_id, request.beneficiary_id, now)
 
+    def asker(self, subject_id: UUID) -> UUID:
+        """The requester."""
+        return AccessRequest.objects.get(items=subject_id).requester_id
+
+    def span(self, subject_id: UUID) -> Span | None:
+        """The term or the end that the request states."""
+        request = AccessRequest.objects.get(items=subject_id)
+        return Span(request.term, request.wanted_until)
+
     def is_sensitive(self, subject_id: UUID) -> bool:
         """What is of high or critical risk as the catalog has it now."""
         return RequestItem.objects.filter(pk=subject_id, entitlement__risk__in=HIGH_RISKS).exists()
@@ -149,11 +170,19 @@ class ItemSubject:
             now,
         )
 
-    def on_commented(self, subject_id: UUID, comment_id: UUID, *, by: UUID, text: str, now: datetime) -> None:
-        """The requester reads it, unless it is theirs."""
+    def on_commented(self, subject_id: UUID, comment_id: UUID, said: Said, *, now: datetime) -> None:
+        """The requester reads it, unless it is theirs; so does whom it names."""
         request = _loaded(subject_id).request
-        if by not in same_human([request.requester_id]):
-            _tell(request, Topic.WORK, f"{request} has a new comment", text, f"comment:{comment_id}", now)
+        own = same_human([said.by])
+        told = dict.fromkeys({request.requester_id} - own, f"{request} has a new comment")
+        told |= dict.fromkeys(said.named - own, f"A comment on {request} names you")
+        notify(
+            [
+                Notice(pk, Topic.WORK, title, said.text, (AccessRequest.NOUN, request.pk), f"comment:{comment_id}")
+                for pk, title in told.items()
+            ],
+            now=now,
+        )
 
     def describe(self, subject_ids: Collection[UUID]) -> Mapping[UUID, Description]:
         """A sentence for each item: who asks, for whom, for what."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.urls import reverse
 
@@ -16,6 +16,7 @@ from governance.core.actor import Actor
 from governance.evidence.entries import Chain, Entry, EntryKind
 from governance.policy.models import PolicyDecision
 from governance.policy.states import Mode, Phase, StepKind
+from governance.policy.words import length
 from governance.requests.rules import UNEXPLAINED
 from governance.templatetags.leasehold import duration
 from governance.web import present
@@ -107,8 +108,21 @@ def _facts(entry: Entry, reads: Reads) -> Iterable[tuple[str, str, str]]:
         if entry.decision.on_behalf_of is not None:
             yield "On behalf of", entry.decision.on_behalf_of.name, ""
         yield "Session", f"Assurance level {entry.decision.assurance}", ""
+        yield from ((term, value, "") for term, value in _kept_with(entry.decision, entry.facts))
     if entry.verification is not None:
         yield from ((term, value, "") for term, value in _look(entry.verification))
+
+
+def _kept_with(decision: Decision, facts: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """To how much a yes was said, where else it is written down, and the file that it rests on."""
+    if decision.term:
+        yield "For at most", length(decision.term)
+    if decision.until:
+        yield "Until at most", present.at_minute(decision.until)
+    if decision.ticket:
+        yield "Ticket", decision.ticket
+    if "file_sha256" in facts:
+        yield "File", f"{facts['file_name']}, SHA-256 {facts['file_sha256']}"
 
 
 def _reasons(decision: PolicyDecision, reads: Reads) -> Iterable[tuple[str, str, str]]:
@@ -266,6 +280,8 @@ DRAWN: Mapping[EntryKind, tuple[str, str, Callable[[Entry], Words]]] = {
     EntryKind.REJECTED: ("cross", "bad", _decided("Rejected")),
     EntryKind.ASKED: ("question", "warn", _quoted("{by} asks")),
     EntryKind.ANSWERED: ("pen", "ok", _quoted("{by} answers")),
+    EntryKind.REASSIGNED: ("arrow", "", _quoted("Handed on by {by}")),
+    EntryKind.ESCALATED: ("alert", "warn", _told("Escalated")),
     EntryKind.STEP_EXPIRED: ("lapse", "warn", _told("Nobody decided in time")),
     EntryKind.WITHDRAWN: ("back", "", _withdrawn),
     EntryKind.CANCELLED: ("cross", "bad", _told("Cancelled, nothing was provisioned")),

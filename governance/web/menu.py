@@ -7,7 +7,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from governance.analysis import permissions as analysis
-from governance.approvals.permissions import inbox
+from governance.approvals.permissions import CALENDARS, inbox
 from governance.audit import permissions as audit
 from governance.core.actor import Actor
 from governance.lifecycle.permissions import sees_feeds
@@ -88,6 +88,7 @@ class _Menu:
             (self._way("Rules", "rule-list"), policy.SEES_ALL),
             (self._way("Separation", "violation-list"), separation.SEES_ALL),
             (self._way("Findings", "finding-list"), analysis.SEES_ALL),
+            (self._way("Calendars", "calendar-list"), CALENDARS),
         )
         return [way for way, roles in seen if way.current or self.actor.has(*roles)]
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.urls import reverse
 
+from governance.approvals.handing_on import IN_PLACE
 from governance.approvals.models import ApprovalStep, StepApprover
 from governance.approvals.states import RouteState, StepState
 from governance.catalog.states import Risk
@@ -167,8 +168,11 @@ def step(row: ApprovalStep, actor: Actor) -> Step:
     return Step(row.state, role, _asked(row, actor), _when(row), _note(row))
 
 
-def talk(steps: Sequence[ApprovalStep], parties: Iterable[UUID], actor: Actor) -> Talk:
-    """What was said about a route, whose subject's parties may say something too; needs `approvers` prefetched."""
+def talk(steps: Sequence[ApprovalStep], parties: Sequence[UUID], actor: Actor) -> Talk:
+    """What was said about a route, whose subject's parties may say something too; needs `approvers` prefetched.
+
+    The first of the parties is whoever asked: they remind those who decide.
+    """
     route = steps[0].route
     concerned = {
         *parties,
@@ -177,7 +181,9 @@ def talk(steps: Sequence[ApprovalStep], parties: Iterable[UUID], actor: Actor) -
     may = route.state == RouteState.OPEN and concerned & actor.identity_ids
     said = route.comments.select_related("author").order_by("at", "pk")
     comments = [Comment(called(one.author, actor), one.text, one.at) for one in said]
-    return Talk(comments, reverse("route-comment", args=[route.pk]) if may else "")
+    asked = any(step.state == StepState.OPEN for step in steps) and parties[0] in actor.identity_ids
+    remind = reverse("route-remind", args=[route.pk]) if may and asked else ""
+    return Talk(comments, reverse("route-comment", args=[route.pk]) if may else "", remind)
 
 
 def called(identity: Identity, actor: Actor) -> str:
@@ -221,12 +227,30 @@ def _note(row: ApprovalStep) -> str:
     asked = [a for a in row.approvers.all() if a.ends_at is None]
     if asked and asked[0].fallback:
         return f"{asked[0].via}, because nobody else is eligible"
-    return "; ".join(part for part in (_of(row), _counting(row), _beside(row)) if part)
+    handed = dict.fromkeys(one.via for one in asked if one.via.startswith(IN_PLACE))
+    parts = (_of(row), *handed, _counting(row), _beside(row), _escalated(row), *_said(row))
+    return "; ".join(part for part in parts if part)
 
 
 def _counting(row: ApprovalStep) -> str:
     """The criteria that whoever is asked meets, if there are any."""
     return f"Only those count of whom is true: {' and '.join(row.counts)}" if row.counts else ""
+
+
+def _escalated(row: ApprovalStep) -> str:
+    """That others were brought in."""
+    return f"Others are asked as well since {at_minute(row.escalated_at)}" if row.escalated_at else ""
+
+
+def _said(row: ApprovalStep) -> Iterable[str]:
+    """To how much those who said yes said it, and where else they have written it down."""
+    for one in row.decisions.all():
+        if one.term:
+            yield f"for {duration(one.term)} at most"
+        if one.until:
+            yield f"until {at_minute(one.until)} at most"
+        if one.ticket:
+            yield f"ticket {one.ticket}"
 
 
 def _beside(row: ApprovalStep) -> str:

@@ -47,10 +47,11 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """What was said about a route, and where the visitor can add to it, if they may."""
+    """What was said about a route, and where the visitor can add to it, or remind those who decide, if they may."""
 
     comments: Sequence[Comment]
     url: str
+    remind_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

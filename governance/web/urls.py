@@ -7,6 +7,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("requests/", include("governance.web.requests.urls")),
     path("changes/", include("governance.web.changes.urls")),
     path("approvals/", include("governance.web.approvals.urls")),
+    path("calendars/", include("governance.web.calendars.urls")),
     path("tasks/", include("governance.web.tasks.urls")),
     path("grants/", include("governance.web.grants.urls")),
     path("purposes/", include("governance.web.purposes.urls")),

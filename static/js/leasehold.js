@@ -110,6 +110,17 @@ const moveRow = (step) => {
   row?.focus();
   row?.scrollIntoView({ block: "nearest" });
 };
+// Rows that are selected, counted where they are decided together.
+const picked = () => {
+  const on = all("[data-pick]:checked");
+  const high = on.filter((box) => box.dataset.pick === "high").length;
+  all("[data-picked]").forEach((place) => { place.textContent = `${on.length} selected${high ? `, ${high} of high risk` : ""}.`; });
+};
+document.addEventListener("change", (event) => { if (event.target.matches("[data-pick]")) picked(); });
+const pickRow = () => {
+  const item = document.activeElement?.closest(".item") ?? one(".item:has([aria-current])");
+  item?.querySelector("[data-pick]")?.click();
+};
 const typing = "textarea, select, input:not([type=checkbox], [type=radio])";
 document.addEventListener("keydown", (event) => {
   const resting = event.ctrlKey || event.metaKey || event.altKey || event.target.matches(typing) || one("dialog[open]");
@@ -117,6 +128,11 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "j" || event.key === "k") {
     event.preventDefault();
     moveRow(event.key === "j" ? 1 : -1);
+    return;
+  }
+  if (event.key === "x") {
+    event.preventDefault();
+    pickRow();
     return;
   }
   const control = one(`[data-key="${CSS.escape(event.key)}"]`);

@@ -30,8 +30,16 @@ PAGES = {
         *CATALOG,
         *SECURITY,
     ],
-    "tomas": ["/approvals/"],
-    "naomi": ["/tasks/", "/people/", "/people/sources/new", "/policy/", "/policy/new"],
+    "tomas": ["/approvals/", "/approvals/together/"],
+    "naomi": [
+        "/tasks/",
+        "/people/",
+        "/people/sources/new",
+        "/policy/",
+        "/policy/new",
+        "/calendars/",
+        "/calendars/new/",
+    ],
     "oliver": ["/events/", "/grants/", "/requests/"],
 }
 """Where each visitor goes. From a list they open its first row as well."""

@@ -10,7 +10,7 @@ from governance.approvals import tasks
 from governance.approvals.actions import expire
 from governance.approvals.models import ApprovalStep, Decision
 from governance.approvals.rules import STEP_TERM
-from governance.approvals.states import StepState
+from governance.approvals.states import Provenance, StepState, Verdict
 from governance.connectors.interface import Unreachable
 from governance.core.errors import Conflict
 from governance.grants.models import Grant
@@ -39,7 +39,8 @@ class TestAStepThatNobodyAnswers:
         assert "Nobody decided by" in item.state_reason
         assert ApprovalStep.objects.get(pk=second).state == StepState.CANCELLED
         assert not Grant.objects.exists()
-        assert not Decision.objects.exists()
+        no = Decision.objects.get()
+        assert (no.verdict, no.provenance, no.decider) == (Verdict.REJECT, Provenance.TIMEOUT, None)
 
     def test_does_not_expire_before_its_time(self) -> None:
         step = step_ids(Organisation().submit())[0]

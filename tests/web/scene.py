@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from uuid import uuid4
 
 from django.utils import timezone
@@ -10,7 +10,10 @@ from django.utils import timezone
 from governance.access.models import Account, Assignment
 from governance.analysis.actions import start
 from governance.analysis.models import Replay
-from governance.approvals.models import ApprovalStep, Question
+from governance.approvals import actions as approvals
+from governance.approvals.actions import Proof
+from governance.approvals.models import ApprovalStep, Calendar, Decision, Question
+from governance.approvals.states import Verdict
 from governance.audit.models import AuditEvent
 from governance.core.actor import Role
 from governance.core.locking import unit_of_work
@@ -77,6 +80,10 @@ class Scene:
         self._keep_apart()
         self.event = AuditEvent.objects.order_by("sequence")[0]
         self.token = self._token()
+        self.proven = self._proven()
+        self.calendar = builders.keep(
+            Calendar(name="Nowhere", zone="UTC", weekdays=[1], opens_at=time(9), closes_at=time(17))
+        )
         self.survey, self.finding, self.suggestion = found_by_now(self.grant.entitlement, timezone.now())
         self.delegation = delegated(self.people["approver"], self.people["owner"], kind="security")
 
@@ -141,6 +148,12 @@ class Scene:
         proposal = Proposal(draft, requester, holder, why, [(what, decide(asking, what))])
         with unit_of_work():
             return requests._file(proposal, builders.actor(requester), now)
+
+    def _proven(self) -> Decision:
+        """The approver's, with a file that it rests on."""
+        by, now = builders.actor(self.people["approver"]), timezone.now()
+        said = {"verdict": Verdict.APPROVE, "reason": "As agreed.", "proof": Proof("CHG-1", handwork.a_file())}
+        return approvals.decide(step_id=self._step(self._asked()).pk, actor=by, now=now, **said)  # type: ignore[arg-type]
 
     def _step(self, request: AccessRequest) -> ApprovalStep:
         return ApprovalStep.objects.get(pk=builders.step_ids(request)[0])

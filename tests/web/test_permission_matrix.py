@@ -29,6 +29,9 @@ ROLES = (None, Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 
 API = "api-"
 
+BESIDES = ("claim", "release", "reassign")
+"""What is done with a step besides deciding it."""
+
 SOON = timezone.now() + timedelta(days=9)
 
 WORDING = {"condition": "true", "outcomes": {"deny": True}, "reason": "No."}
@@ -93,7 +96,10 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "request-detail": [scene.waiting.pk],
         "request-withdraw": [scene.waiting.pk],
         "request-answer": [scene.returned.pk],
-        **{f"approval-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
+        **{f"approval-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return", *BESIDES)},
+        "approval-file": [scene.proven.step_id, scene.proven.pk],
+        "route-remind": [scene.step.route_id],
+        "calendar-edit": [scene.calendar.pk],
         **{f"grant-{verb}": [scene.grant.pk] for verb in ("detail", "chain", "hand-back", "revoke")},
         **{f"task-{verb}": [scene.task.pk] for verb in ("detail", "done")},
         **{f"task-{verb}": [scene.done.pk] for verb in ("confirm", "send-back")},
@@ -132,7 +138,12 @@ def where_changes(scene: Scene) -> dict[str, list[Any]]:
     return {
         **{f"change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
         "change-answer": [scene.asked_about.pk],
-        **{f"api-approval-step-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return")},
+        **{
+            f"api-approval-step-{verb}": [scene.step.pk] for verb in ("detail", "approve", "reject", "return", *BESIDES)
+        },
+        "api-approval-step-file": [scene.proven.step_id, scene.proven.pk],
+        "api-route-remind": [scene.step.route_id],
+        "api-calendar-detail": [scene.calendar.pk],
         **{f"api-change-{verb}": [scene.change.pk] for verb in ("detail", "withdraw")},
         "api-change-answer": [scene.asked_about.pk],
         **{f"purpose-{verb}": [scene.grant.purpose_id] for verb in ("detail", "edit", "retire")},
@@ -211,6 +222,8 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "change-answer": {"question": scene.doubt.pk, "answer": "It was asked."},
         "api-change-answer": {"question": str(scene.doubt.pk), "answer": "It was asked."},
         **{f"approval-{verb}": reason for verb in ("approve", "reject", "return")},
+        "approval-reassign": {**told, "taker": scene.deputy.email},
+        "approval-together": {**told, "steps": [str(scene.step.pk)], "verdict": "approve"},
         "grant-revoke": reason,
         **{f"{what}-dismiss": {**told, "until": str(SOON.date())} for what in ("finding", "suggestion")},
         **{f"api-{what}-dismiss": {**told, "until": SOON.isoformat()} for what in ("finding", "suggestion")},
@@ -231,6 +244,8 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         **_new_in_separation(scene),
         "api-request-answer": {"question": str(scene.question.pk), "answer": "All of them."},
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
+        "api-approval-step-reassign": {**told, "taker": str(scene.deputy.pk)},
+        "api-approval-step-together": {**told, "steps": [str(scene.step.pk)], "verdict": "approve"},
         "api-grant-revoke": told,
         "api-delegation-list": _delegating(scene),
         "api-comment-list": {"text": "See the ticket."},

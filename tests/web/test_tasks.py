@@ -7,9 +7,9 @@ from django.core.files.storage import default_storage
 from django.urls import reverse
 
 from config import bodies
+from governance.core import files
 from governance.core.actor import Role
 from governance.lifecycle.reading import LARGEST_FILE
-from governance.provisioning import files
 from governance.provisioning.models import ManualTask
 from governance.provisioning.states import ManualState
 from tests import builders

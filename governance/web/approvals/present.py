@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
 
-from governance.approvals import permissions
-from governance.approvals.models import ApprovalStep, Question
+from governance.approvals import permissions, queries
+from governance.approvals.models import ApprovalStep, DecisionFile, Question
 from governance.approvals.states import StepState
 from governance.catalog.states import HIGH_RISKS
 from governance.core import subjects
@@ -20,8 +20,10 @@ from governance.core.subjects import Obstacle
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED
+from governance.policy.words import length
 from governance.requests.models import RequestItem
 from governance.web import present
+from governance.web.approvals import weighing
 from governance.web.requests.present import asked_term
 from governance.web.shapes import Exchange, Named, Point, Policy, Step, Talk, Who
 
@@ -57,6 +59,8 @@ class Row:
 
     template: ClassVar[str] = "approvals/_row.html"
 
+    pk: UUID
+    high: bool
     url: str
     holder: Who
     entitlement: str
@@ -68,6 +72,7 @@ class Row:
     part: str
     asked_at: datetime
     answered: bool
+    claimed: str
     current: bool
 
 
@@ -87,13 +92,24 @@ def groups(steps: Sequence[ApprovalStep], lines: Mapping[UUID, Any], now: dateti
     return [Group(label, rows) for label, rows in found.items()]
 
 
-def rows(steps: Sequence[ApprovalStep], done: Collection[UUID], current: UUID | None) -> dict[UUID, Row]:
-    """The lines of steps about access, by the step; `done` are those whose question was answered."""
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What marks lines of the inbox: the steps whose question was answered, the one that is opened, and the moment."""
+
+    answered: Collection[UUID]
+    current: UUID | None
+    now: datetime
+
+    def claimed(self, step: ApprovalStep) -> str:
+        """Who says that they look at the step."""
+        return step.claimed_by.name if step.claimed_by and step.claimed_at(self.now) else ""
+
+
+def rows(steps: Sequence[ApprovalStep], marks: Marks) -> dict[UUID, Row]:
+    """The lines of steps about access, by the step; they need `claimed_by`."""
     items = items_of(steps)
     return {
-        step.pk: _row(step, items[step.route.subject_id], answered=step.pk in done, current=step.pk == current)
-        for step in steps
-        if step.route.subject_id in items
+        step.pk: _row(step, items[step.route.subject_id], marks) for step in steps if step.route.subject_id in items
     }
 
 
@@ -113,9 +129,11 @@ def _due(step: ApprovalStep, now: datetime) -> str:
     return "This week" if left < timedelta(days=7) else "Later"
 
 
-def _row(step: ApprovalStep, item: RequestItem, *, answered: bool, current: bool) -> Row:
+def _row(step: ApprovalStep, item: RequestItem, marks: Marks) -> Row:
     request, entitlement = item.request, item.entitlement
     return Row(
+        pk=step.pk,
+        high=entitlement.risk in HIGH_RISKS,
         url=reverse("approval-detail", args=[step.pk]),
         holder=present.who(request.beneficiary),
         entitlement=entitlement.name,
@@ -126,8 +144,9 @@ def _row(step: ApprovalStep, item: RequestItem, *, answered: bool, current: bool
         ref=str(request),
         part=part(item),
         asked_at=request.submitted_at,
-        answered=answered,
-        current=current,
+        answered=step.pk in marks.answered,
+        claimed=marks.claimed(step),
+        current=step.pk == marks.current,
     )
 
 
@@ -149,7 +168,37 @@ class Other:
     state: str
 
 
+SHORTER = tuple(
+    timedelta(hours=hours) for hours in (180 * 24, 90 * 24, 60 * 24, 30 * 24, 14 * 24, 7 * 24, 3 * 24, 24, 8, 4, 1)
+)
+"""Terms that are offered for a yes to less; the API takes any."""
+
 REASON_HINT = "Kept with the grant; required {}."
+
+
+@dataclass(frozen=True, slots=True)
+class FileLine:
+    """A file that a decision rests on."""
+
+    name: str
+    giver: str
+    at: datetime
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What else can be done with an open step, and who says that they look at it; no address, no such thing.
+
+    `files` are those that decisions on its route rest on.
+    """
+
+    claim: str
+    claim_url: str
+    release_url: str
+    reassign_url: str
+    escalated: str
+    files: Sequence[FileLine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +234,7 @@ class Detail:
     consents: bool
     points: Sequence[Point]
     holdings: Sequence[str]
+    doing: Doing
     decidable: bool
     closed: str
     high_risk: bool
@@ -208,8 +258,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
     item = items[step.route.subject_id]
     request, entitlement = item.request, item.entitlement
     decidable, high = permissions.can(actor, "approve", step, now), is_high(step, items)
-    held = list(_held(item, now))
-    route = routes_of([item.pk])[item.pk]
+    held, route = list(_held(item, now)), routes_of([item.pk])[item.pk]
     return Detail(
         pk=step.pk,
         ref=str(request),
@@ -235,7 +284,8 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         steps=[present.step(row, actor) for row in route],
         talk=present.talk(route, [request.requester_id, request.beneficiary_id], actor),
         consents=step.consents,
-        points=_points(item, held),
+        points=weighing.points(item, held, actor, now),
+        doing=doing(step, actor, now, may=decidable),
         holdings=[f"{grant.entitlement}, to {present.on_day(grant.ends_at)}" for grant in held if grant.ends_at > now],
         decidable=decidable,
         closed="" if decidable else closed(step, actor),
@@ -272,6 +322,50 @@ def exchanges(kind: str, subject_id: UUID, actor: Actor) -> Iterable[Exchange]:
         )
 
 
+def _files(step: ApprovalStep) -> list[FileLine]:
+    """The files that the decisions of the step's route rest on, oldest first; one query."""
+    rows = DecisionFile.objects.filter(decision__step__route=step.route_id).select_related("decision__decider")
+    return [
+        FileLine(
+            name=row.name,
+            giver=row.decision.decider.name if row.decision.decider else "",
+            at=row.decision.at,
+            url=reverse("approval-file", args=[step.pk, row.decision_id]),
+        )
+        for row in rows.order_by("decision__at")
+    ]
+
+
+def doing(step: ApprovalStep, actor: Actor, now: datetime, *, may: bool) -> Doing:
+    """What a visitor who may decide a step may do with it besides."""
+    claimed = step.claimed_by if step.state == StepState.OPEN and step.claimed_at(now) else None
+    mine = claimed is not None and claimed.pk in actor.identity_ids
+    until = f"until {present.at_minute(step.claimed_until)}" if step.claimed_until else ""
+    who = "You look at this" if mine else f"{claimed.name} looks at this" if claimed else ""
+    return Doing(
+        claim=f"{who}, {until}" if claimed else "",
+        claim_url=reverse("approval-claim", args=[step.pk]) if may and not claimed else "",
+        release_url=reverse("approval-release", args=[step.pk]) if may and mine else "",
+        reassign_url=reverse("approval-reassign", args=[step.pk]) if may and not queries.stays(step) else "",
+        escalated=f"Escalated {present.at_minute(step.escalated_at)}" if step.escalated_at else "",
+        files=_files(step),
+    )
+
+
+def lengths(step: ApprovalStep, now: datetime) -> list[tuple[str, str]]:
+    """What a yes to the step may be cut to, the longest first; nothing where it can't be cut."""
+    allowed = queries.allowed(step.route)
+    if allowed is None:
+        return []
+    if allowed.until is not None:
+        ends = [step.route.opened_at + term for term in SHORTER]
+        fitting = [(end.isoformat(), f"Until {present.at_minute(end)}") for end in ends if now < end < allowed.until]
+        return [("", f"Until {present.at_minute(allowed.until)}, all that may be"), *fitting]
+    term = allowed.term or timedelta()
+    shorter = [(str(int(one.total_seconds())), length(one)) for one in SHORTER if one < term]
+    return [("", f"{length(term)}, all that may be"), *shorter]
+
+
 def closed(step: ApprovalStep, actor: Actor) -> str:
     """Why the visitor can't decide the step."""
     if step.state == StepState.OPEN:
@@ -291,25 +385,3 @@ def _held(item: RequestItem, now: datetime) -> Iterable[Grant]:
     same = grants.filter(entitlement=item.entitlement_id)
     rows = (grants.live(now) | same).select_related("entitlement__system", "purpose")
     return rows.order_by("-number")[:MOST_HELD]
-
-
-def _points(item: RequestItem, held: Sequence[Grant]) -> list[Point]:
-    """What is worth weighing, from the facts that the decision rests on."""
-    request, entitlement = item.request, item.entitlement
-    points = [_before(item, held)]
-    if entitlement.privileged:
-        points.append(Point("alert", "It can change what others rely on.", "Privileged.", "warn"))
-    if request.beneficiary.is_machine:
-        text = f"It acts unattended, in {request.beneficiary.get_environment_display().lower()}."
-        points.append(Point("info", text, "A machine identity.", "note"))
-    system = entitlement.system
-    text = f"{system.get_risk_display()} risk tier."
-    points.append(Point("info", text, f"{system.name} is {system.get_environment_display().lower()}.", "note"))
-    return points
-
-
-def _before(item: RequestItem, held: Sequence[Grant]) -> Point:
-    same = next((grant for grant in held if grant.entitlement_id == item.entitlement_id), None)
-    if same is None:
-        return Point("eye", "No earlier lease of this is on record.", "New to the holder.", "warn")
-    return Point("check", f"{same}, for {same.purpose}: {same.get_state_display().lower()}.", "Held before.", "ok")

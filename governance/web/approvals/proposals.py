@@ -1,6 +1,6 @@
 """Steps about proposed changes, as the inbox and the open one show them."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
@@ -16,7 +16,15 @@ from governance.changes.models import ProposedChange
 from governance.core.actor import Actor
 from governance.evidence.queries import routes_of
 from governance.web import present
-from governance.web.approvals.present import closed, due_tone, exchanges, signed_in
+from governance.web.approvals.present import (
+    Doing,
+    Marks,
+    closed,
+    doing,
+    due_tone,
+    exchanges,
+    signed_in,
+)
 from governance.web.shapes import Exchange, Step, Talk, Who
 
 Changes = Mapping[UUID, ProposedChange]
@@ -41,20 +49,19 @@ class Row:
     ref: str
     asked_at: datetime
     answered: bool
+    claimed: str
     current: bool
 
 
-def rows(steps: Sequence[ApprovalStep], done: Collection[UUID], current: UUID | None) -> dict[UUID, Row]:
-    """The lines of steps about changes, by the step; `done` are those whose question was answered."""
+def rows(steps: Sequence[ApprovalStep], marks: Marks) -> dict[UUID, Row]:
+    """The lines of steps about changes, by the step; they need `claimed_by`."""
     changes = changes_of(steps)
     return {
-        step.pk: _row(step, changes[step.route.subject_id], answered=step.pk in done, current=step.pk == current)
-        for step in steps
-        if step.route.subject_id in changes
+        step.pk: _row(step, changes[step.route.subject_id], marks) for step in steps if step.route.subject_id in changes
     }
 
 
-def _row(step: ApprovalStep, change: ProposedChange, *, answered: bool, current: bool) -> Row:
+def _row(step: ApprovalStep, change: ProposedChange, marks: Marks) -> Row:
     return Row(
         url=reverse("approval-detail", args=[step.pk]),
         holder=present.who(change.proposer),
@@ -62,8 +69,9 @@ def _row(step: ApprovalStep, change: ProposedChange, *, answered: bool, current:
         subject=change.subject_label,
         ref=str(change),
         asked_at=change.proposed_at,
-        answered=answered,
-        current=current,
+        answered=step.pk in marks.answered,
+        claimed=marks.claimed(step),
+        current=step.pk == marks.current,
     )
 
 
@@ -90,6 +98,7 @@ class Detail:
     steps: Sequence[Step]
     talk: Talk
     consents: bool
+    doing: Doing
     decidable: bool
     closed: str
     high_risk: bool
@@ -120,6 +129,7 @@ def detail(step: ApprovalStep, actor: Actor, now: datetime) -> Detail:
         steps=[present.step(row, actor) for row in route],
         talk=present.talk(route, [change.proposer_id], actor),
         consents=step.consents,
+        doing=doing(step, actor, now, may=may),
         decidable=may,
         closed="" if may else closed(step, actor),
         high_risk=high,

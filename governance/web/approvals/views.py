@@ -13,16 +13,16 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
 from governance.approvals import actions, permissions
-from governance.approvals.models import ApprovalRoute, ApprovalStep
+from governance.approvals.models import ApprovalStep
 from governance.approvals.states import Verdict
 from governance.changes.models import ProposedChange
 from governance.changes.queries import matching as matching_changes
 from governance.core.actor import Actor
-from governance.core.errors import Conflict
-from governance.core.subjects import Description, decidable
+from governance.core.errors import Conflict, Invalid
+from governance.core.subjects import decidable
 from governance.requests.filters import matching_items
 from governance.web import bases, step_up
-from governance.web.approvals import forms, present, proposals
+from governance.web.approvals import acts, forms, present, proposals
 from governance.web.paging import Keyset
 from governance.web.present import counted, number
 from governance.web.search import said
@@ -38,11 +38,8 @@ class _Inbox(bases.Page):
         """The inbox with a step opened in it."""
         words = said(self.request.GET)
         part = self.keyset.slice(self._waiting(words), self.request.GET)
-        answered, current = present.answered(part.rows), step.pk if step else None
-        lines = {
-            **present.rows(part.rows, answered, current),
-            **proposals.rows(part.rows, answered, current),
-        }
+        marks = present.Marks(present.answered(part.rows), step.pk if step else None, self.now)
+        lines = {**present.rows(part.rows, marks), **proposals.rows(part.rows, marks)}
         groups = present.groups(part.rows, lines, self.now)
         return {
             "q": words or "",
@@ -56,7 +53,7 @@ class _Inbox(bases.Page):
         }
 
     def _waiting(self, words: str | None) -> "QuerySet[ApprovalStep]":
-        waiting = permissions.inbox(self.actor).select_related("route")
+        waiting = permissions.inbox(self.actor).select_related("route", "claimed_by")
         if words is None:
             return waiting.none()
         if not words:
@@ -76,7 +73,8 @@ class _Inbox(bases.Page):
         """One step in full, with the form to decide it."""
         detail = _detail(step, self.actor, self.now)
         if form is None:
-            form = forms.DecisionForm(high_risk=detail.high_risk)
+            lengths = present.lengths(step, self.now) if detail.decidable else ()
+            form = forms.DecisionForm(high_risk=detail.high_risk, lengths=lengths)
             form.initial = step_up.typed(self.request)
         return {"detail": detail, "form": form, "opened": True}
 
@@ -120,25 +118,27 @@ class _Decide(_Inbox, bases.ActionPage):
     done: ClassVar[str]
 
     @cached_property
-    def _high_risk(self) -> bool:
+    def _asked(self) -> dict[str, Any]:
+        """How risky it is, and what a yes may be cut to."""
         step = self.step(self.kwargs["pk"])
-        return decidable(step.route.subject_kind).is_sensitive(step.route.subject_id)
+        high = decidable(step.route.subject_kind).is_sensitive(step.route.subject_id)
+        return {"high_risk": high, "lengths": present.lengths(step, self.now)}
 
     def form(self, data: Any = None) -> forms.DecisionForm:
-        """As strict as the risk of what is asked for."""
+        """As strict as the risk of what is asked for, with the file that was sent."""
         form_class: Any = self.form_class
-        form: forms.DecisionForm = form_class(data, high_risk=self._high_risk)
+        form: forms.DecisionForm = form_class(data, self.request.FILES, **self._asked)
         return form
 
     def act(self, form: forms.DecisionForm) -> HttpResponse:
         """Record the decision and go back to the inbox."""
-        actions.decide(
-            step_id=self.kwargs["pk"],
-            verdict=self.verdict,
-            reason=form.cleaned_data["reason"],
-            actor=self.actor,
-            now=self.now,
-        )
+        given = form.cleaned_data
+        said = {"less": form.span(), "proof": actions.Proof(given["ticket"], given["evidence"])}
+        by: dict[str, Any] = {"actor": self.actor, "now": self.now, **said}
+        try:
+            actions.decide(step_id=self.kwargs["pk"], verdict=self.verdict, reason=given["reason"], **by)
+        except Invalid as refusal:
+            raise refusal.renamed({"term": "less", "until": "less"}) from refusal
         messages.success(self.request, self.done)
         return redirect("approval-list")
 
@@ -191,20 +191,15 @@ class CommentPage(bases.FormPage):
         text = form.cleaned_data["text"]
         said = actions.comment(route_id=self.kwargs["pk"], text=text, actor=self.actor, now=self.now)
         messages.success(self.request, "Your comment is on record.")
-        about = _about(said.route)
-        return redirect(about.url_name, pk=about.url_id)
+        what = acts.about(said.route)
+        return redirect(what.url_name, pk=what.url_id)
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The form, for those who may send it."""
         route = permissions.commentable(self.actor, self.kwargs["pk"], self.now)
-        about = _about(route)
-        back = reverse(about.url_name, args=[about.url_id])
-        return self.draw({"form": form, "back": back, "ref": about.reference}, status=status)
-
-
-def _about(route: ApprovalRoute) -> Description:
-    """What the route decides."""
-    return decidable(route.subject_kind).describe([route.subject_id])[route.subject_id]
+        what = acts.about(route)
+        back = reverse(what.url_name, args=[what.url_id])
+        return self.draw({"form": form, "back": back, "ref": what.reference}, status=status)
 
 
 def _detail(step: ApprovalStep, actor: Actor, now: datetime) -> present.Detail | proposals.Detail:

@@ -148,7 +148,9 @@ def detail(event: AuditEvent, proof: Proof | None) -> Detail:
 
 HAPPENED: Mapping[str, str] = {
     "decision.approve": "was approved",
+    "decision.consent": "was consented to",
     "decision.reject": "was rejected",
+    "decision.timeout": "was not decided in time",
     "decision.return": "was returned with a question",
     "access_request.in_review": "went into review",
     "user.signed_in": "signed in",

@@ -1,6 +1,6 @@
 from django import forms
 
-from governance.provisioning.files import LARGEST, TAKEN
+from governance.core.files import LARGEST, TAKEN
 from governance.web.fields import OwnWords
 
 

@@ -7,11 +7,12 @@ from uuid import UUID
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.forms import Form
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
+from governance.core import files
 from governance.evidence import tables
-from governance.provisioning import actions, files, permissions
+from governance.provisioning import actions, permissions
 from governance.provisioning.filters import ManualTaskFilter
 from governance.provisioning.models import ManualTask
 from governance.web import bases
@@ -156,10 +157,4 @@ class EvidenceFile(_Task):
     def get(self, _request: HttpRequest, evidence: UUID, **_where: UUID) -> HttpResponseBase:
         """The file, for those who may see the task."""
         shown = bases.found(self.task().files.all(), evidence)
-        try:
-            file = files.opened(shown)
-        except OSError as error:
-            raise Http404("The file is missing from the storage.") from error
-        response = FileResponse(file, as_attachment=True, filename=shown.name, content_type=shown.media_type)
-        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-        return response
+        return files.sent(shown)

@@ -72,6 +72,10 @@ class Workers(People):
         """Whoever is asked after this may decide: it is nobody's own access, and nobody is away."""
         for pk in ApprovalStep.objects.overdue(self.now).order_by("due_at", "pk").values_list("pk", flat=True):
             self.reached["steps expired"] += approvals.expire(step_id=pk, now=self.now)
+        for pk in (
+            ApprovalStep.objects.to_escalate(self.now).order_by("escalates_at", "pk").values_list("pk", flat=True)
+        ):
+            self.reached["steps escalated"] += approvals.escalate(step_id=pk, now=self.now)
         for pk in ApprovalStep.objects.pending().order_by("pk").values_list("pk", flat=True):
             approvals.ask_again(step_id=pk, now=self.now)
         self.asked_anew = True
