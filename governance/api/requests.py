@@ -31,6 +31,7 @@ from governance.purposes.models import Purpose
 from governance.requests import actions, permissions, queries
 from governance.requests.filters import RequestFilter
 from governance.requests.models import AccessRequest
+from governance.requests.proposing import refusals
 from governance.requests.rules import SHORTEST_JUSTIFICATION, Draft
 from governance.requests.states import ItemState, RequestState
 from governance.users.states import Scope
@@ -280,7 +281,7 @@ class RequestPreview(bases.Endpoint):
             proposal = actions.preview(draft=draft, actor=self.actor, now=self.now)
         except NotFound as refusal:
             raise Invalid(_missing(draft, self.actor, self.now)) from refusal
-        wrong = actions.refusals(proposal, self.now)
+        wrong = refusals([proposal], self.now)
         denied = bool(wrong) or not all(verdict.allowed for _, verdict in proposal.verdicts)
         foreseen = [] if denied else actions.foreseen(proposal, self.now)
         told = {

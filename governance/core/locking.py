@@ -45,6 +45,7 @@ LOCK_ORDER = (
     "account",
     "assignment",
     "grant",
+    "requestdraft",
     "accessrequest",
     "requestitem",
     "proposedchange",

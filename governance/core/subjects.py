@@ -108,8 +108,10 @@ class Unbroken:
 class Leasing(Protocol):
     """What knows the leases, for those below that ask how long something has been held."""
 
-    def unbroken(self, identity_id: UUID, entitlement_ids: Collection[UUID], now: datetime) -> Mapping[UUID, Unbroken]:
-        """The identity's hold of each entitlement that reaches to now without a break; one query for all of them."""
+    def unbroken(
+        self, identity_ids: Collection[UUID], entitlement_ids: Collection[UUID], now: datetime
+    ) -> Mapping[tuple[UUID, UUID], Unbroken]:
+        """Each identity's hold of each entitlement that reaches to now without a break; one query for all of them."""
 
 
 _leasing: Leasing | None = None

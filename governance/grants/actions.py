@@ -15,6 +15,7 @@ from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked_all, locked_ids, take_turns, unit_of_work
 from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
+from governance.core.wake import after_commit
 from governance.grants import moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
 from governance.grants.states import RAN_OUT, UNPROVEN, WAITING, Basis
@@ -36,6 +37,22 @@ def hand_back(*, grant_id: UUID, actor: Actor, reason: str, now: datetime, as_se
     grant, assignments = _hold("hand_back", grant_id, actor, now)
     as_seen()
     return _end_early(grant, assignments, actor, reason or "Handed back", now)
+
+
+@unit_of_work()
+def narrow(
+    *, grant_id: UUID, until: datetime, actor: Actor, reason: str, now: datetime, as_seen: AsSeen = unsaid
+) -> Grant:
+    """Have a grant end earlier than it would, at its holder's wish. Raises Invalid, NotFound, Denied."""
+    grant, _ = _hold("narrow", grant_id, actor, now)
+    as_seen()
+    if problem := rules.narrowing_problem(grant.starts_at, grant.ends_at, until, now):
+        raise Invalid({"until": problem})
+    why = reason.strip() or "Shortened by the holder"
+    moves.shorten([grant], lambda _: until, actor=actor, why=why, now=now)
+    if grant.state not in WAITING and until - now <= rules.TIMED_AHEAD:
+        after_commit("grants.expire", at=until)
+    return grant
 
 
 @unit_of_work()
@@ -83,13 +100,15 @@ def expire_due(*, now: datetime, limit: int = 500, only: Collection[UUID] | None
 def activate(*, grant_id: UUID, now: datetime) -> Grant:
     """Begin an approved lease, if policy still holds with the facts of this moment (rule 3).
 
-    Otherwise nothing is provisioned and the grant is cancelled with the reason. Raises NotFound. A grant that has
-    been activated or cancelled meanwhile is returned as it is: safe to run twice.
+    Otherwise nothing is provisioned and the grant is cancelled with the reason. Raises NotFound. A grant that is not
+    due yet, or has been activated or cancelled meanwhile, is returned as it is: safe to run twice.
     """
     hint = Grant.objects.select_related("entitlement").filter(pk=grant_id).first()
     if hint is None:
         raise NotFound
-    if hint.state not in WAITING:
+    if hint.state not in WAITING or not rules.is_due(
+        hint.state, hint.starts_at, now, renewal=hint.renews_id is not None
+    ):
         return hint
     take_turns(MAP, share=True)  # rule 7: no rule or inclusion comes into force between the verdict and the start
     locked_all(Purpose.objects.filter(pk=hint.purpose_id), share=True)
@@ -121,7 +140,7 @@ def _assignment_for(account: Account, grant: Grant, now: datetime) -> Assignment
 def _with_what_it_replaces(grant_id: UUID, assignment: Assignment | None) -> Grant:
     """The grant, held with those that ended on its assignment and are not proven gone: it takes their place."""
     ended = Q(assignment=assignment, state__in=UNPROVEN) if assignment else Q()
-    rows = Grant.objects.with_names().select_related("policy_decision").filter(Q(pk=grant_id) | ended)
+    rows = Grant.objects.with_names().select_related("policy_decision", "renews").filter(Q(pk=grant_id) | ended)
     return next(grant for grant in locked_all(rows) if grant.pk == grant_id)
 
 
@@ -133,21 +152,31 @@ def _activate(grant: Grant, assignment: Assignment, now: datetime) -> Grant:
     owner_acts = grant.accountable_owner.acts(now)
     approved = grant.policy_decision.steps
     why = rules.refusal_at_activation(verdict, approved, owner_acts=owner_acts, latest_end=grant.ends_at)
+    if grant.renews and grant.renews.ends_at < grant.starts_at:
+        why = moves.cut_short(grant.renews)
     if why is not None:
         return _refuse(grant, why, now)
-    return moves.start(grant, assignment, decision, latest_end=verdict.latest_end, actor=ACTIVATION, now=now)
+    end = verdict.end(max(now, grant.starts_at), verdict.cap)
+    return moves.start(grant, assignment, decision, latest_end=end, actor=ACTIVATION, now=now)
 
 
 def _asking(grant: Grant, now: datetime) -> Asking:
-    """The question of the submission, with the facts of now; the requester's session is that of the submission."""
+    """The question of the submission, with the facts of now; the requester's session is that of the submission.
+
+    So is the bundle by which it was asked for; decisions of earlier versions know none.
+    """
+    begins = max(now, grant.starts_at)
+    bundle = grant.policy_decision.facts["request"].get("bundle", "")
     return Asking(
         identity=grant.identity,
         purpose=grant.purpose,
         requester=grant.requester,
-        term=grant.term or grant.ends_at - now,
+        term=grant.term or grant.ends_at - begins,
         assurance=grant.policy_decision.facts["assurance"],
         now=now,
         break_glass=grant.basis == Basis.BREAK_GLASS,
+        starts_at=begins,
+        bundles={grant.entitlement_id: bundle} if bundle else {},
     )
 
 

@@ -24,8 +24,8 @@ from governance.policy.models import PolicyExample
 from governance.policy.moves import Expected
 from governance.policy.queries import Asking, decide
 from governance.requests import actions as requests
-from governance.requests.actions import Proposal
 from governance.requests.models import AccessRequest
+from governance.requests.proposing import Proposal
 from governance.separation import actions as separation
 from governance.separation.models import SeparationViolation
 from governance.separation.states import VersionState

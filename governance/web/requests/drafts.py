@@ -13,7 +13,8 @@ from governance.policy.verdicts import Verdict
 from governance.policy.words import length
 from governance.purposes.models import Purpose
 from governance.requests import actions, queries
-from governance.requests.actions import Foreseen, Proposal
+from governance.requests.actions import Foreseen
+from governance.requests.proposing import Proposal, refusals
 from governance.web import present
 from governance.web.requests.forms import ME, OWNED, UNTIL, RequestForm, seconds, terms
 from governance.web.shapes import Assessment, Reason, Route, Step
@@ -193,7 +194,7 @@ def lease(form: RequestForm, actor: Actor, now: datetime) -> Lease:
         return _unfinished(form)
     draft = form.draft()
     proposal = actions.preview(draft=draft, actor=actor, now=now)
-    return _judged(proposal, actions.refusals(proposal, now), now)
+    return _judged(proposal, refusals([proposal], now), now)
 
 
 def _unfinished(form: RequestForm) -> Lease:

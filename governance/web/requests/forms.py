@@ -189,7 +189,7 @@ class RequestForm(forms.Form):
 
     def catalog(self, words: str) -> "QuerySet[Entitlement]":
         """What the holder could be leased."""
-        return queries.catalog_for(self.holder, words) if self.holder else Entitlement.objects.none()
+        return queries.catalog_for([self.holder], words) if self.holder else Entitlement.objects.none()
 
     def chosen(self) -> "list[Entitlement]":
         """The entitlements that are ticked, those alone that the catalog has for the holder."""
