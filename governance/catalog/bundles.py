@@ -112,13 +112,12 @@ def _parts_within(bundle_ids: Collection[UUID]) -> Mapping[UUID, _Held]:
     while fresh:
         found |= {pk: _Held(set(), set()) for pk in fresh}
         parts = BundlePart.objects.filter(version__in=_latest(fresh))
-        for pk, entitlement_id, state, inner_id, inner_state in parts.values_list(
-            "version__bundle", "entitlement", "entitlement__state", "bundle", "bundle__state"
-        ):
-            if entitlement_id is not None and state == CatalogState.ACTIVE:
-                found[pk].entitlements.add(entitlement_id)
-            if inner_id is not None and inner_state == BundleState.ACTIVE:
-                found[pk].bundles.add(inner_id)
+        for part in parts.select_related("version", "entitlement", "bundle"):
+            held = found[part.version.bundle_id]
+            if part.entitlement is not None and part.entitlement.state == CatalogState.ACTIVE:
+                held.entitlements.add(part.entitlement.pk)
+            if part.bundle is not None and part.bundle.state == BundleState.ACTIVE:
+                held.bundles.add(part.bundle.pk)
         fresh = {pk for held in found.values() for pk in held.bundles} - found.keys()
     return found
 

@@ -280,7 +280,12 @@ def _locked_question(request: AccessRequest, question_id: UUID) -> Question:
 
 @unit_of_work()
 def keep_draft(
-    *, content: Mapping[str, Any], actor: Actor, now: datetime, draft_id: UUID | None = None
+    *,
+    content: Mapping[str, Any],
+    actor: Actor,
+    now: datetime,
+    draft_id: UUID | None = None,
+    as_seen: AsSeen = unsaid,
 ) -> RequestDraft:
     """Put a form aside, anew or in the place of what it said before. Nothing of it is judged.
 
@@ -294,8 +299,9 @@ def keep_draft(
     locked_all(Identity.objects.filter(pk=requester.pk))
     if draft_id is not None:
         kept = permissions.lock_draft(actor, draft_id)
+        as_seen()
         return amend(kept, "saved", actor=actor, why="Saved again", now=now, content=dict(content), saved_at=now)
-    if permissions.visible_drafts(actor).count() >= MOST_DRAFTS:
+    if permissions.visible_drafts(actor).filter(state=DraftState.KEPT).count() >= MOST_DRAFTS:
         raise Invalid({"draft": f"You have {MOST_DRAFTS} drafts. Send or discard one first."})
     draft = RequestDraft(requester=requester, content=dict(content), saved_at=now)
     return create(draft, actor=actor, why="Put aside", now=now)
@@ -303,7 +309,7 @@ def keep_draft(
 
 @unit_of_work()
 def discard_draft(*, draft_id: UUID, actor: Actor, now: datetime, as_seen: AsSeen = unsaid) -> RequestDraft:
-    """Close a draft that is wanted no more. Raises NotFound."""
+    """Close a draft that is wanted no more. Raises NotFound, and Conflict for one that is closed."""
     draft = permissions.lock_draft(actor, draft_id)
     as_seen()
     return move(draft, DraftState.DISCARDED, actor=actor, why="Discarded", now=now, closed_at=now)

@@ -89,12 +89,15 @@ def require_renewable(actor: Actor, grant: Grant, now: datetime) -> None:
 
 def visible_drafts(actor: Actor) -> "QuerySet[RequestDraft]":
     """What the actor has put aside, and nobody else's: it asks for nothing yet."""
-    return RequestDraft.objects.filter(requester__in=actor.identity_ids, state=DraftState.KEPT)
+    return RequestDraft.objects.filter(requester__in=actor.identity_ids)
 
 
 def lock_draft(actor: Actor, pk: UUID) -> RequestDraft:
-    """Take a draft of one's own. Raises NotFound, also for one that is closed."""
+    """Take a draft of one's own. Raises NotFound, and Conflict for one that is closed."""
     try:
-        return locked(visible_drafts(actor), pk)
+        draft = locked(visible_drafts(actor), pk)
     except RequestDraft.DoesNotExist:
         raise NotFound from None
+    if draft.state != DraftState.KEPT:
+        raise Conflict(f"This draft is {draft.get_state_display().lower()} already.", code="already_closed")
+    return draft

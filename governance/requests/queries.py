@@ -35,6 +35,9 @@ from governance.requests.models import AccessRequest, RequestItem
 from governance.requests.rules import a_kind
 from governance.requests.states import ItemState
 
+MOST_LOOKED_AT = 1000
+"""Purposes whose criteria are tried for a choice of some dozens."""
+
 OWN_WISH = "Whoever would be asked to consent has asked for it"
 
 
@@ -70,7 +73,7 @@ def admitting(
 ) -> list[Purpose]:
     """The first of the purposes, `most` of them, that are for each of the holders by their criteria."""
     facts = identity_facts(holders, now).values()
-    fitting = (one for one in purposes.iterator() if all(criteria.admit(one.criteria, known) for known in facts))
+    fitting = (one for one in purposes[:MOST_LOOKED_AT] if all(criteria.admit(one.criteria, known) for known in facts))
     return list(islice(fitting, most))
 
 

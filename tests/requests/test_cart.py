@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from governance.approvals.models import ApprovalStep
 from governance.catalog.models import Bundle
+from governance.core.actor import Role
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.grants.models import Grant
 from governance.identities.models import Identity
@@ -23,6 +24,7 @@ from governance.requests.states import ItemState, RequestState
 from tests import changing
 from tests.builders import Organisation, account, actor, draft, entitlement, machine, person, purpose, rule
 from tests.leases import decided, reject
+from tests.policing import retire
 from tests.rules.sql import run
 
 pytestmark = pytest.mark.django_db
@@ -161,7 +163,13 @@ class TestBundles:
         free = entitlement(org.system, org.owner, risk="low")
         org.purpose = purpose(org.owner, free)
         bundle = changing.bundle(free, org.owner, org.stranger, key="free")
-        run("UPDATE governance_policyruleversion SET condition = %s", "request.bundle == ''")
+        retire(
+            version_id=org.rule.versions.get().pk,
+            actor=actor(org.stranger, Role.ADMINISTRATOR, Role.SECURITY),
+            why="Replaced",
+            now=timezone.now(),
+        )
+        rule("manager", condition="request.bundle == ''")
         rule(condition="request.bundle != '' && entitlement.risk == 'low'", allow_without_human=True)
         (waits,) = send(org, org.requester, entitlement_ids=(free.pk,))
         assert waits.state == RequestState.IN_REVIEW
@@ -229,7 +237,7 @@ class TestLaterStart:
 
     def test_is_where_caps_are_measured_from(self, org: Organisation) -> None:
         start = timezone.now() + timedelta(days=20)
-        ends = {"starts_at": start, "term": None}
+        ends: dict[str, Any] = {"starts_at": start, "term": None}
         with pytest.raises(Invalid) as error:
             send(org, org.requester, **ends, until=start + timedelta(days=31))
         assert "at most 30 days" in error.value.fields["until"]

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from governance.core.errors import Invalid, NotFound
+from governance.core.errors import Conflict, Invalid, NotFound
 from governance.requests.actions import discard_draft, keep_draft, lapse_drafts, submit_all
 from governance.requests.models import AccessRequest, RequestDraft
 from governance.requests.permissions import visible_drafts
@@ -78,9 +78,10 @@ class TestADraft:
         with pytest.raises(NotFound):
             discard_draft(draft_id=mine.pk, actor=actor(org.manager), now=timezone.now())
         assert discard_draft(draft_id=mine.pk, actor=actor(org.requester), now=timezone.now()).state == "discarded"
-        for pk in (mine.pk, uuid4()):
-            with pytest.raises(NotFound):
-                discard_draft(draft_id=pk, actor=actor(org.requester), now=timezone.now())
+        with pytest.raises(Conflict, match="discarded already"):
+            discard_draft(draft_id=mine.pk, actor=actor(org.requester), now=timezone.now())
+        with pytest.raises(NotFound):
+            discard_draft(draft_id=uuid4(), actor=actor(org.requester), now=timezone.now())
 
     def test_lapses_when_nobody_comes_back(self, org: Organisation) -> None:
         mine, now = kept(org), timezone.now()

@@ -1,5 +1,7 @@
 """What somebody may want to ask for, and that nobody learns of others what they may not see."""
 
+from typing import Any
+
 import pytest
 from django.utils import timezone
 
@@ -11,7 +13,7 @@ from tests.leases import newcomer
 
 pytestmark = pytest.mark.django_db
 
-JOB = {"department": "Claims", "title": "Handler"}
+JOB: dict[str, Any] = {"department": "Claims", "title": "Handler"}
 
 
 @pytest.fixture

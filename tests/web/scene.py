@@ -60,6 +60,9 @@ class Scene:
         self.example, self.replay = self._rehearsed()
         self.waiting, self.returned = self._asked(), self._asked()
         self.grant: Grant = builders.live_grant(self._asked())
+        self.put_aside = requests.keep_draft(
+            content={"justification": "Half a"}, actor=builders.actor(self.people["requester"]), now=timezone.now()
+        )
         self.step = self._step(self.waiting)
         self.question = self._question()
         self.change = changing.edited(self.grant.entitlement, self.people["requester"])

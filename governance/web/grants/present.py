@@ -224,7 +224,20 @@ def ending(grant: Grant, verb: str, form: Form) -> Act:
         return Act(
             "revoke", "Revoke", f"Revoke {grant}", text, reverse("grant-revoke", args=[grant.pk]), back, form, "danger"
         )
+    if verb == "narrow":
+        text = f"The lease of {holder} ends {present.at_minute(grant.ends_at)}. It can end earlier, and never later."
+        return Act("narrow", "Shorten", f"Shorten {grant}", text, reverse("grant-narrow", args=[grant.pk]), back, form)
     text = f"The lease of {holder} ends now. {gone} A new request is needed to hold it again."
     return Act(
         "hand-back", "Hand back", f"Hand back {grant}", text, reverse("grant-hand-back", args=[grant.pk]), back, form
     )
+
+
+def renewal(grant: Grant, form: Form) -> Act:
+    """The form that asks for the lease to go on, and what comes of it."""
+    text = (
+        f"A new lease begins where this one ends, {present.at_minute(grant.ends_at)}, if policy and approvers agree."
+        f" {grant.identity.name} never loses the access in between."
+    )
+    back, url = reverse("grant-detail", args=[grant.pk]), reverse("grant-renew", args=[grant.pk])
+    return Act("renew", "Renew", f"Renew {grant}", text, url, back, form, leave="Let it end")
