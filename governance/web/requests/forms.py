@@ -95,7 +95,9 @@ class IdentityField(OneOf):
 class People(SomeOf):
     """A choice of identities, each with its kind."""
 
-    label_from_instance = IdentityField.label_from_instance
+    def label_from_instance(self, identity: Any) -> str:
+        """As the select shows it."""
+        return f"{identity.name} ({Kind(identity.kind).label})"
 
 
 class RequestForm(forms.Form):
@@ -192,7 +194,8 @@ class RequestForm(forms.Form):
 
     def _barred(self) -> str:
         """Why a holder can't hold what is ticked and stands in no catalog of theirs; nothing of what is unknown."""
-        ids = set(self._ticked("entitlements"))
+        ticked = Entitlement.objects.requestable().filter(pk__in=self._ticked("entitlements"))
+        ids = set(ticked.values_list("pk", flat=True))
         told = [text for holder in self.holders for text in queries.closed_to(holder, ids).values()] if ids else []
         return " ".join(dict.fromkeys(told)).replace("%", "%%")
 
