@@ -237,7 +237,7 @@ class OfferedBundleShape(Shape):
         return sorted(str(pk) for pk in bundle.entitlement_ids)
 
 
-class SuggestionShape(Shape):
+class OfferShape(Shape):
     """Either an entitlement or a bundle, and why it is suggested."""
 
     why = serializers.CharField()
@@ -248,7 +248,7 @@ class SuggestionShape(Shape):
 class OffersShape(Shape):
     """What the beneficiary may want, with reasons, and the bundles that can be asked for."""
 
-    suggestions = SuggestionShape(many=True)
+    suggestions = OfferShape(many=True)
     bundles = OfferedBundleShape(many=True)
 
 
@@ -295,7 +295,7 @@ class Renew(bases.Endpoint):
 # Drafts ---------------------------------------------------------------------------------------------------------------
 
 
-class DraftBody(Body):
+class KeptBody(Body):
     """A form as far as it goes. Nothing of it is judged, and all of it may be left out."""
 
     beneficiaries = serializers.ListField(child=Id(), required=False, max_length=MOST_BENEFICIARIES)
@@ -361,7 +361,7 @@ class DraftList(_Drafts, bases.MakeEndpoint):
 
     operations = {
         "GET": Operation("request_draft_list", "List drafts", Scope.READ, DraftShape, listed=True),
-        "POST": Operation("request_draft_keep", "Put a form aside", Scope.REQUEST, DraftShape, 201, DraftBody),
+        "POST": Operation("request_draft_keep", "Put a form aside", Scope.REQUEST, DraftShape, 201, KeptBody),
     }
     address = "api-request-draft-detail"
 
@@ -381,7 +381,7 @@ class DraftSave(_Drafts, bases.ActEndpoint):
 
     operations = {
         "POST": Operation(
-            "request_draft_save", "Save a draft", Scope.REQUEST, DraftShape, body=DraftBody, conditional=True
+            "request_draft_save", "Save a draft", Scope.REQUEST, DraftShape, body=KeptBody, conditional=True
         )
     }
 
