@@ -54,8 +54,9 @@ class GrantShape(Shape):
     created_at = serializers.DateTimeField()
 
     def get_starts_at(self, grant: Grant) -> datetime | None:
-        """When it began."""
-        return None if grant.state in NOT_STARTED else grant.starts_at
+        """When it began, or is scheduled to begin."""
+        begins = grant.state not in NOT_STARTED or grant.state == GrantState.SCHEDULED
+        return grant.starts_at if begins else None
 
 
 class EntryShape(Shape):

@@ -18,7 +18,7 @@ from governance.core.stepup import Sensitive
 from governance.core.wake import after_commit
 from governance.grants import moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
-from governance.grants.states import RAN_OUT, UNPROVEN, WAITING, Basis
+from governance.grants.states import LIVE, RAN_OUT, UNPROVEN, WAITING, Basis
 from governance.identities.models import Identity
 from governance.identities.queries import same_human
 from governance.policy import moves as policy
@@ -78,9 +78,15 @@ def _hold(verb: str, grant_id: UUID, actor: Actor, now: datetime) -> tuple[Grant
 
 
 def _end_early(grant: Grant, assignments: Sequence[Assignment], actor: Actor, reason: str, now: datetime) -> Grant:
+    """End it and what was to follow: a renewal that waits never begins, one that was started ahead ends too."""
     if grant.state in WAITING:
         return moves.cancel(grant, actor=actor, why=reason, now=now)
-    moves.end([grant], assignments, actor=actor, why=reason, now=now)
+    renewals = locked_all(Grant.objects.with_names().filter(renews=grant, state__in=[*WAITING, *LIVE]))
+    begun = [one for one in renewals if one.state in LIVE and one.starts_at > now]
+    moves.end([grant, *begun], assignments, actor=actor, why=reason, now=now)
+    for one in renewals:
+        if one.state in WAITING:
+            _refuse(one, moves.cut_short(grant), now)
     return grant
 
 

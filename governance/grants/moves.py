@@ -30,7 +30,7 @@ from governance.core.wake import after_commit
 from governance.grants import notices
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
-from governance.grants.rules import TIMED_AHEAD
+from governance.grants.rules import TIMED_AHEAD, is_due
 from governance.grants.states import STANDING, STANDS_ON, UNPROVEN, Basis, GrantState
 from governance.identities.models import Identity
 from governance.policy.models import PolicyDecision
@@ -111,7 +111,7 @@ def approve(lease: Lease, *, basis: Basis, actor: Actor, why: str, now: datetime
     create(grant, actor=actor, why=why, now=now)
     if grant.starts_at > now:
         move(grant, GrantState.SCHEDULED, actor=actor, why=f"It begins {minute(grant.starts_at)}", now=now)
-    else:
+    if is_due(grant.state, grant.starts_at, now, renewal=grant.renews_id is not None):
         after_commit("grants.activate", grant.pk)
     return grant
 

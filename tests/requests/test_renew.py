@@ -91,6 +91,15 @@ class TestRenew:
         assert after.state == GrantState.CANCELLED
         assert "came to an end before its time" in after.state_reason
 
+    def test_that_was_started_ahead_ends_with_the_lease(self, org: Organisation) -> None:
+        grant = active(org)
+        after = renewed(org, grant)
+        shortly = grant.ends_at - MINUTE
+        after = activate(grant_id=after.pk, now=shortly)
+        give_back(grant, now=shortly)
+        assert {fresh(grant).state, fresh(after).state} == {GrantState.REVOKING}
+        assert not Grant.objects.supporting(shortly).filter(assignment=after.assignment).exists()
+
     def test_is_asked_for_once(self, org: Organisation) -> None:
         grant, token = active(org), uuid4()
         first = again(grant, org.requester, form_token=token)
