@@ -320,6 +320,6 @@ def lapse_drafts(*, now: datetime, limit: int = 500) -> int:
     """Close what nobody has come back to for long. Answers how many. Safe to run twice, late or beside a twin."""
     old = RequestDraft.objects.filter(state=DraftState.KEPT, saved_at__lte=now - DRAFTS_KEPT)
     first = old.order_by("saved_at").values_list("pk", flat=True)[:limit]
-    held = locked_all(old.filter(pk__in=list(first)), skip_locked=True)
+    held = locked_all(old.filter(pk__in=list(first)).select_related("requester"), skip_locked=True)
     move_many(held, DraftState.LAPSED, actor=KEEPING, why="Nobody came back to it", now=now, closed_at=now)
     return len(held)

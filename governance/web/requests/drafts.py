@@ -196,6 +196,11 @@ def holder(form: RequestForm) -> str:
     return f"{whom}:{purpose.pk}" if purpose else whom
 
 
+def whom(sent: str) -> str:
+    """For whom the catalog was, of what the form sends back."""
+    return sent.partition(":")[0]
+
+
 def catalog(form: RequestForm, words: str | None, now: datetime) -> Catalog:
     """What matches the words, and first of all what is ticked whatever the words: a search drops no choice.
 

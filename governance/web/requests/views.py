@@ -114,8 +114,9 @@ class RequestPreview(bases.Page):
         """The draft, the purposes that fit once other access is ticked, and the catalog of another holder."""
         form = RequestForm(request.POST, actor=self.actor, now=self.now)
         fitting = drafts.fitting(form)
-        moved = request.POST.get("catalog_for", drafts.holder(form)) != drafts.holder(form)
-        fresh = fitting != request.POST.get("fitting", "")
+        before, now = request.POST.get("catalog_for", drafts.holder(form)), drafts.holder(form)
+        moved = before != now
+        fresh = fitting != request.POST.get("fitting", "") or drafts.whom(before) != drafts.whom(now)
         draft = drafts.lease(form, self.actor, self.now)
         context = {
             "draft": draft,
