@@ -171,7 +171,7 @@ def term_hint(form: RequestForm, draft: Lease, now: datetime) -> str:
 def purposes(form: RequestForm, now: datetime) -> list[Choice]:
     """The purposes that may justify all that is ticked; the one that is chosen, whether or not it may."""
     said = form.said("purpose")
-    fitting = queries.purposes_for([entitlement.pk for entitlement in form.chosen()], now)
+    fitting = queries.purposes_for(form.wanted(), now)
     shown = queries.admitting(fitting, form.holders, now, MOST_SHOWN)
     if said and said not in {str(row.pk) for row in shown}:
         shown = [row for row in form.choice("purpose").queryset if str(row.pk) == said] + shown
@@ -186,7 +186,7 @@ def _purpose(row: Purpose, *, checked: bool) -> Choice:
 
 def fitting(form: RequestForm) -> str:
     """What the purposes shown fit: the ticked entitlements, as the form sends them back."""
-    return ",".join(sorted(str(entitlement.pk) for entitlement in form.chosen()))
+    return ",".join(sorted(map(str, form.wanted())))
 
 
 def holder(form: RequestForm) -> str:

@@ -19,7 +19,7 @@ from governance.identities.states import MACHINE_KINDS, Kind
 from governance.purposes.models import Purpose
 from governance.requests import queries, suggesting
 from governance.requests.models import RequestDraft
-from governance.requests.rules import SHORTEST_JUSTIFICATION, Draft
+from governance.requests.rules import SHORTEST_JUSTIFICATION, Draft, cart_problem
 from governance.web.fields import AtMinute, OwnWords
 
 ME, OWNED, MATES, UNTIL = "me", "owned", "mates", "until"
@@ -251,6 +251,11 @@ class RequestForm(forms.Form):
         ids = set(self._ticked("bundles"))
         return [bundle for bundle in self.offered_bundles if bundle.version.bundle_id in ids]
 
+    def wanted(self) -> set[UUID]:
+        """The keys of all that is ticked, with what bundles bring."""
+        brought = (bundle.entitlement_ids for bundle in self.chosen_bundles())
+        return {entitlement.pk for entitlement in self.chosen()}.union(*brought)
+
     def clean(self) -> dict[str, Any]:
         """What only two fields together can say."""
         given = self.cleaned_data
@@ -260,6 +265,8 @@ class RequestForm(forms.Form):
         ):
             if kind in given.get("beneficiary", ()) and not given.get(name) and name not in self.errors:
                 self.add_error(name, text)
+        if self.holders and (problem := cart_problem(len(self.holders))):
+            self.add_error("beneficiary", problem)
         if not given.get("entitlements") and not given.get("bundles") and "entitlements" not in self.errors:
             self.add_error("entitlements", "Choose at least one entitlement.")
         if given.get("term") == UNTIL and not given.get("until") and "until" not in self.errors:
