@@ -126,10 +126,11 @@ def beneficiaries(form: RequestForm, actor: Actor) -> list[Choice]:
 
 
 def bundles(form: RequestForm) -> list[Choice]:
-    """The bundles that each of the holders may ask for, with what they hold."""
+    """The first bundles that each of the holders may ask for, and before them those that are ticked."""
     ticked = {bundle.version.bundle_id for bundle in form.chosen_bundles()}
     many = {bundle.version.bundle_id: len(bundle.entitlement_ids) for bundle in form.offered_bundles}
-    rows = [bundle.version.bundle for bundle in form.offered_bundles]
+    offered = [bundle.version.bundle for bundle in form.offered_bundles]
+    rows = sorted(offered, key=lambda row: row.pk not in ticked)[:MOST_SHOWN]
     return [
         Choice(str(row.pk), row.name, present.counted(many[row.pk], "entitlement"), checked=row.pk in ticked)
         for row in rows
