@@ -108,7 +108,7 @@ def preview_all(*, drafts: Sequence[Draft], actor: Actor, now: datetime) -> Sequ
     return propose_each(drafts, actor, now)
 
 
-def foreseen(proposal: "Proposal", now: datetime) -> list["Foreseen"]:
+def foreseen(proposal: Proposal, now: datetime) -> list["Foreseen"]:
     """Whom each item's steps would ask, by name, if this were submitted now."""
     parties = queries.parties(proposal.requester.pk, proposal.beneficiary.pk, now)
     routes = []
