@@ -22,6 +22,7 @@ PACKAGES_WITH_TASKS = [
     "governance.lifecycle",
     "governance.notifications",
     "governance.provisioning",
+    "governance.requests",
     "governance.separation",
 ]
 
@@ -43,6 +44,7 @@ TIMETABLE = [
     Beat("approvals.expire_due", timedelta(minutes=1), "rule 15: a timeout never means yes"),
     Beat("approvals.escalate_due", timedelta(minutes=5), "nothing waits long for somebody who does not answer"),
     Beat("approvals.ask_again_due", timedelta(minutes=5), "rule 16: owners change by the clock as well"),
+    Beat("requests.lapse_drafts", timedelta(hours=1), "what somebody put aside and never came back to is closed"),
     Beat("lifecycle.end_due", timedelta(minutes=1), "rule 8: an identity's end ends its access within a minute"),
     Beat("lifecycle.retire_due", timedelta(minutes=1), "a purpose that has ended, and one whose removals are proven"),
     Beat("lifecycle.apply_runs_due", timedelta(minutes=1), "accepted runs of a feed that no worker has finished"),

@@ -33,7 +33,7 @@ from governance.notifications.models import Mail, MailPreference, Notification
 from governance.policy.models import PolicyDecision, PolicyExample, PolicyRule, PolicyRuleVersion
 from governance.provisioning.models import ManualEvidence, ManualTask, ProvisioningTask, TaskAttempt
 from governance.purposes.models import Dedication, Justification, Purpose
-from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.models import AccessRequest, RequestDraft, RequestItem
 from governance.separation.models import (
     Mitigation,
     SeparationMember,
@@ -95,6 +95,7 @@ __all__ = [
     "ReevaluationProgress",
     "Replay",
     "ReplayProgress",
+    "RequestDraft",
     "RequestItem",
     "RoleSuggestion",
     "SeparationMember",

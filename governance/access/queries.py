@@ -1,6 +1,7 @@
 """What is known of access as it stands: accounts, last looks, presence as of a moment."""
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -109,15 +110,30 @@ def effective_access(identity_ids: Collection[UUID], asked: Collection[UUID] = (
 
     `asked` are entitlements whose own inclusions are to be told besides.
     """
+    (found,) = effective_accesses([identity_ids], asked)
+    return found
+
+
+def effective_accesses(groups: Sequence[Collection[UUID]], asked: Collection[UUID] = ()) -> list[Effective]:
+    """The same of several groups of identities, each judged by itself; one query for all of them."""
     with connection.cursor() as cursor:
-        cursor.execute(_EFFECTIVE, {"identities": list(identity_ids), "asked": list(asked)})
+        cursor.execute(_EFFECTIVE, {"identities": list({pk for group in groups for pk in group}), "asked": list(asked)})
         rows = cursor.fetchall()
     inclusions = [(source, target) for how, source, target, *_ in rows if how == "confers"]
-    held = [(source, target) for how, source, target, *_ in rows if how == "held"]
-    return Effective(
-        direct={pk: frozenset(target for source, target in held if source == pk) for pk in identity_ids},
-        held=shortest_paths({target for _, target in held}, inclusions),
-        conferred={pk: shortest_paths([pk], inclusions) for pk in asked},
-        keys={target: key for _, _, target, key, _ in rows},
-        privileged=frozenset(target for _, _, target, _, privileged in rows if privileged),
-    )
+    conferred = {pk: shortest_paths([pk], inclusions) for pk in asked}
+    keys = {target: key for _, _, target, key, _ in rows}
+    privileged = frozenset(target for _, _, target, _, privileged in rows if privileged)
+    direct: dict[UUID, set[UUID]] = defaultdict(set)
+    for how, source, target, *_ in rows:
+        if how == "held":
+            direct[source].add(target)
+    return [
+        Effective(
+            direct={pk: frozenset(direct[pk]) for pk in group},
+            held=shortest_paths({target for pk in group for target in direct[pk]}, inclusions),
+            conferred=conferred,
+            keys=keys,
+            privileged=privileged,
+        )
+        for group in groups
+    ]

@@ -1,7 +1,7 @@
 """Grants: the leases, their chain of custody, and their early end."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api import bases
-from governance.api.fields import Seconds, Shape
+from governance.api.fields import Moment, Seconds, Shape
 from governance.api.operations import Operation
 from governance.api.query import checked
 from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, NamedPurpose, ReasonBody
@@ -47,14 +47,16 @@ class GrantShape(Shape):
     purpose = NamedPurpose()
     accountable_owner = Named()
     requester = Named()
+    renews_id = serializers.UUIDField(allow_null=True, help_text="The grant that it follows without a gap.")
     term_seconds = Seconds(source="term", allow_null=True)
     starts_at = serializers.SerializerMethodField()
     ends_at = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
 
     def get_starts_at(self, grant: Grant) -> datetime | None:
-        """When it began."""
-        return None if grant.state in NOT_STARTED else grant.starts_at
+        """When it began, or is scheduled to begin."""
+        begins = grant.state not in NOT_STARTED or grant.state == GrantState.SCHEDULED
+        return grant.starts_at if begins else None
 
 
 class EntryShape(Shape):
@@ -167,6 +169,25 @@ class GrantHandBack(_Grants, bases.ActEndpoint):
         """End it as its holder."""
         reason = given["reason"].strip()
         return actions.hand_back(grant_id=pk, actor=self.actor, reason=reason, now=self.now, as_seen=as_seen)
+
+
+class NarrowBody(MaybeReasonBody):
+    """When it is to end instead."""
+
+    until = Moment(help_text="Before the end that it has: an end only moves earlier.")
+
+
+class GrantNarrow(_Grants, bases.ActEndpoint):
+    """Having access end earlier that oneself, or a machine identity one owns, holds."""
+
+    operations = {
+        "POST": Operation("grant_narrow", "Shorten a grant", Scope.END, GrantShape, body=NarrowBody, conditional=True)
+    }
+
+    def act(self, pk: UUID, given: Mapping[str, Any], as_seen: AsSeen) -> Grant:
+        """Move its end."""
+        until, reason = given["until"].astimezone(UTC), given["reason"]
+        return actions.narrow(grant_id=pk, until=until, actor=self.actor, reason=reason, now=self.now, as_seen=as_seen)
 
 
 class GrantRevoke(_Grants, bases.ActEndpoint):

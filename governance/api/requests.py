@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,8 +17,8 @@ from governance.api.approvals import LONGEST_TERM_SECONDS, StepShape
 from governance.api.fields import Body, Id, Moment, Seconds, Shape, Text, Whole
 from governance.api.operations import Operation
 from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, NamedPurpose
-from governance.catalog.models import Entitlement
-from governance.catalog.states import Risk
+from governance.catalog.models import Bundle, Entitlement
+from governance.catalog.states import BundleState, Risk
 from governance.core.errors import Invalid, NotFound
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
@@ -31,12 +31,12 @@ from governance.purposes.models import Purpose
 from governance.requests import actions, permissions, queries
 from governance.requests.filters import RequestFilter
 from governance.requests.models import AccessRequest
-from governance.requests.rules import SHORTEST_JUSTIFICATION, Draft
+from governance.requests.proposing import Proposal, refusals
+from governance.requests.rules import MOST_ITEMS, SHORTEST_JUSTIFICATION, Draft
 from governance.requests.states import ItemState, RequestState
 from governance.users.states import Scope
 
 TAG = "Requests"
-MOST_ITEMS = 50
 
 
 class ReasonShape(Shape):
@@ -91,6 +91,9 @@ class ItemShape(Shape):
     entitlement = NamedEntitlement()
     state = serializers.ChoiceField(ItemState.choices)
     state_reason = serializers.CharField()
+    bundle = serializers.CharField(
+        source="bundle_version.bundle.key", allow_null=True, help_text="The bundle it is asked for by."
+    )
     policy = PolicyShape(source="policy_decision")
     steps = StepShape(many=True)
     grant_id = serializers.UUIDField(allow_null=True)
@@ -110,11 +113,14 @@ class RequestShape(Shape):
 
     id = serializers.UUIDField()
     reference = serializers.CharField(source="__str__")
+    batch_id = serializers.UUIDField(source="form_token", help_text="The same for all that one form asked for.")
     state = serializers.ChoiceField(RequestState.choices)
     requester = Named()
     beneficiary = Named()
     purpose = NamedPurpose()
     justification = serializers.CharField()
+    starts_at = serializers.DateTimeField(allow_null=True)
+    renews_id = serializers.UUIDField(allow_null=True, help_text="The grant that it is to follow without a gap.")
     term_seconds = Seconds(source="term", allow_null=True)
     wanted_until = serializers.DateTimeField(allow_null=True)
     submitted_at = serializers.DateTimeField()
@@ -123,15 +129,30 @@ class RequestShape(Shape):
     questions = QuestionShape(many=True)
 
 
-class SubmitBody(Body):
-    """A request as somebody states it: either `term_seconds`, counted from activation, or `until`."""
+FOR_WHOM = "Oneself, a teammate (of the same manager, or whom one manages), or a machine identity that one owns."
 
-    beneficiary = Id(help_text="Oneself, or an active machine identity that one owns.")
-    entitlements = serializers.ListField(child=Id(), min_length=1, max_length=MOST_ITEMS)
-    purpose = Id(help_text="An active purpose.")
+
+class TermBody(Body):
+    """How long, and why: either `term_seconds`, counted from activation, or `until`."""
+
     justification = Text(min_length=SHORTEST_JUSTIFICATION, help_text="Approvers read this first.")
     term_seconds = Whole(required=False, min_value=60, max_value=LONGEST_TERM_SECONDS)
     until = Moment(required=False)
+
+
+class WishBody(TermBody):
+    """What is asked for: entitlements, and all that bundles hold. It begins at once unless `starts_at` is said."""
+
+    entitlements = serializers.ListField(child=Id(), required=False, default=list, max_length=MOST_ITEMS)
+    bundles = serializers.ListField(child=Id(), required=False, default=list, max_length=MOST_ITEMS)
+    purpose = Id(help_text="An active purpose.")
+    starts_at = Moment(required=False)
+
+
+class SubmitBody(WishBody):
+    """A request as somebody states it."""
+
+    beneficiary = Id(help_text=FOR_WHOM)
 
 
 class AnswerBody(Body):
@@ -172,7 +193,7 @@ class PreviewShape(Shape):
     refusals = RefusalShape(many=True)
 
 
-def _whole(found: Sequence[AccessRequest]) -> Sequence[AccessRequest]:
+def whole(found: Sequence[AccessRequest]) -> Sequence[AccessRequest]:
     """The requests with the ways of their items, their grants and open questions, in a constant number of queries."""
     items = [item for request in found for item in request.items.all()]
     ids = [item.pk for item in items]
@@ -201,15 +222,16 @@ class _Requests:
 
     def visible(self) -> "QuerySet[AccessRequest]":
         """From the permissions of requests."""
-        return permissions.visible(self.actor, self.now).with_names().prefetch_related("items__policy_decision")
+        related = ("items__policy_decision", "items__bundle_version__bundle")
+        return permissions.visible(self.actor, self.now).with_names().prefetch_related(*related)
 
     def rows(self, found: Sequence[AccessRequest]) -> Sequence[AccessRequest]:
         """With all that they lead to."""
-        return _whole(found)
+        return whole(found)
 
     def whole(self, found: AccessRequest) -> AccessRequest:
         """With all that it leads to."""
-        return _whole([found])[0]
+        return whole([found])[0]
 
 
 class RequestList(_Requests, bases.MakeEndpoint):
@@ -224,11 +246,11 @@ class RequestList(_Requests, bases.MakeEndpoint):
 
     def make(self, given: Mapping[str, Any], token: UUID) -> AccessRequest:
         """File it, and have policy decide on each item. What a policy rule denies is recorded as denied."""
-        draft = _draft(given, token)
+        draft = stated(given, given["beneficiary"], token)
         try:
             return actions.submit(draft=draft, actor=self.actor, now=self.now)
         except NotFound as refusal:
-            raise Invalid(_missing(draft, self.actor, self.now)) from refusal
+            raise Invalid(missing([draft], self.actor, self.now)) from refusal
         except Invalid as refusal:
             raise refusal.renamed({"form_token": idempotency.HEADER}) from refusal
 
@@ -240,29 +262,40 @@ class RequestExport(_Requests, bases.ExportEndpoint):
     table = tables.REQUESTS
 
 
-def _draft(given: Mapping[str, Any], token: UUID) -> Draft:
-    """The request that a body states."""
-    term, until = given.get("term_seconds"), given.get("until")
+def stated(given: Mapping[str, Any], beneficiary_id: UUID, token: UUID) -> Draft:
+    """The request that a body states for one beneficiary."""
+    starts_at = given.get("starts_at")
+    term, until = term_of(given)
     return Draft(
-        beneficiary_id=given["beneficiary"],
+        beneficiary_id=beneficiary_id,
         entitlement_ids=tuple(dict.fromkeys(given["entitlements"])),
         purpose_id=given["purpose"],
         justification=given["justification"],
-        term=timedelta(seconds=term) if term is not None else None,
-        until=until.astimezone(UTC) if until else None,
+        term=term,
+        until=until,
         form_token=token,
+        bundle_ids=tuple(dict.fromkeys(given["bundles"])),
+        starts_at=starts_at.astimezone(UTC) if starts_at else None,
     )
 
 
-def _missing(draft: Draft, actor: Any, now: Any) -> dict[str, str]:
-    """What of a draft the actor may not ask for, by field."""
-    found = {}
-    if not queries.beneficiaries(actor, now).filter(pk=draft.beneficiary_id).exists():
-        found["beneficiary"] = "You ask for yourself, or for an active machine identity that you own."
+def term_of(given: Mapping[str, Any]) -> tuple[timedelta | None, datetime | None]:
+    """The length or the end that a body states."""
+    term, until = given.get("term_seconds"), given.get("until")
+    return timedelta(seconds=term) if term is not None else None, until.astimezone(UTC) if until else None
+
+
+def missing(drafts: Sequence[Draft], actor: Any, now: Any) -> dict[str, str]:
+    """What of the drafts of one form the actor may not ask for, by field."""
+    found, draft, people = {}, drafts[0], {draft.beneficiary_id for draft in drafts}
+    if queries.beneficiaries(actor, now).filter(pk__in=people).count() != len(people):
+        found["beneficiary"] = "You ask for yourself, for teammates, or for active machine identities that you own."
     if not Purpose.objects.active(now).filter(pk=draft.purpose_id).exists():
         found["purpose"] = "Access rests on an active purpose, and this is none."
     if Entitlement.objects.requestable().filter(pk__in=draft.entitlement_ids).count() != len(draft.entitlement_ids):
         found["entitlements"] = "One of these is not in the catalog."
+    if Bundle.objects.filter(pk__in=draft.bundle_ids, state=BundleState.ACTIVE).count() != len(draft.bundle_ids):
+        found["bundles"] = "One of these is no bundle that can be asked for."
     return found or {"beneficiary": "Only an active identity asks."}
 
 
@@ -274,24 +307,33 @@ class RequestPreview(bases.Endpoint):
 
     def post(self, request: Request) -> Response:
         """What policy would say, whom it would ask, and what is in the way."""
-        draft = _draft(self.sent(request), uuid4())
+        given = self.sent(request)
+        draft = stated(given, given["beneficiary"], uuid4())
         try:
             proposal = actions.preview(draft=draft, actor=self.actor, now=self.now)
         except NotFound as refusal:
-            raise Invalid(_missing(draft, self.actor, self.now)) from refusal
-        wrong = actions.refusals(proposal, self.now)
-        denied = bool(wrong) or not all(verdict.allowed for _, verdict in proposal.verdicts)
-        foreseen = [] if denied else actions.foreseen(proposal, self.now)
-        told = {
-            "items": [{"entitlement": what, "policy": _verdict(said)} for what, said in proposal.verdicts],
-            "steps": [
-                {"entitlement_id": one.entitlement.pk, "kind": one.plan.kind, "target": one.plan.target_label}
-                | {"asked": one.names}
-                for one in foreseen
-            ],
-            "refusals": [{"field": name, "detail": said} for name, said in wrong.items()],
-        }
+            raise Invalid(missing([draft], self.actor, self.now)) from refusal
+        wrong = refusals([proposal], self.now)
+        told = {**foreseen(proposal, self.now, wrong), "refusals": refused(wrong)}
         return Response(self.told(request, told))
+
+
+def refused(wrong: Mapping[str, str]) -> list[dict[str, str]]:
+    """What is in the way, field by field."""
+    return [{"field": name, "detail": said} for name, said in wrong.items()]
+
+
+def foreseen(proposal: Proposal, now: datetime, wrong: Mapping[str, str]) -> dict[str, Any]:
+    """What policy would say of each item, and whom it would ask where nothing is in the way."""
+    denied = bool(wrong) or not all(verdict.allowed for _, verdict in proposal.verdicts)
+    return {
+        "items": [{"entitlement": what, "policy": _verdict(said)} for what, said in proposal.verdicts],
+        "steps": [
+            {"entitlement_id": one.entitlement.pk, "kind": one.plan.kind, "target": one.plan.target_label}
+            | {"asked": one.names}
+            for one in ([] if denied else actions.foreseen(proposal, now))
+        ],
+    }
 
 
 def _verdict(verdict: Any) -> dict[str, Any]:

@@ -129,8 +129,9 @@ def _require_less(step: ApprovalStep, less: Span | None, now: datetime) -> None:
     allowed = queries.allowed(step.route)
     if allowed is None:
         raise Invalid({"term": "This is decided as a whole: nothing of it can be shortened."})
-    if allowed.until is not None and (not less.shorter_than(allowed) or less.until <= now):  # type: ignore[operator]
-        raise Invalid({"until": f"Less ends before {minute(allowed.until)}, and not in the past."})
+    begins = max(now, allowed.starts_at or now)
+    if allowed.until is not None and (not less.shorter_than(allowed) or less.until <= begins):  # type: ignore[operator]
+        raise Invalid({"until": f"Less ends before {minute(allowed.until)}, and after {minute(begins)}."})
     if allowed.term is not None and (not less.shorter_than(allowed) or less.term < SHORTEST):  # type: ignore[operator]
         raise Invalid({"term": f"Less is shorter than {length(allowed.term)}, and a minute at least."})
 

@@ -111,7 +111,8 @@ def shortened(subject_kind: str, subject_id: UUID) -> Span | None:
 def allowed(route: ApprovalRoute) -> Span | None:
     """How long a yes allows what the route is about as things are now; None where nothing can be shortened."""
     asked = decidable(route.subject_kind).span(route.subject_id)
-    return asked and (shortened(route.subject_kind, route.subject_id) or asked)
+    less = asked and shortened(route.subject_kind, route.subject_id)
+    return replace(less, starts_at=asked.starts_at) if asked and less else asked
 
 
 def stays(step: ApprovalStep) -> str:

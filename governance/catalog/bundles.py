@@ -69,28 +69,74 @@ def by_key(keys: Collection[str]) -> Mapping[str, Bundle]:
 
 def held_by(bundle_ids: Collection[UUID]) -> frozenset[UUID]:
     """Ids of all active entitlements that the bundles hold, themselves and by the active bundles that they include."""
-    inside = _closed(set(bundle_ids))
-    parts = BundlePart.objects.filter(version__in=_latest(inside), entitlement__state=CatalogState.ACTIVE)
-    return frozenset(parts.filter(entitlement__isnull=False).values_list("entitlement", flat=True))
+    return frozenset(pk for held in _parts_within(bundle_ids).values() for pk in held.entitlements)
+
+
+@dataclass(frozen=True, slots=True)
+class PreApproved:
+    """What a bundle approves in advance, and for whom: its active entitlements, and its criteria."""
+
+    version: BundleVersion
+    entitlement_ids: frozenset[UUID]
+
+    @property
+    def criteria(self) -> str:
+        """Whom it is for; empty for everybody."""
+        return self.version.criteria
+
+
+def pre_approved(keys: Collection[str]) -> Mapping[str, PreApproved]:
+    """What active bundles approve in advance, by their keys; those that are not there are left out.
+
+    A handful of queries for all of them, and none for none.
+    """
+    found = by_key(keys) if keys else {}
+    parts = _parts_within({one.pk for one in found.values()})
+    latest = BundleVersion.objects.filter(pk__in=_latest([one.pk for one in found.values()])).select_related("bundle")
+    versions = {version.bundle_id: version for version in latest} if found else {}
+    return {key: PreApproved(versions[one.pk], _within(one.pk, parts)) for key, one in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What one bundle holds directly: active entitlements, and active bundles."""
+
+    entitlements: set[UUID]
+    bundles: set[UUID]
+
+
+def _parts_within(bundle_ids: Collection[UUID]) -> Mapping[UUID, _Held]:
+    """What each of the bundles holds directly, and each that they include; a query for each remove."""
+    found: dict[UUID, _Held] = {}
+    fresh = set(bundle_ids)
+    while fresh:
+        found |= {pk: _Held(set(), set()) for pk in fresh}
+        parts = BundlePart.objects.filter(version__in=_latest(fresh))
+        for part in parts.select_related("version", "entitlement", "bundle"):
+            held = found[part.version.bundle_id]
+            if part.entitlement is not None and part.entitlement.state == CatalogState.ACTIVE:
+                held.entitlements.add(part.entitlement.pk)
+            if part.bundle is not None and part.bundle.state == BundleState.ACTIVE:
+                held.bundles.add(part.bundle.pk)
+        fresh = {pk for held in found.values() for pk in held.bundles} - found.keys()
+    return found
+
+
+def _within(bundle_id: UUID, parts: Mapping[UUID, _Held]) -> frozenset[UUID]:
+    """All that a bundle holds, at however many removes."""
+    seen: set[UUID] = set()
+    entitlements: set[UUID] = set()
+    fresh = {bundle_id}
+    while fresh:
+        seen |= fresh
+        entitlements |= {pk for one in fresh for pk in parts[one].entitlements}
+        fresh = {pk for one in fresh for pk in parts[one].bundles} - seen
+    return frozenset(entitlements)
 
 
 def _latest(bundle_ids: Collection[UUID]) -> list[UUID]:
     rows = BundleVersion.objects.filter(bundle__in=bundle_ids).order_by("bundle", "-number").distinct("bundle")
     return list(rows.values_list("pk", flat=True))
-
-
-def _included(bundle_ids: Collection[UUID]) -> set[UUID]:
-    parts = BundlePart.objects.filter(version__in=_latest(bundle_ids), bundle__state=BundleState.ACTIVE)
-    return set(parts.values_list("bundle", flat=True))
-
-
-def _closed(bundle_ids: set[UUID]) -> set[UUID]:
-    """The bundles with all that they include, at however many removes."""
-    found, fresh = set(bundle_ids), set(bundle_ids)
-    while fresh:
-        fresh = _included(fresh) - found
-        found |= fresh
-    return found
 
 
 def hold() -> None:
@@ -108,7 +154,7 @@ def circle(bundle_id: UUID, included: Iterable[Bundle]) -> Bundle | None:
     From here on nobody else changes what bundles include, until the transaction ends.
     """
     hold()
-    return next((one for one in included if bundle_id in _closed({one.pk})), None)
+    return next((one for one in included if bundle_id in _parts_within({one.pk})), None)
 
 
 def propose(

@@ -47,6 +47,7 @@ LOCK_ORDER = (
     "account",
     "assignment",
     "grant",
+    "requestdraft",
     "accessrequest",
     "requestitem",
     "proposedchange",

@@ -30,10 +30,14 @@ class Obstacle:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """How long something is asked for, or allowed: a `term` counted from its beginning, or `until` a moment."""
+    """How long something is asked for, or allowed: a `term` counted from its beginning, or `until` a moment.
+
+    What does not begin at once begins at `starts_at`.
+    """
 
     term: timedelta | None = None
     until: datetime | None = None
+    starts_at: datetime | None = None
 
     def shorter_than(self, other: "Span") -> bool:
         """Whether it is less of the same: a term than a term, a moment than a moment."""
@@ -137,8 +141,10 @@ class Unbroken:
 class Leasing(Protocol):
     """What knows the leases, for those below that ask how long something has been held."""
 
-    def unbroken(self, identity_id: UUID, entitlement_ids: Collection[UUID], now: datetime) -> Mapping[UUID, Unbroken]:
-        """The identity's hold of each entitlement that reaches to now without a break; one query for all of them."""
+    def unbroken(
+        self, identity_ids: Collection[UUID], entitlement_ids: Collection[UUID], now: datetime
+    ) -> Mapping[tuple[UUID, UUID], Unbroken]:
+        """Each identity's hold of each entitlement that reaches to now without a break; one query for all of them."""
 
 
 _leasing: Leasing | None = None

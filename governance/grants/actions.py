@@ -15,9 +15,10 @@ from governance.core.errors import Invalid, NotFound
 from governance.core.locking import locked_all, locked_ids, take_turns, unit_of_work
 from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
+from governance.core.wake import after_commit
 from governance.grants import moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
-from governance.grants.states import RAN_OUT, UNPROVEN, WAITING, Basis
+from governance.grants.states import LIVE, RAN_OUT, UNPROVEN, WAITING, Basis
 from governance.identities.models import Identity
 from governance.identities.queries import same_human
 from governance.policy import moves as policy
@@ -36,6 +37,22 @@ def hand_back(*, grant_id: UUID, actor: Actor, reason: str, now: datetime, as_se
     grant, assignments = _hold("hand_back", grant_id, actor, now)
     as_seen()
     return _end_early(grant, assignments, actor, reason or "Handed back", now)
+
+
+@unit_of_work()
+def narrow(
+    *, grant_id: UUID, until: datetime, actor: Actor, reason: str, now: datetime, as_seen: AsSeen = unsaid
+) -> Grant:
+    """Have a grant end earlier than it would, at its holder's wish. Raises Invalid, NotFound, Denied."""
+    grant, _ = _hold("narrow", grant_id, actor, now)
+    as_seen()
+    if problem := rules.narrowing_problem(grant.starts_at, grant.ends_at, until, now):
+        raise Invalid({"until": problem})
+    why = reason.strip() or "Shortened by the holder"
+    moves.shorten([grant], lambda _: until, actor=actor, why=why, now=now)
+    if grant.state not in WAITING and until - now <= rules.TIMED_AHEAD:
+        after_commit("grants.expire", at=until)
+    return grant
 
 
 @unit_of_work()
@@ -61,9 +78,15 @@ def _hold(verb: str, grant_id: UUID, actor: Actor, now: datetime) -> tuple[Grant
 
 
 def _end_early(grant: Grant, assignments: Sequence[Assignment], actor: Actor, reason: str, now: datetime) -> Grant:
+    """End it and what was to follow: a renewal that waits never begins, one that was started ahead ends too."""
     if grant.state in WAITING:
         return moves.cancel(grant, actor=actor, why=reason, now=now)
-    moves.end([grant], assignments, actor=actor, why=reason, now=now)
+    renewals = locked_all(Grant.objects.with_names().filter(renews=grant, state__in=[*WAITING, *LIVE]))
+    begun = [one for one in renewals if one.state in LIVE and one.starts_at > now]
+    moves.end([grant, *begun], assignments, actor=actor, why=reason, now=now)
+    for one in renewals:
+        if one.state in WAITING:
+            _refuse(one, moves.cut_short(grant), now)
     return grant
 
 
@@ -83,13 +106,15 @@ def expire_due(*, now: datetime, limit: int = 500, only: Collection[UUID] | None
 def activate(*, grant_id: UUID, now: datetime) -> Grant:
     """Begin an approved lease, if policy still holds with the facts of this moment (rule 3).
 
-    Otherwise nothing is provisioned and the grant is cancelled with the reason. Raises NotFound. A grant that has
-    been activated or cancelled meanwhile is returned as it is: safe to run twice.
+    Otherwise nothing is provisioned and the grant is cancelled with the reason. Raises NotFound. A grant that is not
+    due yet, or has been activated or cancelled meanwhile, is returned as it is: safe to run twice.
     """
     hint = Grant.objects.select_related("entitlement").filter(pk=grant_id).first()
     if hint is None:
         raise NotFound
-    if hint.state not in WAITING:
+    if hint.state not in WAITING or not rules.is_due(
+        hint.state, hint.starts_at, now, renewal=hint.renews_id is not None
+    ):
         return hint
     take_turns(MAP, share=True)  # rule 7: no rule or inclusion comes into force between the verdict and the start
     locked_all(Purpose.objects.filter(pk=hint.purpose_id), share=True)
@@ -121,7 +146,7 @@ def _assignment_for(account: Account, grant: Grant, now: datetime) -> Assignment
 def _with_what_it_replaces(grant_id: UUID, assignment: Assignment | None) -> Grant:
     """The grant, held with those that ended on its assignment and are not proven gone: it takes their place."""
     ended = Q(assignment=assignment, state__in=UNPROVEN) if assignment else Q()
-    rows = Grant.objects.with_names().select_related("policy_decision").filter(Q(pk=grant_id) | ended)
+    rows = Grant.objects.with_names().select_related("policy_decision", "renews").filter(Q(pk=grant_id) | ended)
     return next(grant for grant in locked_all(rows) if grant.pk == grant_id)
 
 
@@ -133,21 +158,31 @@ def _activate(grant: Grant, assignment: Assignment, now: datetime) -> Grant:
     owner_acts = grant.accountable_owner.acts(now)
     approved = grant.policy_decision.steps
     why = rules.refusal_at_activation(verdict, approved, owner_acts=owner_acts, latest_end=grant.ends_at)
+    if grant.renews and grant.renews.ends_at < grant.starts_at:
+        why = moves.cut_short(grant.renews)
     if why is not None:
         return _refuse(grant, why, now)
-    return moves.start(grant, assignment, decision, latest_end=verdict.latest_end, actor=ACTIVATION, now=now)
+    end = verdict.end(max(now, grant.starts_at), verdict.cap)
+    return moves.start(grant, assignment, decision, latest_end=end, actor=ACTIVATION, now=now)
 
 
 def _asking(grant: Grant, now: datetime) -> Asking:
-    """The question of the submission, with the facts of now; the requester's session is that of the submission."""
+    """The question of the submission, with the facts of now; the requester's session is that of the submission.
+
+    So is the bundle by which it was asked for; decisions of earlier versions know none.
+    """
+    begins = max(now, grant.starts_at)
+    bundle = grant.policy_decision.facts["request"].get("bundle", "")
     return Asking(
         identity=grant.identity,
         purpose=grant.purpose,
         requester=grant.requester,
-        term=grant.term or grant.ends_at - now,
+        term=grant.term or grant.ends_at - begins,
         assurance=grant.policy_decision.facts["assurance"],
         now=now,
         break_glass=grant.basis == Basis.BREAK_GLASS,
+        starts_at=begins,
+        bundles={grant.entitlement_id: bundle} if bundle else {},
     )
 
 

@@ -21,6 +21,7 @@ class Grant(Governed):
 
     Until it is activated, `ends_at` is the latest end it could have and `term` the duration asked for;
     activation sets `starts_at` and moves `ends_at` earlier to the term's end. It only ever moves earlier.
+    A scheduled one begins at `starts_at`. `renews` is the grant of the same that it follows without a gap.
     """
 
     NOUN = "grant"
@@ -41,6 +42,7 @@ class Grant(Governed):
     source_id = models.UUIDField()
     policy_decision = models.ForeignKey(PolicyDecision, on_delete=models.PROTECT, related_name="+")
     activation_decision = models.ForeignKey(PolicyDecision, null=True, on_delete=models.PROTECT, related_name="+")
+    renews = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="renewals")
     term = models.DurationField(null=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
@@ -94,4 +96,5 @@ class Grant(Governed):
             "source_kind": self.source_kind,
             "source_id": str(self.source_id),
             "policy_decision_id": str(self.policy_decision_id),
+            "renews_id": str(self.renews_id) if self.renews_id else None,
         }

@@ -30,7 +30,7 @@ from governance.core.wake import after_commit
 from governance.grants import notices
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
-from governance.grants.rules import TIMED_AHEAD
+from governance.grants.rules import TIMED_AHEAD, is_due
 from governance.grants.states import STANDING, STANDS_ON, UNPROVEN, Basis, GrantState
 from governance.identities.models import Identity
 from governance.policy.models import PolicyDecision
@@ -55,7 +55,8 @@ LEASES_EACH = 100
 class Lease:
     """What is to be leased, once somebody or some rule has said yes.
 
-    Either `term` (counted from activation) or `until` is set; `latest_end` is the policy's cap as a moment.
+    Either `term` (counted from activation) or `until` is set. `starts_at` is None for what begins at once; `renews` is
+    the grant that it follows.
     """
 
     identity: Identity
@@ -67,17 +68,26 @@ class Lease:
     source: tuple[str, UUID]
     term: timedelta | None
     until: datetime | None
+    starts_at: datetime | None = None
+    renews: Grant | None = None
+
+    def begins(self, now: datetime) -> datetime:
+        """When it begins: now, unless it is asked for later."""
+        return max(now, self.starts_at or now)
 
 
 def latest_possible_end(lease: Lease, now: datetime) -> datetime:
     """The end the grant carries until activation fixes it: never later than purpose and identity allow."""
-    asked = lease.until or now + ACTIVATION_WINDOW + (lease.term or timedelta())
+    asked = lease.until or lease.begins(now) + ACTIVATION_WINDOW + (lease.term or timedelta())
     limits = [lease.purpose.ends_at, lease.purpose.review_at, lease.identity.ends_at]
     return min([asked, *(limit for limit in limits if limit is not None)])
 
 
 def approve(lease: Lease, *, basis: Basis, actor: Actor, why: str, now: datetime) -> Grant:
-    """Make the grant that was said yes to, and wake the worker that activates it. Raises Conflict (rules 1, 6)."""
+    """Make the grant that was said yes to, and wake the worker that activates it. Raises Conflict (rules 1, 6).
+
+    One that begins later is scheduled: the sweep finds it when it is due.
+    """
     refuse_unfounded(lease, now)
     kind, pk = lease.source
     grant = Grant(
@@ -91,14 +101,18 @@ def approve(lease: Lease, *, basis: Basis, actor: Actor, why: str, now: datetime
         source_kind=kind,
         source_id=pk,
         policy_decision=lease.decision,
+        renews=lease.renews,
         term=lease.term,
-        starts_at=now,
+        starts_at=lease.begins(now),
         ends_at=latest_possible_end(lease, now),
         created_at=now,
     )
     refuse_overlap(grant)
     create(grant, actor=actor, why=why, now=now)
-    after_commit("grants.activate", grant.pk)
+    if grant.starts_at > now:
+        move(grant, GrantState.SCHEDULED, actor=actor, why=f"It begins {minute(grant.starts_at)}", now=now)
+    if is_due(grant.state, grant.starts_at, now, renewal=grant.renews_id is not None):
+        after_commit("grants.activate", grant.pk)
     return grant
 
 
@@ -113,6 +127,15 @@ def refuse_unfounded(lease: Lease, now: datetime) -> None:
     end = latest_possible_end(lease, now)
     if end <= now:
         raise Conflict(f"The lease would have ended {minute(end)}.", code="rule_01_end")
+    if end <= lease.begins(now):
+        raise Conflict(f"The lease would end {minute(end)}, before it begins.", code="rule_01_end")
+    if lease.renews and lease.starts_at and lease.renews.ends_at < lease.starts_at:
+        raise Conflict(cut_short(lease.renews), code="renewed_ended")
+
+
+def cut_short(renewed: Grant) -> str:
+    """Why a renewal of the grant can't begin: whoever ended that early has ended what follows from it."""
+    return f"{renewed}, which it renews, came to an end before its time: {minute(renewed.ends_at)}."
 
 
 def overlapping(grant: Grant) -> Grant | None:
@@ -149,9 +172,11 @@ def start(
 ) -> Grant:
     """Begin the term and drive the assignment to stand. The end moves earlier to what still holds (rule 3).
 
-    Where the access stands already for another lease, it is looked at again: this one is not active unproven.
+    A renewal is started a moment before it begins, and so supports the assignment when what it renews ends. Where the
+    access stands already for another lease, it is looked at again: this one is not active unproven.
     """
-    ends = [grant.ends_at, latest_end, now + grant.term if grant.term else None]
+    begins = max(now, grant.starts_at)
+    ends = [grant.ends_at, latest_end, begins + grant.term if grant.term else None]
     move(
         grant,
         GrantState.PROVISIONING,
@@ -160,7 +185,7 @@ def start(
         now=now,
         assignment=assignment,
         activation_decision=decision,
-        starts_at=now,
+        starts_at=begins,
         ends_at=min(end for end in ends if end is not None),
     )
     why = f"{grant} started"

@@ -74,6 +74,11 @@ def _hand_back(actor: Actor, grant: Grant, now: datetime) -> str | None:
     return None if holds or owns else "Only the holder, or the owner of the machine identity that holds it, hands back."
 
 
+def _narrow(actor: Actor, grant: Grant, now: datetime) -> str | None:
+    refused = _hand_back(actor, grant, now) is not None
+    return "Only the holder, or the owner of the machine identity that holds it, shortens it." if refused else None
+
+
 def _revoke(actor: Actor, grant: Grant, now: datetime) -> str | None:
     mine = actor.identity_ids
     if actor.has(Role.SECURITY) or grant.accountable_owner_id in mine or grant.identity.manager_id in mine:
@@ -88,7 +93,7 @@ def _revoke(actor: Actor, grant: Grant, now: datetime) -> str | None:
     return "Only an owner, the holder's manager or security ends a grant early."
 
 
-_RULES = {"hand_back": _hand_back, "revoke": _revoke}
+_RULES = {"hand_back": _hand_back, "narrow": _narrow, "revoke": _revoke}
 
 
 def can(actor: Actor, verb: str, grant: Grant, now: datetime) -> bool:

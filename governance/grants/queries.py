@@ -44,26 +44,34 @@ def assignments_due(now: datetime, most: int) -> list[UUID]:
 class Leases:
     """What policy asks of leases."""
 
-    def unbroken(self, identity_id: UUID, entitlement_ids: Collection[UUID], now: datetime) -> Mapping[UUID, Unbroken]:
-        """The identity's hold of each entitlement that reaches to now without a break; one query for all of them."""
-        begun = Grant.objects.filter(identity=identity_id, entitlement__in=entitlement_ids, starts_at__lte=now)
-        found: dict[UUID, list[tuple[datetime, datetime]]] = defaultdict(list)
-        for pk, *period in begun.exclude(state__in=NOT_STARTED).values_list("entitlement", "starts_at", "ends_at"):
-            found[pk].append((period[0], period[1]))
-        holds = {pk: unbroken(periods, now) for pk, periods in found.items()}
-        return {pk: hold for pk, hold in holds.items() if hold is not None}
+    def unbroken(
+        self, identity_ids: Collection[UUID], entitlement_ids: Collection[UUID], now: datetime
+    ) -> Mapping[tuple[UUID, UUID], Unbroken]:
+        """Each identity's hold of each entitlement that reaches to now without a break; one query for all of them."""
+        begun = Grant.objects.filter(identity__in=identity_ids, entitlement__in=entitlement_ids, starts_at__lte=now)
+        rows = begun.exclude(state__in=NOT_STARTED).values_list("identity", "entitlement", "starts_at", "ends_at")
+        found: dict[tuple[UUID, UUID], list[tuple[datetime, datetime]]] = defaultdict(list)
+        for identity_id, entitlement_id, starts_at, ends_at in rows:
+            found[identity_id, entitlement_id].append((starts_at, ends_at))
+        holds = {pair: unbroken(periods, now) for pair, periods in found.items()}
+        return {pair: hold for pair, hold in holds.items() if hold is not None}
 
 
 def to_remind(reminder: Reminder, now: datetime) -> "GrantQuerySet[Grant]":
-    """Grants whose owner has not been told yet that they are near their end; short leases are left out."""
-    near = Grant.objects.ending_within(now, reminder.ahead)
+    """Grants whose owner has not been told yet that they are near their end; short or renewed ones are left out."""
+    near = Grant.objects.ending_within(now, reminder.ahead).filter(~_renewed())
     return near.filter(~_told(reminder.once), ends_at__gte=F("starts_at") + reminder.shortest_lease)
 
 
 def ended_untold(now: datetime) -> "GrantQuerySet[Grant]":
-    """Grants that ended within the day, of which nobody has been told."""
+    """Grants that ended within the day, of which nobody has been told, but for those that were renewed."""
     ended = Grant.objects.filter(state__in=ENDED, ends_at__range=(now - TOLD_FOR, now))
-    return ended.filter(~_told(ENDED_ONCE))
+    return ended.filter(~_renewed(), ~_told(ENDED_ONCE))
+
+
+def _renewed() -> Exists:
+    """Whether the access goes on by a renewal."""
+    return Exists(Grant.objects.filter(renews=OuterRef("pk")).exclude(state=GrantState.CANCELLED))
 
 
 def _told(once: str) -> Exists:

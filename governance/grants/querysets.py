@@ -2,8 +2,10 @@ from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
 from django.db import models
+from django.db.models import Q
 
-from governance.grants.states import LIVE, STANDING, UNPROVEN, GrantState
+from governance.grants.rules import RENEWED_AHEAD
+from governance.grants.states import LIVE, STANDING, UNPROVEN, WAITING, GrantState
 
 M = TypeVar("M", bound=models.Model, covariant=True)
 
@@ -38,6 +40,11 @@ class GrantQuerySet(models.QuerySet[M]):
     def ending_within(self, now: datetime, ahead: timedelta) -> Self:
         """Live grants whose end is at most `ahead` away."""
         return self.live(now).filter(ends_at__lte=now + ahead)
+
+    def to_start(self, now: datetime) -> Self:
+        """Those that wait and are due, and the renewals of what is about to end."""
+        renewals = Q(renews__isnull=False, starts_at__lte=now + RENEWED_AHEAD)
+        return self.filter(Q(starts_at__lte=now) | renewals, state__in=WAITING)
 
     def with_names(self) -> Self:
         """With everything that a row or a sentence about a grant needs, in one query."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from governance.core.subjects import Unbroken
+from governance.grants.states import GrantState
 from governance.policy.consequences import StepSpec
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
@@ -49,6 +50,26 @@ def _is_more(wanted: StepSpec, had: Mapping[str, Any] | None) -> bool:
 
 TIMED_AHEAD = timedelta(seconds=75)
 """Ends closer than this are timed to their exact moment; longer than the sweep's interval, so that none is missed."""
+
+
+def narrowing_problem(starts_at: datetime, ends_at: datetime, until: datetime, now: datetime) -> str | None:
+    """Why a lease can't end at the moment instead of at its end, in words, or None when it can."""
+    if until >= ends_at:
+        return f"It ends {minute(ends_at)}: an end only moves earlier. To hold it for longer, renew it."
+    if until <= now:
+        return "The end lies in the past. To give it up at once, hand it back."
+    if until <= starts_at:
+        return f"It begins {minute(starts_at)}. To give it up altogether, hand it back."
+    return None
+
+
+RENEWED_AHEAD = timedelta(minutes=2)
+"""How long before it begins a renewal is started: it has to support the access when what it renews ends."""
+
+
+def is_due(state: str, starts_at: datetime, now: datetime, *, renewal: bool) -> bool:
+    """Whether a lease that waits may be started: one that is scheduled has its moment."""
+    return state != GrantState.SCHEDULED or starts_at <= now + (RENEWED_AHEAD if renewal else timedelta())
 
 
 def unbroken(leases: Iterable[tuple[datetime, datetime]], now: datetime) -> Unbroken | None:

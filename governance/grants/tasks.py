@@ -11,7 +11,6 @@ from governance.core import wake
 from governance.grants import actions, queries
 from governance.grants.models import Grant
 from governance.grants.rules import TIMED_AHEAD
-from governance.grants.states import WAITING
 
 BATCH = 500
 FOUND_AT_ONCE = 200_000
@@ -33,14 +32,17 @@ def activate(grant_id: str) -> None:
 def activate_due() -> None:
     """Wake a worker for each approved grant that no wake-up reached: one that can't be activated stops no other."""
     now = timezone.now()
-    waiting = Grant.objects.filter(state__in=WAITING, starts_at__lte=now)
-    for pk in waiting.order_by("starts_at").values_list("pk", flat=True)[:BATCH]:
+    for pk in Grant.objects.to_start(now).order_by("starts_at").values_list("pk", flat=True)[:BATCH]:
         activate.delay(str(pk))
 
 
 @shared_task(name="grants.expire")
 def expire() -> None:
-    """End what is due, batch by batch; where a batch fails, one assignment at a time, so that one stops no other."""
+    """End what is due, batch by batch; where a batch fails, one assignment at a time, so that one stops no other.
+
+    Starts come before ends, so that a lease and its renewal leave no gap.
+    """
+    _start_renewals(timezone.now())
     try:
         expire_all(timezone.now)
     except OperationalError:
@@ -48,6 +50,18 @@ def expire() -> None:
     except Exception:
         log.exception("expiry.batch_failed")
         _expire_apart(timezone.now())
+
+
+def _start_renewals(now: datetime) -> None:
+    """Start the renewals of what ends now that no wake-up has reached; one that can't be started stops no other."""
+    renewals = Grant.objects.to_start(now).filter(renews__isnull=False)
+    for pk in renewals.order_by("starts_at").values_list("pk", flat=True)[:BATCH]:
+        try:
+            actions.activate(grant_id=pk, now=now)
+        except OperationalError:
+            raise
+        except Exception:
+            log.exception("renewal.failed", grant=str(pk))
 
 
 def expire_all(clock: Callable[[], datetime]) -> None:

@@ -262,7 +262,9 @@ FACTS: Mapping[str, Any] = {
         "state": TEXT.format("'active'"),
     },
     "request": {
+        "ahead": "'0'",
         "break_glass": "'false'",
+        "bundle": TEXT.format("''"),
         "by_machine": "'false'",
         "for_self": RAW.format("one.n <= {people}"),
         "requester_department": TEXT.format(

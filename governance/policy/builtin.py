@@ -63,7 +63,8 @@ def _refusals(facts: Facts, limits: Iterable[Reason]) -> Iterator[str]:
     yield from _of_catalog(facts)
     if facts.request.term <= timedelta():
         yield "A lease has a length; this one has none."
-    if any(limit.limit(facts.now) <= facts.now for limit in limits):  # type: ignore[operator]  # each of them has one
+    start = facts.now + facts.request.ahead
+    if any(limit.limit(start) <= start for limit in limits):  # type: ignore[operator]  # each of them has one
         yield "The lease would have to end before it starts."
 
 

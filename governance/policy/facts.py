@@ -90,6 +90,12 @@ class RequestFacts:
     for_self: Annotated[bool, "Whether the requester is the human who would hold the access"]
     break_glass: Annotated[bool, "Whether it is taken at once in an emergency, and decided on afterwards"]
     term: Annotated[timedelta, "The length of the lease that is asked for"]
+    ahead: Annotated[timedelta, "How long after the decision it is to begin: nothing, unless it is asked for later"]
+    bundle: Annotated[
+        str,
+        "The key of the bundle by which it is asked for: an active one that holds it, and whose criteria hold for this"
+        " identity. Empty if there is none",
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +256,8 @@ EXAMPLE = Facts(
         for_self=False,
         break_glass=False,
         term=timedelta(days=30),
+        ahead=timedelta(),
+        bundle="",
     ),
     access=AccessFacts(
         entitlements=("ledger/invoice-read",),

@@ -1,17 +1,20 @@
 """Policy asked of the database: the rules in force, the facts of a moment, and the verdict on them."""
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
 from uuid import UUID
 
 from django.db.models import F, Q, QuerySet
 
 from governance.access.queries import Effective
+from governance.catalog import bundles
 from governance.catalog.models import Entitlement, System
-from governance.core.subjects import leasing
+from governance.core.subjects import Unbroken, leasing
 from governance.identities.models import Identity, Ownership, TeamMembership
-from governance.identities.queries import owners_of
+from governance.identities.queries import owners
 from governance.identities.states import Kind, OwnerRole
 from governance.policy import criteria
 from governance.policy.consequences import Consequence, ConsequenceError, read
@@ -30,7 +33,7 @@ from governance.policy.rules import RuleData, evaluate, prepared
 from governance.policy.states import Mode, VersionState
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Justification, Purpose
-from governance.separation.queries import Conflicting, judge
+from governance.separation.queries import Conflicting, Judgement, judge_each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,8 @@ class Asking:
     """What policy is asked: may `identity` hold something for `purpose` over `term`, as `requester` asks.
 
     `assurance` is the authenticator assurance level (0 to 3) of the session that asked, `now` the moment to judge by,
-    `break_glass` whether it is taken at once in an emergency.
+    `break_glass` whether it is taken at once in an emergency. `starts_at` is when it is to begin, None for at once.
+    `bundles` names, by entitlement, the bundle by which it is asked for, whatever has become of that meanwhile.
     The rows are taken as they are: whoever needs them fresh passes them fresh, or locked.
     """
 
@@ -49,6 +53,8 @@ class Asking:
     assurance: int
     now: datetime
     break_glass: bool = False
+    starts_at: datetime | None = None
+    bundles: Mapping[UUID, str] = field(default_factory=dict)
 
 
 def decide(asking: Asking, entitlement: Entitlement) -> Verdict:
@@ -58,8 +64,23 @@ def decide(asking: Asking, entitlement: Entitlement) -> Verdict:
 
 def decide_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mapping[UUID, Verdict]:
     """The verdict on each entitlement by its id, in a number of queries that does not grow with them."""
-    rules = prepared(rules_in_force(asking.now))
-    return {pk: evaluate(rules, facts) for pk, facts in gather_many(asking, entitlements).items()}
+    return decide_each([asking], entitlements)[asking.identity.pk]
+
+
+def decide_each(
+    askings: Sequence[Asking], entitlements: Collection[Entitlement]
+) -> Mapping[UUID, Mapping[UUID, Verdict]]:
+    """The same for several identities by their ids, in as many queries as for one.
+
+    The askings are of one moment and purpose; each identity asks once.
+    """
+    if not askings:
+        return {}
+    rules = prepared(rules_in_force(askings[0].now))
+    return {
+        identity_id: {pk: evaluate(rules, facts) for pk, facts in gathered.items()}
+        for identity_id, gathered in _gather_each(askings, entitlements).items()
+    }
 
 
 def in_force_from(moment: datetime) -> "QuerySet[PolicyRuleVersion]":
@@ -106,45 +127,75 @@ def gather_facts(asking: Asking, entitlement: Entitlement) -> Facts:
 
 def gather_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mapping[UUID, Facts]:
     """The facts on each entitlement by its id, in a number of queries that does not grow with them."""
-    identity, request = _identity(asking.identity, asking.now), _request(asking)
-    judged = judge(asking.identity, [entitlement.pk for entitlement in entitlements], asking.now)
-    access = _access(asking, judged.access, entitlements)
-    justified = _justified(asking.purpose, entitlements)
-    return {
-        entitlement.pk: Facts(
-            identity=identity,
-            entitlement=_entitlement(entitlement, _confers(judged.access, entitlement.pk)),
-            system=_system(entitlement.system),
-            purpose=_purpose(asking.purpose, identity, justifies=entitlement.pk in justified),
-            request=request,
-            access=access[entitlement.pk],
-            separation=_separation(judged.conflicts[entitlement.pk]),
-            assurance=asking.assurance,
-            now=asking.now,
-        )
-        for entitlement in _with_systems(entitlements)
-    }
+    return _gather_each([asking], entitlements)[asking.identity.pk]
+
+
+def _gather_each(
+    askings: Sequence[Asking], entitlements: Collection[Entitlement]
+) -> Mapping[UUID, Mapping[UUID, Facts]]:
+    """The facts on each entitlement for each identity that asks, by their ids."""
+    now, purpose = askings[0].now, askings[0].purpose
+    wanted = list(_with_systems(entitlements))
+    ids, who = [one.pk for one in wanted], [asking.identity for asking in askings]
+    known = _Known(
+        identities=identity_facts(who, now),
+        judged=judge_each(who, ids, now),
+        leased=leasing().unbroken([one.pk for one in who], ids, now),
+        justified=_justified(purpose, ids),
+        approved=bundles.pre_approved({key for asking in askings for key in asking.bundles.values()}),
+    )
+    return {asking.identity.pk: {one.pk: _facts(asking, one, known) for one in wanted} for asking in askings}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was read of all identities and entitlements at once."""
+
+    identities: Mapping[UUID, IdentityFacts]
+    judged: Mapping[UUID, Judgement]
+    leased: Mapping[tuple[UUID, UUID], Unbroken]
+    justified: frozenset[UUID]
+    approved: Mapping[str, bundles.PreApproved]
+
+
+def _facts(asking: Asking, entitlement: Entitlement, known: _Known) -> Facts:
+    identity, judged = known.identities[asking.identity.pk], known.judged[asking.identity.pk]
+    return Facts(
+        identity=identity,
+        entitlement=_entitlement(entitlement, _confers(judged.access, entitlement.pk)),
+        system=_system(entitlement.system),
+        purpose=_purpose(asking.purpose, identity, justifies=entitlement.pk in known.justified),
+        request=_request(asking, _bundle(asking, entitlement.pk, identity, known)),
+        access=_access(asking, judged.access, entitlement.pk, known),
+        separation=_separation(judged.conflicts[entitlement.pk]),
+        assurance=asking.assurance,
+        now=asking.now,
+    )
+
+
+def _bundle(asking: Asking, entitlement_id: UUID, identity: IdentityFacts, known: _Known) -> str:
+    """The bundle by which it is asked for, if that approves it in advance for the identity."""
+    key = asking.bundles.get(entitlement_id, "")
+    found = known.approved.get(key)
+    if found is None or entitlement_id not in found.entitlement_ids:
+        return ""
+    return key if criteria.admit(found.criteria, identity) else ""
 
 
 def _with_systems(entitlements: Iterable[Entitlement]) -> "QuerySet[Entitlement]":
     return Entitlement.objects.filter(pk__in=[entitlement.pk for entitlement in entitlements]).select_related("system")
 
 
-def _access(asking: Asking, access: Effective, entitlements: Iterable[Entitlement]) -> Mapping[UUID, AccessFacts]:
-    """What the identity has been given itself and what it has in effect, as each entitlement's decision sees it."""
-    ids, now, direct = [entitlement.pk for entitlement in entitlements], asking.now, access.direct[asking.identity.pk]
-    given, effective = _named(direct, access.keys), _named(access.held, access.keys)
-    leased = leasing().unbroken(asking.identity.pk, ids, now)
-    return {
-        pk: AccessFacts(
-            entitlements=given,
-            privileged=not (direct & access.privileged) <= {pk},
-            continuous_since=leased[pk].since if pk in leased else now,
-            renewals=leased[pk].renewals if pk in leased else 0,
-            effective=effective,
-        )
-        for pk in ids
-    }
+def _access(asking: Asking, access: Effective, entitlement_id: UUID, known: _Known) -> AccessFacts:
+    """What the identity has been given itself and what it has in effect, as the entitlement's decision sees it."""
+    direct, lease = access.direct[asking.identity.pk], known.leased.get((asking.identity.pk, entitlement_id))
+    return AccessFacts(
+        entitlements=_named(direct, access.keys),
+        privileged=not (direct & access.privileged) <= {entitlement_id},
+        continuous_since=lease.since if lease else asking.now,
+        renewals=lease.renewals if lease else 0,
+        effective=_named(access.held, access.keys),
+    )
 
 
 def _confers(access: Effective, entitlement_id: UUID) -> tuple[str, ...]:
@@ -169,14 +220,24 @@ def _separation(conflicts: Iterable[Conflicting]) -> SeparationFacts:
     )
 
 
-def _justified(purpose: Purpose, entitlements: Iterable[Entitlement]) -> frozenset[UUID]:
-    wanted = [entitlement.pk for entitlement in entitlements]
+def _justified(purpose: Purpose, wanted: Collection[UUID]) -> frozenset[UUID]:
     rows = Justification.objects.filter(purpose=purpose, entitlement__in=wanted, ended_at__isnull=True)
     return frozenset(rows.values_list("entitlement", flat=True))
 
 
-def _identity(identity: Identity, now: datetime) -> IdentityFacts:
-    owned, owned_until = (False, None) if identity.kind == Kind.PERSON else _ownership(identity, now)
+def identity_facts(identities: Collection[Identity], now: datetime) -> Mapping[UUID, IdentityFacts]:
+    """What policy may know of each identity, by its id; a constant number of queries."""
+    teams = _teams(identities, now)
+    owned = _ownerships([one.pk for one in identities if one.kind != Kind.PERSON], now)
+    return {one.pk: _identity(one, teams[one.pk], *owned.get(one.pk, (False, None))) for one in identities}
+
+
+def _identity(
+    identity: Identity,
+    teams: Sequence[str],
+    owned: bool,  # noqa: FBT001 - one fact of several
+    owned_until: datetime | None,
+) -> IdentityFacts:
     return IdentityFacts(
         id=identity.pk,
         name=identity.name,
@@ -188,7 +249,7 @@ def _identity(identity: Identity, now: datetime) -> IdentityFacts:
         canonical_identifier=identity.canonical_identifier,
         department=identity.department,
         title=identity.title,
-        teams=_teams(identity, now),
+        teams=tuple(teams),
         environment=identity.environment,
         owned=owned,
         owned_until=owned_until,
@@ -196,16 +257,22 @@ def _identity(identity: Identity, now: datetime) -> IdentityFacts:
     )
 
 
-def _teams(identity: Identity, now: datetime) -> tuple[str, ...]:
-    memberships = TeamMembership.objects.at(now).filter(identity=identity)
-    return tuple(memberships.order_by("team__key").values_list("team__key", flat=True))
+def _teams(identities: Iterable[Identity], now: datetime) -> Mapping[UUID, Sequence[str]]:
+    memberships = TeamMembership.objects.at(now).filter(identity__in=identities).order_by("team__key")
+    found: dict[UUID, list[str]] = defaultdict(list)
+    for identity_id, key in memberships.values_list("identity", "team__key"):
+        found[identity_id].append(key)
+    return found
 
 
-def _ownership(identity: Identity, now: datetime) -> tuple[bool, datetime | None]:
-    """Whether somebody active answers for it now, and until when."""
-    periods = Ownership.objects.at(now).filter(subject_kind=Identity.NOUN, subject_id=identity.pk, role=OwnerRole.OWNER)
-    until = periods.values_list("ends_at", flat=True).first()
-    return bool(owners_of(Identity.NOUN, identity.pk, now)), until
+def _ownerships(identity_ids: Collection[UUID], now: datetime) -> Mapping[UUID, tuple[bool, datetime | None]]:
+    """Whether somebody active answers for each of them now, and until when; no query for none."""
+    if not identity_ids:
+        return {}
+    periods = Ownership.objects.at(now).filter(subject_kind=Identity.NOUN, role=OwnerRole.OWNER)
+    until = dict(periods.filter(subject_id__in=identity_ids).values_list("subject_id", "ends_at"))
+    people = owners([(Identity.NOUN, pk) for pk in identity_ids], now)
+    return {pk: (bool(people[Identity.NOUN, pk].get(OwnerRole.OWNER)), until.get(pk)) for pk in identity_ids}
 
 
 def _entitlement(entitlement: Entitlement, confers: tuple[str, ...]) -> EntitlementFacts:
@@ -248,7 +315,7 @@ def _purpose(purpose: Purpose, identity: IdentityFacts, *, justifies: bool) -> P
     )
 
 
-def _request(asking: Asking) -> RequestFacts:
+def _request(asking: Asking, bundle: str) -> RequestFacts:
     requester, identity = asking.requester, asking.identity
     same_human = requester.human_id is not None and requester.human_id == identity.human_id
     return RequestFacts(
@@ -259,4 +326,12 @@ def _request(asking: Asking) -> RequestFacts:
         for_self=same_human or requester.pk == identity.pk,
         break_glass=asking.break_glass,
         term=asking.term,
+        ahead=_ahead(asking),
+        bundle=bundle,
     )
+
+
+def _ahead(asking: Asking) -> timedelta:
+    """In whole seconds, as decisions keep it, and none too few: no lease outlasts what was decided of it."""
+    ahead = asking.starts_at - asking.now if asking.starts_at else timedelta()
+    return timedelta(seconds=max(0, ceil(ahead.total_seconds())))

@@ -72,7 +72,7 @@ class Verdict:
     """What policy says of `facts`, why, and by which versions.
 
     `cap` is the longest lease from its start, `ends_by` the latest end whatever the start, `latest_end` what both leave
-    to a lease that starts at `facts.now`. `steps` are those to be taken in this order, none where access is denied.
+    to a lease that begins at `start`. `steps` are those to be taken in this order, none where access is denied.
     `cadence` is the longest time between two reviews of access that goes on. `reasons` begin with those that bite.
     `rule_versions` names every rule that was in force, whether or not it applied.
     """
@@ -92,15 +92,20 @@ class Verdict:
         return bool(self.steps)
 
     @property
+    def start(self) -> datetime:
+        """When the lease is to begin: at the moment of the verdict, unless it is asked for later."""
+        return self.facts.now + self.facts.request.ahead
+
+    @property
     def latest_end(self) -> datetime:
-        """The latest end of a lease that starts at the moment of the verdict."""
-        return min(self.facts.now + self.cap, self.ends_by)
+        """The latest end of the lease; caps are measured from its start."""
+        return min(self.start + self.cap, self.ends_by)
 
     @property
     def binding(self) -> Reason:
         """The reason why the latest end is not later."""
-        now = self.facts.now
-        limits = [(limit, reason) for reason in self.reasons if (limit := reason.limit(now)) is not None]
+        start = self.start
+        limits = [(limit, reason) for reason in self.reasons if (limit := reason.limit(start)) is not None]
         return min(limits, key=lambda pair: pair[0])[1]
 
     @property

@@ -1,64 +1,114 @@
-"""What people ask: to be leased something, to take that back, to answer an approver."""
+"""What people ask: to be leased something or have it go on, to take that back, to answer an approver."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from governance.access.models import Account
 from governance.approvals import moves as approvals
 from governance.approvals.models import Question
 from governance.approvals.queries import foresee
-from governance.catalog.models import Entitlement
+from governance.catalog.bundles import pre_approved
+from governance.catalog.models import Bundle, BundleVersion, Entitlement
 from governance.core.actor import Actor
-from governance.core.errors import Invalid, NotFound
+from governance.core.errors import Denied, Invalid, NotFound
 from governance.core.locking import locked_all, unit_of_work
-from governance.core.moves import create, move
+from governance.core.moves import amend, create, move, move_many
 from governance.core.seen import AsSeen, unsaid
 from governance.grants.models import Grant
+from governance.grants.permissions import visible as grants_visible
 from governance.identities.models import Identity
 from governance.policy import moves as policy
-from governance.policy.builtin import UNCOVERED
-from governance.policy.queries import Asking, decide_many
 from governance.policy.states import Phase
 from governance.policy.verdicts import Verdict
-from governance.policy.words import minute
 from governance.purposes.models import Purpose
 from governance.requests import moves, permissions, queries
-from governance.requests.models import AccessRequest, RequestItem
-from governance.requests.rules import UNEXPLAINED, Draft, beyond_cap, problems
-from governance.requests.states import ItemState, RequestState
+from governance.requests.models import AccessRequest, RequestDraft, RequestItem
+from governance.requests.proposing import Proposal, propose, propose_each, refusals
+from governance.requests.rules import (
+    DECLINED,
+    DRAFTS_KEPT,
+    MOST_DRAFTS,
+    UNEXPLAINED,
+    Draft,
+    Renewal,
+    cart_problem,
+    draft_problems,
+)
+from governance.requests.states import DraftState, ItemState, RequestState
+
+KEEPING = Actor.system("drafts")
 
 
 @unit_of_work()
 def submit(*, draft: Draft, actor: Actor, now: datetime) -> AccessRequest:
-    """File a request, have policy decide on each item and open the routes it asks for.
+    """File one draft, as `submit_all`."""
+    return _submit([draft], None, actor, now)[0]
 
-    What breaks the domain's own rules is refused beside the field; what a policy rule denies is recorded as denied.
-    The same form sent twice is one request. Raises NotFound for what the actor may not ask for, Invalid.
+
+@unit_of_work()
+def submit_all(
+    *, drafts: Sequence[Draft], actor: Actor, now: datetime, draft_id: UUID | None = None
+) -> Sequence[AccessRequest]:
+    """File what one form states, a request for each beneficiary: all of them, or none where one is refused.
+
+    Policy decides on each item, and the routes it asks for are opened. What breaks the domain's own rules is refused
+    beside the field; what a policy rule denies is recorded as denied. The same form sent twice files nothing more.
+    `draft_id` names the draft that was sent with it. Raises NotFound for what the actor may not ask for, Invalid.
     """
-    _lock_people(draft, actor)
+    if problem := cart_problem(len(drafts)):
+        raise Invalid({"beneficiary": problem})
+    return _submit(drafts, draft_id, actor, now)
+
+
+def _submit(drafts: Sequence[Draft], draft_id: UUID | None, actor: Actor, now: datetime) -> list[AccessRequest]:
+    _lock_people(drafts, actor)
+    twins = {twin.beneficiary_id: twin for twin in AccessRequest.objects.filter(form_token=drafts[0].form_token)}
+    if twins:
+        return _own(twins, drafts, actor)
+    kept = [permissions.lock_draft(actor, draft_id)] if draft_id else []
+    proposals = propose_each(drafts, actor, now)
+    if found := refusals(proposals, now):
+        raise Invalid(found)
+    filed = [_file(proposal, actor, now) for proposal in proposals]
+    for draft in kept:
+        why = f"Sent as {', '.join(map(str, filed))}"
+        move(draft, DraftState.SENT, actor=actor, why=why, now=now, closed_at=now)
+    return filed
+
+
+@unit_of_work()
+def renew(*, grant_id: UUID, renewal: Renewal, actor: Actor, now: datetime) -> AccessRequest:
+    """Ask that a lease go on: by a new one for the same that begins where it ends. Raises NotFound, Invalid, Denied."""
+    hint = grants_visible(actor, now).filter(pk=grant_id).first()
+    if hint is None:
+        raise NotFound
+    draft = renewal.of(hint.pk, hint.identity_id, hint.entitlement_id, hint.purpose_id, hint.ends_at)
+    _lock_people([draft], actor)
     twin = AccessRequest.objects.filter(form_token=draft.form_token).first()
     if twin is not None:
-        return _own(twin, draft, actor)
-    proposal = _proposal(draft, actor, now)
-    found = dict(problems(draft, now)) or _refusals(proposal, now)
-    if found:
+        return _own({twin.beneficiary_id: twin}, [draft], actor)[0]
+    permissions.require_renewable(actor, Grant.objects.get(pk=hint.pk), now)
+    proposal = propose(draft, actor, now)
+    if found := refusals([proposal], now):
         raise Invalid(found)
     return _file(proposal, actor, now)
 
 
-def preview(*, draft: Draft, actor: Actor, now: datetime) -> "Proposal":
+def preview(*, draft: Draft, actor: Actor, now: datetime) -> Proposal:
     """What would follow if this were submitted now; nothing is stored. Raises NotFound."""
-    return _proposal(draft, actor, now)
+    return propose(draft, actor, now)
 
 
-def refusals(proposal: "Proposal", now: datetime) -> dict[str, str]:
-    """All that is wrong with a proposal, by field, as submission would say it."""
-    return dict(problems(proposal.draft, now)) or _refusals(proposal, now)
+def preview_all(*, drafts: Sequence[Draft], actor: Actor, now: datetime) -> Sequence[Proposal]:
+    """The same of a form for several beneficiaries, in as many queries as for one. Raises NotFound, Invalid."""
+    if problem := cart_problem(len(drafts)):
+        raise Invalid({"beneficiary": problem})
+    return propose_each(drafts, actor, now)
 
 
-def foreseen(proposal: "Proposal", now: datetime) -> list["Foreseen"]:
+def foreseen(proposal: Proposal, now: datetime) -> list["Foreseen"]:
     """Whom each item's steps would ask, by name, if this were submitted now."""
     parties = queries.parties(proposal.requester.pk, proposal.beneficiary.pk, now)
     routes = []
@@ -83,88 +133,39 @@ class Foreseen:
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A request with everything it names loaded, and what policy says of each item."""
-
-    draft: Draft
-    requester: Identity
-    beneficiary: Identity
-    purpose: Purpose
-    verdicts: Sequence[tuple[Entitlement, Verdict]]
-
-
-def _lock_people(draft: Draft, actor: Actor) -> None:
-    """Hold all that is asked about first, so that what is read of it still holds when the request is filed."""
-    locked_all(Purpose.objects.filter(pk=draft.purpose_id), share=True)
-    locked_all(Entitlement.objects.filter(pk__in=draft.entitlement_ids), share=True)
-    locked_all(Identity.objects.filter(pk__in={draft.beneficiary_id, *actor.identity_ids}))
+def _lock_people(drafts: Sequence[Draft], actor: Actor) -> None:
+    """Hold all that is asked about first, so that what is read of it still holds when the requests are filed."""
+    wish = drafts[0]
+    bundles = Bundle.objects.filter(pk__in=wish.bundle_ids)
+    found = pre_approved(list(bundles.values_list("key", flat=True))).values()
+    held = {pk for one in found for pk in one.entitlement_ids}
+    locked_all(Purpose.objects.filter(pk=wish.purpose_id), share=True)
+    locked_all(Entitlement.objects.filter(pk__in={*wish.entitlement_ids, *held}), share=True)
+    locked_all(bundles, share=True)
+    locked_all(Identity.objects.filter(pk__in={*(draft.beneficiary_id for draft in drafts), *actor.identity_ids}))
 
 
-def _own(twin: AccessRequest, draft: Draft, actor: Actor) -> AccessRequest:
-    """The request that the same form has filed. A form sent again with other words is not that request."""
-    if twin.requester_id not in actor.identity_ids:
+def _own(twins: Mapping[UUID, AccessRequest], drafts: Sequence[Draft], actor: Actor) -> list[AccessRequest]:
+    """The requests that the same form has filed. A form sent again with other words is not that form."""
+    if any(twin.requester_id not in actor.identity_ids for twin in twins.values()):
         raise Invalid({"form_token": "This form has been sent by somebody else. Open it anew."})
-    filed = (twin.beneficiary_id, twin.purpose_id, twin.justification, twin.term, twin.wanted_until)
-    stated = (draft.beneficiary_id, draft.purpose_id, draft.justification.strip(), draft.term, draft.until)
-    if filed != stated or set(draft.entitlement_ids) != set(twin.items.values_list("entitlement", flat=True)):
-        raise Invalid({"form_token": f"This form was sent already, as {twin}. Open a new one to ask for more."})
-    return twin
+    same = twins.keys() == {draft.beneficiary_id for draft in drafts}
+    if not same or not all(_says(twins[draft.beneficiary_id], draft) for draft in drafts):
+        sent = ", ".join(sorted(map(str, twins.values())))
+        raise Invalid({"form_token": f"This form was sent already, as {sent}. Open a new one to ask for more."})
+    return [twins[draft.beneficiary_id] for draft in drafts]
 
 
-def _proposal(draft: Draft, actor: Actor, now: datetime) -> Proposal:
-    beneficiary = queries.beneficiaries(actor, now).filter(pk=draft.beneficiary_id).first()
-    purpose = Purpose.objects.active(now).filter(pk=draft.purpose_id).first()
-    wanted = Entitlement.objects.requestable().filter(pk__in=draft.entitlement_ids).select_related("system")
-    entitlements = sorted(wanted, key=str)
-    requester = Identity.objects.active(now).filter(pk=actor.identity_id).first() if actor.identity_id else None
-    if (
-        beneficiary is None
-        or purpose is None
-        or requester is None
-        or len(entitlements) != len(set(draft.entitlement_ids))
-    ):
-        raise NotFound
-    asking = Asking(
-        identity=beneficiary,
-        purpose=purpose,
-        requester=requester,
-        term=draft.term or (draft.until or now) - now,
-        assurance=actor.assurance,
-        now=now,
-    )
-    verdicts = decide_many(asking, entitlements)
-    items = [(entitlement, verdicts[entitlement.pk]) for entitlement in entitlements]
-    return Proposal(draft, requester, beneficiary, purpose, items)
-
-
-def _refusals(proposal: Proposal, now: datetime) -> dict[str, str]:
-    """What the domain's own rules refuse, by field, in words."""
-    found: dict[str, str] = {}
-    field = "term" if proposal.draft.term is not None else "until"
-    for entitlement, verdict in proposal.verdicts:
-        built_in = [reason.text for reason in verdict.denials if reason.built_in and reason is not UNCOVERED]
-        too_long = beyond_cap(proposal.draft, verdict.cap, verdict.latest_end, now)
-        if built_in:
-            found.setdefault("entitlements", " ".join(built_in))
-        elif too_long:
-            found.setdefault(field, f"{too_long} {verdict.binding.text}")
-        elif reason := _held_or_asked(proposal, entitlement, now):
-            found.setdefault("entitlements", reason)
-    return found
-
-
-def _held_or_asked(proposal: Proposal, entitlement: Entitlement, now: datetime) -> str | None:
-    """Why the item is moot: no account to give it to, already asked for, or already leased for the purpose (rule 6)."""
-    who, purpose = proposal.beneficiary, proposal.purpose
-    if not Account.objects.filter(identity=who, system=entitlement.system_id).exists():
-        return f"{who} has no account on {entitlement.system}."
-    if twin := queries.pending_twin(who.pk, entitlement.pk, purpose.pk):
-        return f"{twin} already asks for {entitlement} for this purpose."
-    standing = Grant.objects.filter(identity=who, entitlement=entitlement, purpose=purpose, ends_at__gt=now)
-    if grant := standing.exclude(state="cancelled").first():
-        return f"{grant} already leases {entitlement} for this purpose until {minute(grant.ends_at)}."
-    return None
+def _says(twin: AccessRequest, draft: Draft) -> bool:
+    """Whether the request is what the draft states. What its bundles hold may be otherwise by now."""
+    filed = (twin.purpose_id, twin.justification, twin.term, twin.wanted_until, twin.starts_at, twin.renews_id)
+    words = draft.justification.strip()
+    stated = (draft.purpose_id, words, draft.term, draft.until, draft.starts_at, draft.renews_id)
+    items, named = list(twin.items.select_related("bundle_version")), set(draft.entitlement_ids)
+    single = {item.entitlement_id for item in items if item.bundle_version is None}
+    bundles = {item.bundle_version.bundle_id for item in items if item.bundle_version}
+    fits = single <= named <= {item.entitlement_id for item in items} and bundles <= set(draft.bundle_ids)
+    return filed == stated and fits
 
 
 def _file(proposal: Proposal, actor: Actor, now: datetime) -> AccessRequest:
@@ -174,6 +175,8 @@ def _file(proposal: Proposal, actor: Actor, now: datetime) -> AccessRequest:
         beneficiary=proposal.beneficiary,
         purpose=proposal.purpose,
         justification=draft.justification.strip(),
+        renews=proposal.renews,
+        starts_at=draft.starts_at,
         term=draft.term,
         wanted_until=draft.until,
         state=RequestState.SUBMITTED,
@@ -183,16 +186,25 @@ def _file(proposal: Proposal, actor: Actor, now: datetime) -> AccessRequest:
     )
     create(request, actor=actor, why=request.justification, now=now)
     move(request, RequestState.IN_REVIEW, actor=actor, why="Policy was asked", now=now)
-    items = [_file_item(request, entitlement, verdict, actor, now) for entitlement, verdict in proposal.verdicts]
+    moves.tell_beneficiary(request, now=now)
+    items = [
+        _file_item(request, entitlement, verdict, proposal.bundles.get(entitlement.pk), actor, now)
+        for entitlement, verdict in proposal.verdicts
+    ]
     for item, (_, verdict) in zip(items, proposal.verdicts, strict=True):
         _follow(item, verdict, actor, now)
     return request
 
 
 def _file_item(
-    request: AccessRequest, entitlement: Entitlement, verdict: Verdict, actor: Actor, now: datetime
+    request: AccessRequest,
+    entitlement: Entitlement,
+    verdict: Verdict,
+    bundle: BundleVersion | None,
+    actor: Actor,
+    now: datetime,
 ) -> RequestItem:
-    item = RequestItem(request=request, entitlement=entitlement)
+    item = RequestItem(request=request, entitlement=entitlement, bundle_version=bundle)
     item.policy_decision = policy.record_decision(
         verdict, phase=Phase.SUBMISSION, subject_kind=RequestItem.NOUN, subject_id=item.pk, actor=actor
     )
@@ -223,11 +235,17 @@ def _called(item: RequestItem) -> str:
 
 @unit_of_work()
 def withdraw(*, request_id: UUID, actor: Actor, reason: str, now: datetime, as_seen: AsSeen = unsaid) -> AccessRequest:
-    """Take a request back while anything of it waits. Raises NotFound, Denied, Conflict when it is decided."""
+    """Take a request back while anything of it waits, or decline what somebody else asks for one.
+
+    Raises NotFound, Denied, Conflict when it is decided.
+    """
     request = permissions.lock(actor, "withdraw", request_id, now)
     as_seen()
-    why = reason.strip() or UNEXPLAINED
+    own = request.requester_id in actor.identity_ids
+    why = reason.strip() or (UNEXPLAINED if own else DECLINED)
     moves.withdraw(request, to=ItemState.WITHDRAWN, actor=actor, why=why, now=now)
+    if not own:
+        moves.tell_declined(request, actor.label, why, now=now)
     return request
 
 
@@ -255,3 +273,53 @@ def _locked_question(request: AccessRequest, question_id: UUID) -> Question:
         raise NotFound
     locked_all(request.items.all())
     return approvals.lock_question(question)
+
+
+# Drafts ---------------------------------------------------------------------------------------------------------------
+
+
+@unit_of_work()
+def keep_draft(
+    *,
+    content: Mapping[str, Any],
+    actor: Actor,
+    now: datetime,
+    draft_id: UUID | None = None,
+    as_seen: AsSeen = unsaid,
+) -> RequestDraft:
+    """Put a form aside, anew or in the place of what it said before. Nothing of it is judged.
+
+    Raises Invalid for what is no field of the form or one draft too many, NotFound, Conflict for one that is closed.
+    """
+    if problems := draft_problems(content):
+        raise Invalid(problems)
+    requester = Identity.objects.active(now).filter(pk=actor.identity_id).first() if actor.identity_id else None
+    if requester is None:
+        raise Denied("Only an active identity asks.")
+    locked_all(Identity.objects.filter(pk=requester.pk))
+    if draft_id is not None:
+        kept = permissions.lock_draft(actor, draft_id)
+        as_seen()
+        return amend(kept, "saved", actor=actor, why="Saved again", now=now, content=dict(content), saved_at=now)
+    if permissions.visible_drafts(actor).filter(state=DraftState.KEPT).count() >= MOST_DRAFTS:
+        raise Invalid({"draft": f"You have {MOST_DRAFTS} drafts. Send or discard one first."})
+    draft = RequestDraft(requester=requester, content=dict(content), saved_at=now)
+    return create(draft, actor=actor, why="Put aside", now=now)
+
+
+@unit_of_work()
+def discard_draft(*, draft_id: UUID, actor: Actor, now: datetime, as_seen: AsSeen = unsaid) -> RequestDraft:
+    """Close a draft that is wanted no more. Raises NotFound, and Conflict for one that is closed."""
+    draft = permissions.lock_draft(actor, draft_id)
+    as_seen()
+    return move(draft, DraftState.DISCARDED, actor=actor, why="Discarded", now=now, closed_at=now)
+
+
+@unit_of_work()
+def lapse_drafts(*, now: datetime, limit: int = 500) -> int:
+    """Close what nobody has come back to for long. Answers how many. Safe to run twice, late or beside a twin."""
+    old = RequestDraft.objects.filter(state=DraftState.KEPT, saved_at__lte=now - DRAFTS_KEPT)
+    first = old.order_by("saved_at").values_list("pk", flat=True)[:limit]
+    held = locked_all(old.filter(pk__in=list(first)).select_related("requester"), skip_locked=True)
+    move_many(held, DraftState.LAPSED, actor=KEEPING, why="Nobody came back to it", now=now, closed_at=now)
+    return len(held)

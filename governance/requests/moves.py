@@ -51,6 +51,8 @@ def approve_item(item: RequestItem, *, actor: Actor, why: str, now: datetime) ->
         source=(RequestItem.NOUN, item.pk),
         term=span.term,
         until=span.until,
+        starts_at=request.starts_at,
+        renews=request.renews,
     )
     try:
         grants.approve(lease, basis=Basis.REQUEST, actor=actor, why=request.justification, now=now)
@@ -77,13 +79,51 @@ def close_item(item: RequestItem, to: str, *, actor: Actor, why: str, now: datet
 
 
 def settle(request: AccessRequest, *, actor: Actor, now: datetime) -> None:
-    """Decide a request whose items all have their outcome, and tell the requester."""
+    """Decide a request whose items all have their outcome, and tell the requester; also what is decided before."""
     items = list(request.items.select_related("entitlement__system"))
-    if any(item.state == ItemState.PENDING for item in items):
+    waiting = sum(item.state == ItemState.PENDING for item in items)
+    if waiting:
+        _tell_partly(request, items, waiting, now)
         return
     move(request, RequestState.DECIDED, actor=actor, why="Every item has its outcome", now=now, closed_at=now)
-    outcomes = "; ".join(f"{item.entitlement}: {item.get_state_display().lower()}" for item in items)
-    _tell(request, Topic.OUTCOME, f"{request} is decided", outcomes, f"decided:{request.pk}", now)
+    title, once = f"{request} is decided", f"decided:{request.pk}"
+    _tell(request, Topic.OUTCOME, title, _outcomes(items), once, now)
+    if _is_anothers(request):
+        subject = (AccessRequest.NOUN, request.pk)
+        notify([Notice(request.beneficiary_id, Topic.OUTCOME, title, _outcomes(items), subject, once)], now=now)
+
+
+def _tell_partly(request: AccessRequest, items: Collection[RequestItem], waiting: int, now: datetime) -> None:
+    """What became of some items while others wait. What policy says at once stands on the page that follows."""
+    if request.submitted_at == now:
+        return
+    decided = [item for item in items if item.state != ItemState.PENDING]
+    body = f"{_outcomes(decided)}; {waiting} still wait{'s' if waiting == 1 else ''}"
+    _tell(request, Topic.OUTCOME, f"{request} is decided in part", body, f"partly:{request.pk}:{len(decided)}", now)
+
+
+def _outcomes(items: Collection[RequestItem]) -> str:
+    return "; ".join(f"{item.entitlement}: {item.get_state_display().lower()}" for item in items)
+
+
+def _is_anothers(request: AccessRequest) -> bool:
+    """Whether it asks for another person than the requester."""
+    holder = request.beneficiary
+    return not holder.is_machine and holder.human_id != request.requester.human_id
+
+
+def tell_beneficiary(request: AccessRequest, *, now: datetime) -> None:
+    """Somebody asks for another person, who may decline."""
+    if _is_anothers(request):
+        title = f"{request.requester} asks for access for you"
+        body = f"{request} for {request.purpose}: {request.justification} You can decline it."
+        subject = (AccessRequest.NOUN, request.pk)
+        notify([Notice(request.beneficiary_id, Topic.WORK, title, body, subject, f"for:{request.pk}")], now=now)
+
+
+def tell_declined(request: AccessRequest, by: str, why: str, *, now: datetime) -> None:
+    """Whoever would have held it does not want it."""
+    _tell(request, Topic.OUTCOME, f"{by} has declined {request}", why, f"declined:{request.pk}", now)
 
 
 def _tell(request: AccessRequest, topic: Topic, title: str, body: str, once: str, now: datetime) -> None:
@@ -135,7 +175,7 @@ class ItemSubject:
     def span(self, subject_id: UUID) -> Span | None:
         """The term or the end that the request states."""
         request = AccessRequest.objects.get(items=subject_id)
-        return Span(request.term, request.wanted_until)
+        return Span(request.term, request.wanted_until, request.starts_at)
 
     def is_sensitive(self, subject_id: UUID) -> bool:
         """What is of high or critical risk as the catalog has it now."""
@@ -198,7 +238,7 @@ def _covered(mitigation: Mitigation | None) -> str:
 
 def _loaded(item_id: UUID) -> RequestItem:
     related = ("entitlement__system", "request__beneficiary", "request__requester", "request__purpose")
-    return RequestItem.objects.select_related(*related, "policy_decision").get(pk=item_id)
+    return RequestItem.objects.select_related(*related, "request__renews", "policy_decision").get(pk=item_id)
 
 
 def _description(item: RequestItem) -> Description:

@@ -1,4 +1,4 @@
-"""Who may see an access request, and who may withdraw or answer it."""
+"""Who may see an access request, who may withdraw or answer it, who may renew a lease, and whose a draft is."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,10 +10,13 @@ from governance.approvals.permissions import visible as visible_steps
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked
+from governance.grants.models import Grant
 from governance.identities.queries import owned_ids
-from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.models import AccessRequest, RequestDraft, RequestItem
+from governance.requests.queries import beneficiaries
 from governance.requests.querysets import RequestQuerySet
-from governance.requests.states import OPEN_REQUESTS
+from governance.requests.rules import renewal_problem
+from governance.requests.states import OPEN_REQUESTS, DraftState
 
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 VERBS = frozenset({"withdraw", "answer"})
@@ -42,7 +45,17 @@ def visible_routes(actor: Actor, now: datetime) -> "QuerySet[ApprovalRoute]":
 
 def can(actor: Actor, verb: str, request: AccessRequest) -> bool:
     """Whether the actor may do this to a request they can see."""
-    return verb in VERBS and request.state in OPEN_REQUESTS and request.requester_id in actor.identity_ids
+    return request.state in OPEN_REQUESTS and refusal(actor, verb, request) is None
+
+
+def refusal(actor: Actor, verb: str, request: AccessRequest) -> str | None:
+    """Why the actor may not do this to a request they can see, in words. Anyone may refuse what is to be theirs."""
+    mine = actor.identity_ids
+    if verb == "withdraw" and not mine.isdisjoint({request.requester_id, request.beneficiary_id}):
+        return None
+    if verb == "withdraw":
+        return f"Only the requester, or whoever would hold it, may withdraw {request}."
+    return None if verb in VERBS and request.requester_id in mine else f"Only the requester may {verb} {request}."
 
 
 def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> AccessRequest:
@@ -51,10 +64,40 @@ def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> AccessRequest:
         request = locked(AccessRequest.objects.filter(pk__in=visible(actor, now).values("pk")), pk)
     except AccessRequest.DoesNotExist:
         raise NotFound from None
-    if verb not in VERBS or request.requester_id not in actor.identity_ids:
-        msg = f"Only the requester may {verb} {request}."
-        raise Denied(msg)
+    if reason := refusal(actor, verb, request):
+        raise Denied(reason)
     if request.state not in OPEN_REQUESTS:
         msg = f"{request} is {request.get_state_display().lower()} already."
         raise Conflict(msg, code="already_decided")
     return request
+
+
+def renewal_refusal(actor: Actor, grant: Grant, now: datetime) -> str | None:
+    """Why the actor can't ask that a grant they can see go on, in words, or None when they can."""
+    if not beneficiaries(actor, now).filter(pk=grant.identity_id).exists():
+        return "Only whoever could ask for it renews it: its holder, a teammate, the owner of a machine identity."
+    return renewal_problem(grant.state, grant.basis, grant.ends_at, now)
+
+
+def require_renewable(actor: Actor, grant: Grant, now: datetime) -> None:
+    """Raise Denied for whoever may not ask for it, Conflict for a lease that can't be renewed."""
+    if not beneficiaries(actor, now).filter(pk=grant.identity_id).exists():
+        raise Denied(str(renewal_refusal(actor, grant, now)))
+    if problem := renewal_problem(grant.state, grant.basis, grant.ends_at, now):
+        raise Conflict(problem, code="not_renewable")
+
+
+def visible_drafts(actor: Actor) -> "QuerySet[RequestDraft]":
+    """What the actor has put aside, and nobody else's: it asks for nothing yet."""
+    return RequestDraft.objects.filter(requester__in=actor.identity_ids)
+
+
+def lock_draft(actor: Actor, pk: UUID) -> RequestDraft:
+    """Take a draft of one's own. Raises NotFound, and Conflict for one that is closed."""
+    try:
+        draft = locked(visible_drafts(actor), pk)
+    except RequestDraft.DoesNotExist:
+        raise NotFound from None
+    if draft.state != DraftState.KEPT:
+        raise Conflict(f"This draft is {draft.get_state_display().lower()} already.", code="already_closed")
+    return draft

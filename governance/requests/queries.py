@@ -1,8 +1,9 @@
 """What somebody may ask for, and what would follow if they did."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice, product
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -13,27 +14,50 @@ from governance.approvals.moves import StepPlan
 from governance.approvals.states import StepState
 from governance.catalog.models import Entitlement
 from governance.catalog.querysets import EntitlementQuerySet
+from governance.catalog.states import CatalogState
 from governance.core.actor import Actor
 from governance.core.models import Governed
+from governance.grants.models import Grant
+from governance.grants.querysets import GrantQuerySet
+from governance.grants.states import GrantState
 from governance.identities.models import Identity, Team
 from governance.identities.queries import accountable_owner, answerable_for, owned_ids, same_human
 from governance.identities.querysets import IdentityQuerySet
 from governance.identities.states import MACHINE_KINDS, Kind
+from governance.policy import criteria
 from governance.policy.consequences import StepSpec
+from governance.policy.queries import identity_facts
 from governance.policy.states import CONSENTS, StepKind
-from governance.purposes.models import Purpose
+from governance.policy.words import minute
+from governance.purposes.models import Justification, Purpose
 from governance.purposes.querysets import PurposeQuerySet
 from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.rules import a_kind
 from governance.requests.states import ItemState
+
+MOST_LOOKED_AT = 1000
+"""Purposes whose criteria are tried for a choice of some dozens."""
 
 OWN_WISH = "Whoever would be asked to consent has asked for it"
 
 
 def beneficiaries(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
-    """Whom the actor may ask for: their own identity, and the active machine identities they own."""
+    """Whom the actor may ask for: themselves, their teammates, and the active machine identities they own."""
     owned = owned_ids("identity", actor.identity_ids, now)
     machines = Q(pk__among=owned, kind__in=MACHINE_KINDS)
-    return Identity.objects.active(now).filter(Q(pk=actor.identity_id) | machines).order_by("name")
+    return Identity.objects.active(now).filter(Q(pk=actor.identity_id) | machines | _of_team(actor)).order_by("name")
+
+
+def teammates(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
+    """People of the same manager as the actor, and those whom the actor manages."""
+    return Identity.objects.active(now).filter(_of_team(actor)).order_by("name")
+
+
+def _of_team(actor: Actor) -> Q:
+    mine = actor.identity_ids
+    managers = Identity.objects.filter(pk__in=mine, manager__isnull=False).values("manager")
+    people = Q(manager__in=mine) | Q(manager__in=managers)
+    return people & ~Q(kind__in=MACHINE_KINDS) & ~Q(pk__in=mine)
 
 
 def purposes_for(entitlement_ids: Collection[UUID], now: datetime) -> "PurposeQuerySet[Purpose]":
@@ -44,29 +68,84 @@ def purposes_for(entitlement_ids: Collection[UUID], now: datetime) -> "PurposeQu
     return found.order_by("reference")
 
 
-def catalog_for(beneficiary: Identity, words: str) -> "EntitlementQuerySet[Entitlement]":
-    """What the beneficiary's kind may hold, in systems where they have an account, matching the words."""
-    systems = Account.objects.filter(identity=beneficiary).values("system")
-    return (
-        Entitlement.objects.requestable()
-        .holdable_by(beneficiary.kind)
-        .filter(system__in=systems)
-        .matching(words)
-        .select_related("system")
-        .order_by("system__name", "name")
-    )
+def admitting(
+    purposes: "PurposeQuerySet[Purpose]", holders: Collection[Identity], now: datetime, most: int
+) -> list[Purpose]:
+    """The first of the purposes, `most` of them, that are for each of the holders by their criteria."""
+    facts = identity_facts(holders, now).values()
+    fitting = (one for one in purposes[:MOST_LOOKED_AT] if all(criteria.admit(one.criteria, known) for known in facts))
+    return list(islice(fitting, most))
 
 
-def pending_twin(beneficiary_id: UUID, entitlement_id: UUID, purpose_id: UUID) -> AccessRequest | None:
-    """An open request that asks for the same already, or none."""
-    twin = RequestItem.objects.filter(
-        state=ItemState.PENDING,
-        entitlement=entitlement_id,
-        request__beneficiary=beneficiary_id,
-        request__purpose=purpose_id,
-    )
-    item = twin.select_related("request").first()
-    return item.request if item else None
+def catalog_for(holders: Collection[Identity], words: str) -> "EntitlementQuerySet[Entitlement]":
+    """What each holder's kind may hold, in systems where each has an account, matching the words; nothing for none."""
+    found = Entitlement.objects.requestable() if holders else Entitlement.objects.none()
+    for holder in holders:
+        systems = Account.objects.filter(identity=holder).values("system")
+        found = found.holdable_by(holder.kind).filter(system__in=systems)
+    return found.matching(words).select_related("system").order_by("system__name", "name")
+
+
+def open_under(
+    catalog: "EntitlementQuerySet[Entitlement]", purpose: Purpose, holders: Collection[Identity], now: datetime
+) -> "EntitlementQuerySet[Entitlement]":
+    """What of a catalog the purpose may justify, and none of the holders has been leased for it already."""
+    justified = Justification.objects.filter(purpose=purpose, ended_at__isnull=True).values("entitlement")
+    held = _standing([holder.pk for holder in holders], purpose.pk, now).values("entitlement")
+    return catalog.filter(pk__in=justified).exclude(pk__in=held)
+
+
+def closed_to(holder: Identity, entitlement_ids: Collection[UUID]) -> Mapping[UUID, str]:
+    """Why the holder can't be leased what stands in no catalog of theirs, in words; what is unknown is left out."""
+    missing = Entitlement.objects.filter(pk__in=entitlement_ids)
+    missing = missing.exclude(pk__in=catalog_for([holder], "").values("pk")).select_related("system")
+    return {row.pk: _closed(holder, row) for row in missing.order_by("system__name", "name")}
+
+
+def _closed(holder: Identity, row: Entitlement) -> str:
+    if row.state != CatalogState.ACTIVE or row.system.state != CatalogState.ACTIVE:
+        return f"{row.name} is retired."
+    if holder.kind not in row.allowed_kinds:
+        return f"{row.name} is not open to {a_kind(holder.kind)}."
+    return f"{holder} has no account on {row.system.name}, which {row.name} needs."
+
+
+def _standing(identity_ids: Collection[UUID], purpose_id: UUID, at: datetime) -> "GrantQuerySet[Grant]":
+    """Leases of the identities for the purpose that go on at the moment, or begin later (rule 6)."""
+    found = Grant.objects.filter(identity__in=identity_ids, purpose=purpose_id, ends_at__gt=at)
+    return found.exclude(state=GrantState.CANCELLED)
+
+
+def moot(
+    holders: Collection[Identity], entitlements: Collection[Entitlement], purpose_id: UUID, begins: datetime
+) -> Mapping[UUID, Mapping[UUID, str]]:
+    """Why asking leads nowhere, by holder and entitlement: no account, asked for already, or leased (rule 6).
+
+    Three queries.
+    """
+    ids, wanted = [holder.pk for holder in holders], [one.pk for one in entitlements]
+    accounts = set(Account.objects.filter(identity__in=ids).values_list("identity", "system"))
+    asked = {(item.request.beneficiary_id, item.entitlement_id): item.request for item in _pending(ids, purpose_id)}
+    standing = _standing(ids, purpose_id, begins).filter(entitlement__in=wanted)
+    leased = {(grant.identity_id, grant.entitlement_id): grant for grant in standing}
+    found: dict[UUID, dict[UUID, str]] = {pk: {} for pk in ids}
+    for holder, one in product(holders, entitlements):
+        place = (holder.pk, one.pk)
+        if (holder.pk, one.system_id) not in accounts:
+            found[holder.pk][one.pk] = f"{holder} has no account on {one.system}."
+        elif place in asked:
+            found[holder.pk][one.pk] = f"{asked[place]} already asks for {one} for this purpose."
+        elif place in leased:
+            until = minute(leased[place].ends_at)
+            found[holder.pk][one.pk] = f"{leased[place]} already leases {one} for this purpose until {until}."
+    return found
+
+
+def _pending(identity_ids: Collection[UUID], purpose_id: UUID) -> "QuerySet[RequestItem]":
+    """What open requests ask for already."""
+    return RequestItem.objects.filter(
+        state=ItemState.PENDING, request__beneficiary__in=identity_ids, request__purpose=purpose_id
+    ).select_related("request")
 
 
 def open_questions(request: AccessRequest) -> "QuerySet[Question]":

@@ -29,6 +29,18 @@ REQUEST_MOVES: Mapping[str, frozenset[str]] = {
 OPEN_REQUESTS = frozenset({RequestState.SUBMITTED, RequestState.IN_REVIEW, RequestState.RETURNED})
 
 
+class DraftState(TextChoices):
+    """What becomes of a form that somebody has begun and put aside."""
+
+    KEPT = "kept", "Kept"
+    SENT = "sent", "Sent"
+    DISCARDED = "discarded", "Discarded"
+    LAPSED = "lapsed", "Lapsed"
+
+
+DRAFT_MOVES: Mapping[str, frozenset[str]] = {DraftState.KEPT: frozenset(DraftState) - {DraftState.KEPT}}
+
+
 class ItemState(TextChoices):
     """One item's outcome."""
 

@@ -1,6 +1,6 @@
 """Separation asked of the database: what access would break, and what all live access breaks now."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,11 +9,11 @@ from django.db import connection
 from django.db.models import CharField, Exists, OuterRef, Value
 from django.db.models.functions import Cast, Concat
 
-from governance.access.queries import Effective, effective_access, inclusions_beyond
+from governance.access.queries import Effective, effective_accesses, inclusions_beyond
 from governance.access.rules import Path, shortest_paths
 from governance.catalog.models import Entitlement
 from governance.identities.models import Identity
-from governance.identities.queries import SECURITY_TEAM, members, owners, same_human
+from governance.identities.queries import SECURITY_TEAM, identities_of_humans, members, owners
 from governance.notifications.models import Notification
 from governance.separation.models import Mitigation, SeparationRule, SeparationRuleVersion
 from governance.separation.querysets import MitigationQuerySet
@@ -62,14 +62,26 @@ def judge(identity: Identity, entitlement_ids: Collection[UUID], now: datetime) 
 
     Judged is what each confers, and what all identities of the same human hold. A constant number of queries.
     """
-    own = same_human([identity.pk]) if identity.human_id else {identity.pk}
-    access = effective_access(own, entitlement_ids)
-    held, asked = access.held, access.conferred
+    return judge_each([identity], entitlement_ids, now)[identity.pk]
+
+
+def judge_each(
+    identities: Sequence[Identity], entitlement_ids: Collection[UUID], now: datetime
+) -> Mapping[UUID, Judgement]:
+    """The same for each of several identities by its id, as many queries as for one."""
+    own = identities_of_humans(identities)
+    accesses = effective_accesses([own[identity.pk] for identity in identities], entitlement_ids)
+    asked = accesses[0].conferred if accesses else {}
     versions = _touching({pk for conferred in asked.values() for pk in conferred})
-    found = {pk: tuple(_clashes(pk, asked, held, versions)) for pk in entitlement_ids}
-    teller = _Teller(found.values(), versions, identity, held, now)
-    conflicts = {pk: tuple(teller.told(clash, pk) for clash in those) for pk, those in found.items()}
-    return Judgement(access, conflicts)
+    found = [{pk: tuple(_clashes(pk, asked, access.held, versions)) for pk in entitlement_ids} for access in accesses]
+    teller = _Teller([clash for those in found for told in those.values() for clash in told], versions, identities, now)
+    return {
+        identity.pk: Judgement(
+            access,
+            {pk: tuple(teller.told(clash, pk, identity, access.held) for clash in told) for pk, told in those.items()},
+        )
+        for identity, access, those in zip(identities, accesses, found, strict=True)
+    }
 
 
 Versions = Mapping[UUID, tuple[SeparationRuleVersion, Sides]]
@@ -97,28 +109,24 @@ class _Teller:
     """Says in words how access would break rules; reads all names and mitigations at once."""
 
     def __init__(
-        self,
-        found: Iterable[Iterable[Clash]],
-        versions: Versions,
-        identity: Identity,
-        held: Mapping[UUID, Path],
-        now: datetime,
+        self, clashes: Collection[Clash], versions: Versions, identities: Iterable[Identity], now: datetime
     ) -> None:
-        clashes = [clash for those in found for clash in those]
         self._versions = versions
-        self._held = {path[0] for path in held.values()}
         self._names = names({pk for clash in clashes for pk in (*clash.left, *clash.right)})
-        self._mitigations = _live_mitigations(identity, {clash.rule_id for clash in clashes}, now)
+        holders = {holder_of(identity) for identity in identities}
+        self._mitigations = _live_mitigations(holders, {clash.rule_id for clash in clashes}, now)
 
-    def told(self, clash: Clash, entitlement_id: UUID) -> Conflicting:
-        """The clash, where the entitlement is the one that is asked for."""
+    def told(self, clash: Clash, entitlement_id: UUID, identity: Identity, held: Mapping[UUID, Path]) -> Conflicting:
+        """The clash, where the entitlement is the one that is asked for, for an identity that has `held` in effect."""
         version, _ = self._versions[clash.rule_id]
-        left, right = (self._way(path, entitlement_id) for path in (clash.left, clash.right))
+        given = {path[0] for path in held.values()}
+        left, right = (self._way(path, entitlement_id, given) for path in (clash.left, clash.right))
         text = f"{version.rule.key}: {version.reason} {left} and {right} would come together."
-        return Conflicting(version.rule.key, version.number, text, self._mitigations.get(clash.rule_id))
+        covering = self._mitigations.get((clash.rule_id, holder_of(identity)))
+        return Conflicting(version.rule.key, version.number, text, covering)
 
-    def _way(self, path: Path, entitlement_id: UUID) -> str:
-        how = "held" if path[0] in self._held else "asked for as well"
+    def _way(self, path: Path, entitlement_id: UUID, given: Collection[UUID]) -> str:
+        how = "held" if path[0] in given else "asked for as well"
         how = "asked for" if path[0] == entitlement_id else how
         through = ", then ".join(self._names[pk] for pk in path[:-1])
         return f"{self._names[path[-1]]} ({how}{f' through {through}' if through else ''})"
@@ -132,11 +140,14 @@ def names(entitlement_ids: Collection[UUID]) -> Mapping[UUID, str]:
     return {row.pk: str(row) for row in rows}
 
 
-def _live_mitigations(identity: Identity, rule_ids: Collection[UUID], now: datetime) -> Mapping[UUID, Mitigation]:
+def _live_mitigations(
+    holders: Collection[UUID], rule_ids: Collection[UUID], now: datetime
+) -> Mapping[tuple[UUID, UUID], Mitigation]:
+    """By rule and holder."""
     if not rule_ids:
         return {}
-    live = Mitigation.objects.live(now).filter(rule__in=rule_ids, holder=holder_of(identity))
-    return {mitigation.rule_id: mitigation for mitigation in live}
+    live = Mitigation.objects.live(now).filter(rule__in=rule_ids, holder__in=holders)
+    return {(mitigation.rule_id, mitigation.holder): mitigation for mitigation in live}
 
 
 def in_force(rule_id: UUID) -> SeparationRuleVersion | None:

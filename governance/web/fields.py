@@ -1,6 +1,6 @@
 """Fields that the forms of several areas have."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 from django import forms
@@ -22,6 +22,20 @@ class OwnWords(forms.CharField):
             error_messages={"required": needed} if needed else None,
             **options,
         )
+
+
+class AtMinute(forms.DateTimeField):
+    """A moment to the minute, in UTC, as browsers let one enter it."""
+
+    def __init__(self, **options: Any) -> None:
+        said = {"invalid": "Give a day and a time, such as 2027-06-30 18:00.", **options.pop("error_messages", {})}
+        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+        super().__init__(widget=widget, error_messages=said, **options)
+
+    def clean(self, value: Any) -> Any:
+        """The moment in UTC. Raises ValidationError."""
+        moment = super().clean(value)
+        return moment.astimezone(UTC) if moment else None
 
 
 class Length(forms.CharField):

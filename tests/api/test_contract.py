@@ -59,6 +59,7 @@ def ids(scene: Scene) -> dict[str, str]:
         "approval-steps": str(scene.step.pk),
         "delegations": str(scene.delegation.pk),
         "grants": str(scene.grant.pk),
+        "request-drafts": str(scene.put_aside.pk),
         "approval-routes": str(scene.step.route_id),
         "manual-tasks": str(scene.done.pk),
         "evidence": str(scene.done.evidence_id),

@@ -23,6 +23,7 @@ from governance.policy.queries import Asking, decide
 from governance.policy.states import StepKind
 from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
+from governance.requests.proposing import Proposal
 from tests.builders import Organisation, account, actor, draft, machine, person, rule, step_ids, team
 from tests.core.log import events_of
 from tests.harness.races import at_once, rounds, seeds, split
@@ -207,7 +208,7 @@ class TestAConsent:
         asking = Asking(identity=robot, purpose=org.purpose, requester=by, term=term, assurance=1, now=now)
         found = [(org.entitlement, decide(asking, org.entitlement))]
         with unit_of_work():
-            return requests._file(requests.Proposal(form, by, robot, org.purpose, found), actor(by), now)
+            return requests._file(Proposal(form, by, robot, org.purpose, found), actor(by), now)
 
     def test_is_asked_of_the_owner_and_goes_on_to_an_approval(self, org: Organisation, robot: Identity) -> None:
         request = self.wish(org, org.requester, robot)

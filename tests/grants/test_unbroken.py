@@ -64,21 +64,22 @@ class TestLeases:
         company.submit()  # waits
         now = timezone.now()
         who, what = company.requester.pk, company.entitlement.pk
-        assert leasing().unbroken(who, [what], now) == {what: Unbroken(first.starts_at, 1)}
-        assert leasing().unbroken(company.stranger.pk, [what], now) == {}
-        assert leasing().unbroken(who, [what], first.starts_at - timedelta(seconds=1)) == {}
+        both = [who, company.stranger.pk]
+        assert leasing().unbroken(both, [what], now) == {(who, what): Unbroken(first.starts_at, 1)}
+        assert leasing().unbroken([company.stranger.pk], [what], now) == {}
+        assert leasing().unbroken([who], [what], first.starts_at - timedelta(seconds=1)) == {}
 
     def test_do_not_count_what_was_cancelled(self) -> None:
         company = Organisation()
         grant = live_grant(company.submit())
         Grant.objects.filter(pk=grant.pk).update(state=GrantState.CANCELLED, state_reason="Never mind")
-        assert leasing().unbroken(company.requester.pk, [company.entitlement.pk], timezone.now()) == {}
+        assert leasing().unbroken([company.requester.pk], [company.entitlement.pk], timezone.now()) == {}
 
     def test_are_read_in_one_query(self) -> None:
         company = Organisation()
         live_grant(company.submit())
         with CaptureQueriesContext(connection) as queries:
-            leasing().unbroken(company.requester.pk, [company.entitlement.pk], timezone.now())
+            leasing().unbroken([company.requester.pk], [company.entitlement.pk], timezone.now())
         assert len(queries) == 1
 
     def test_become_facts(self) -> None:

@@ -88,6 +88,13 @@ class TestLimits:
         assert verdict.cap == timedelta(hours=8)
         assert verdict.binding.text == "Match invoices to orders is leased for at most 8 hours."
 
+    def test_of_what_begins_later_are_measured_from_its_start(self) -> None:
+        ahead = timedelta(days=10)
+        known = facts(request__ahead=ahead, entitlement__longest_lease=timedelta(hours=8))
+        verdict = evaluate(ALLOW, known)
+        assert verdict.latest_end == known.now + ahead + timedelta(hours=8)
+        assert evaluate(ALLOW, facts(request__ahead=timedelta(days=30), purpose__ends_at=self.END)).denials
+
     def test_tell_that_an_end_has_passed(self) -> None:
         verdict = evaluate(ALLOW, facts(purpose__ends_at=PAST))
         assert verdict.binding.text == "The purpose ended on 12 Nov 2026."

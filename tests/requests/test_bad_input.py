@@ -181,9 +181,11 @@ class TestForWhom:
         with pytest.raises(NotFound):
             org.submit(beneficiary_id=org.stranger.pk)
 
-    def test_is_not_ones_report(self, org: Organisation) -> None:
+    def test_may_be_ones_report_and_not_ones_manager(self, org: Organisation) -> None:
+        assert self.asks(org, org.manager, org.requester).beneficiary == org.requester
+        account(org.manager, org.system)
         with pytest.raises(NotFound):
-            self.asks(org, org.manager, org.requester)
+            self.asks(org, org.requester, org.manager)
 
     def test_is_not_the_machine_identity_of_another(self, org: Organisation) -> None:
         robot = machine(org.owner)

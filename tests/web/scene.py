@@ -27,8 +27,8 @@ from governance.policy.models import PolicyExample
 from governance.policy.moves import Expected
 from governance.policy.queries import Asking, decide
 from governance.requests import actions as requests
-from governance.requests.actions import Proposal
 from governance.requests.models import AccessRequest
+from governance.requests.proposing import Proposal
 from governance.separation import actions as separation
 from governance.separation.models import SeparationViolation
 from governance.separation.states import VersionState
@@ -64,6 +64,9 @@ class Scene:
         self.example, self.replay = self._rehearsed()
         self.waiting, self.returned = self._asked(), self._asked()
         self.grant: Grant = builders.live_grant(self._asked())
+        self.put_aside = requests.keep_draft(
+            content={"justification": "Half a"}, actor=builders.actor(self.people["requester"]), now=timezone.now()
+        )
         self.step = self._step(self.waiting)
         self.question = self._question()
         self.change = changing.edited(self.grant.entitlement, self.people["requester"])

@@ -1,4 +1,6 @@
 from datetime import timedelta
+from typing import ClassVar
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -10,6 +12,7 @@ from governance.core.actor import Role
 from governance.grants import actions
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
+from governance.requests.models import AccessRequest
 from tests import builders
 from tests.builders import Organisation
 from tests.web.conftest import Visit
@@ -79,6 +82,33 @@ class TestGrantPage:
         assert visit(org.stranger).get(reverse("grant-detail", args=[grant.pk])).status_code == 404
 
 
+class TestRenewing:
+    WISH: ClassVar = {"justification": "The books are not done yet.", "term": "7200"}
+
+    def test_files_a_request_from_the_end_on(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        address, client = reverse("grant-renew", args=[grant.pk]), visit(org.requester)
+        assert "never loses the access in between" in client.get(address).content.decode()
+        form = {**self.WISH, "token": str(uuid4())}
+        first, again = (client.post(address, form)["Location"] for _ in range(2))
+        request = AccessRequest.objects.get(renews=grant)
+        assert first == again == reverse("request-detail", args=[request.pk])
+        assert request.starts_at == grant.ends_at
+        text = client.get(first).content.decode()
+        assert f">{grant}</a>" in text.partition("Renews")[2]
+
+    def test_says_beside_the_field_what_is_wrong(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        address = reverse("grant-renew", args=[grant.pk])
+        form = {**self.WISH, "token": str(uuid4()), "term": "until"}
+        response = visit(org.requester).post(address, form)
+        assert (response.status_code, "Give the day and time of the end." in response.content.decode()) == (422, True)
+        assert not AccessRequest.objects.filter(renews=grant).exists()
+
+    def test_is_offered_to_those_alone_who_may(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        address = reverse("grant-renew", args=[grant.pk])
+        assert address in page(visit(org.requester), "grant-detail", grant)
+        assert address not in page(visit(org.owner), "grant-detail", grant)
+
+
 class TestEnding:
     def test_without_a_reason_is_refused_beside_the_field(self, org: Organisation, visit: Visit, grant: Grant) -> None:
         response = visit(org.owner).post(reverse("grant-revoke", args=[grant.pk]), {"reason": " "})
@@ -100,6 +130,17 @@ class TestEnding:
         visit(org.requester).post(reverse("grant-hand-back", args=[grant.pk]), {})
         grant.refresh_from_db()
         assert grant.state == GrantState.REVOKING
+
+    def test_is_moved_earlier_by_its_holder(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        address, until = reverse("grant-narrow", args=[grant.pk]), timezone.now() + timedelta(hours=1)
+        client = visit(org.requester)
+        assert "It can end earlier, and never later." in client.get(address).content.decode()
+        client.post(address, {"until": f"{until:%Y-%m-%dT%H:%M}"})
+        end = Grant.objects.get(pk=grant.pk).ends_at
+        assert end == until.replace(second=0, microsecond=0)
+        late = f"{grant.ends_at + timedelta(days=1):%Y-%m-%dT%H:%M}"
+        response = client.post(address, {"until": late})
+        assert (response.status_code, "an end only moves earlier" in response.content.decode()) == (422, True)
 
     def test_needs_its_token(self, org: Organisation, grant: Grant) -> None:
         client = Client(enforce_csrf_checks=True)

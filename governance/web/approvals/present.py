@@ -274,7 +274,7 @@ def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Det
         items=[Item(entitlement.name, entitlement.system.name, entitlement.risk, entitlement.description)],
         term=asked_term(request),
         ends_at=request.wanted_until,
-        cap=item.policy_decision.latest_end - item.policy_decision.at,
+        cap=item.policy_decision.latest_end - (request.starts_at or item.policy_decision.at),
         purpose=present.purpose(request.purpose),
         justification=request.justification,
         obstacles=subjects.decidable(RequestItem.NOUN).obstacles(item.pk, now) if step.state == StepState.OPEN else (),

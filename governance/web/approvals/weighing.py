@@ -34,8 +34,8 @@ def points(item: RequestItem, held: Sequence[Grant], actor: Actor, now: datetime
 
 def _before(item: RequestItem, held: Sequence[Grant], now: datetime) -> Point:
     """Whether the holder has it already, without a break since when, or had it."""
-    holds = leasing().unbroken(item.request.beneficiary_id, [item.entitlement_id], now)
-    if hold := holds.get(item.entitlement_id):
+    holder_id, what_id = item.request.beneficiary_id, item.entitlement_id
+    if hold := leasing().unbroken([holder_id], [what_id], now).get((holder_id, what_id)):
         renewed = f", renewed {present.counted(hold.renewals, 'time')}" if hold.renewals else ""
         text = f"Without a break since {present.on_day(hold.since)}{renewed}."
         return Point("clock", text, "Held already.", "note")

@@ -133,6 +133,8 @@ def _sentence(grant: Grant, now: datetime) -> str:
     purpose, holder = grant.purpose.name, grant.identity.name
     if grant.state == GrantState.CANCELLED:
         return f"Approved for {holder} for {purpose}, and cancelled before it began."
+    if grant.state == GrantState.SCHEDULED:
+        return f"Approved for {holder} for {purpose}. It begins {present.at_minute(grant.starts_at)}."
     if grant.state in NOT_STARTED:
         return f"Approved for {holder} for {purpose}. It begins once it is activated."
     verb = "Leased" if grant.state in STANDING and grant.ends_at > now else "Was leased"
@@ -180,7 +182,7 @@ def _by_itself(grant: Grant, now: datetime) -> list[Point]:
         case GrantState.PROVISIONING | GrantState.PROVISIONING_FAILED:
             return [Point("eye", "The system is read back. Only then is the grant active."), _end(grant)]
         case GrantState.ACTIVE | GrantState.SUSPENDED:
-            return [_end(grant), Point("seal", "Then the access is removed, and its absence verified.")]
+            return [_end(grant), _after(grant)]
         case "ended" | GrantState.REVOKING | GrantState.REVOCATION_FAILED:
             return [Point("leave", "The removal is tried until the access is verified absent. It never gives up.")]
     return []
@@ -188,6 +190,14 @@ def _by_itself(grant: Grant, now: datetime) -> list[Point]:
 
 def _end(grant: Grant) -> Point:
     return Point("end", f"It ends by itself on {present.at_minute(grant.ends_at)}.")
+
+
+def _after(grant: Grant) -> Point:
+    """What comes of the access at the end: it goes on by a renewal, or is removed."""
+    renewal = grant.renewals.exclude(state=GrantState.CANCELLED).first()
+    if renewal is not None:
+        return Point("seal", f"Then it goes on by {renewal}, if policy still holds. The access is not removed.")
+    return Point("seal", "Then the access is removed, and its absence verified.")
 
 
 TERM_OVER = "The term was over."
@@ -224,7 +234,20 @@ def ending(grant: Grant, verb: str, form: Form) -> Act:
         return Act(
             "revoke", "Revoke", f"Revoke {grant}", text, reverse("grant-revoke", args=[grant.pk]), back, form, "danger"
         )
+    if verb == "narrow":
+        text = f"The lease of {holder} ends {present.at_minute(grant.ends_at)}. It can end earlier, and never later."
+        return Act("narrow", "Shorten", f"Shorten {grant}", text, reverse("grant-narrow", args=[grant.pk]), back, form)
     text = f"The lease of {holder} ends now. {gone} A new request is needed to hold it again."
     return Act(
         "hand-back", "Hand back", f"Hand back {grant}", text, reverse("grant-hand-back", args=[grant.pk]), back, form
     )
+
+
+def renewal(grant: Grant, form: Form) -> Act:
+    """The form that asks for the lease to go on, and what comes of it."""
+    text = (
+        f"A new lease begins where this one ends, {present.at_minute(grant.ends_at)}, if policy and approvers agree."
+        f" {grant.identity.name} never loses the access in between."
+    )
+    back, url = reverse("grant-detail", args=[grant.pk]), reverse("grant-renew", args=[grant.pk])
+    return Act("renew", "Renew", f"Renew {grant}", text, url, back, form, leave="Let it end")

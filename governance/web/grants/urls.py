@@ -8,5 +8,7 @@ urlpatterns = [
     path("<uuid:pk>/chain", views.GrantChain.as_view(), name="grant-chain"),
     path("<uuid:pk>/", views.GrantPage.as_view(), name="grant-detail"),
     path("<uuid:pk>/hand-back", views.HandBack.as_view(), name="grant-hand-back"),
+    path("<uuid:pk>/narrow", views.Narrow.as_view(), name="grant-narrow"),
+    path("<uuid:pk>/renew", views.Renew.as_view(), name="grant-renew"),
     path("<uuid:pk>/revoke", views.Revoke.as_view(), name="grant-revoke"),
 ]

@@ -20,6 +20,8 @@ from governance.evidence.queries import chain_of_grant
 from governance.grants import actions, permissions
 from governance.grants.filters import GrantFilter
 from governance.grants.models import Grant
+from governance.requests import permissions as requests
+from governance.requests.actions import renew
 from governance.web import bases, chains, exports
 from governance.web.grants import forms, present
 from governance.web.paging import Keyset
@@ -112,6 +114,8 @@ class GrantPage(bases.DetailPage):
         for verb, form_class in forms.BY_VERB.items():
             if permissions.can(self.actor, verb, grant, self.now):
                 yield present.ending(grant, verb, form_class(auto_id=f"{verb}_%s"))
+        if requests.renewal_refusal(self.actor, grant, self.now) is None:
+            yield present.renewal(grant, forms.RenewForm(auto_id="renew_%s"))
 
 
 class EndPage(bases.FormPage):
@@ -127,8 +131,8 @@ class EndPage(bases.FormPage):
 
     def act(self, form: Form) -> HttpResponse:
         """End it and go back to it."""
-        reason = form.cleaned_data["reason"].strip()
-        grant = self.end(grant_id=self.kwargs["pk"], actor=self.actor, reason=reason, now=self.now)
+        asked = {**form.cleaned_data, "reason": form.cleaned_data["reason"].strip()}
+        grant = self.end(grant_id=self.kwargs["pk"], actor=self.actor, now=self.now, **asked)
         messages.success(self.request, self.done.format(grant))
         return redirect("grant-detail", pk=grant.pk)
 
@@ -151,6 +155,37 @@ class HandBack(EndPage):
     def end(self, **asked: Any) -> Grant:
         """End it as its holder."""
         return actions.hand_back(**asked)
+
+
+class Narrow(EndPage):
+    """Having one's own access end earlier."""
+
+    form_class = forms.NarrowForm
+    verb = "narrow"
+    done = "{} ends earlier now."
+
+    def end(self, **asked: Any) -> Grant:
+        """Move the end as its holder."""
+        return actions.narrow(**asked)
+
+
+class Renew(bases.FormPage):
+    """Asking that access go on after its end."""
+
+    template_name = "grants/end.html"
+    form_class = forms.RenewForm
+
+    def act(self, form: forms.RenewForm) -> HttpResponse:
+        """File the request and go to it."""
+        filed = renew(grant_id=self.kwargs["pk"], renewal=form.renewal(), actor=self.actor, now=self.now)
+        messages.success(self.request, f"{filed} asks that it goes on. Until its end it stands as it is.")
+        return redirect("request-detail", pk=filed.pk)
+
+    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
+        """The form, for those who may send it."""
+        grant = bases.found(permissions.visible(self.actor, self.now).with_names(), self.kwargs["pk"])
+        requests.require_renewable(self.actor, grant, self.now)
+        return self.draw({"ending": present.renewal(grant, form), "ref": str(grant)}, status=status)
 
 
 class Revoke(EndPage):

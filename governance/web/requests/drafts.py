@@ -4,25 +4,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from governance.approvals.states import StepState
 from governance.catalog.models import Entitlement
 from governance.core.actor import Actor
+from governance.identities.models import Identity
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
 from governance.policy.words import length
 from governance.purposes.models import Purpose
-from governance.requests import actions, queries
-from governance.requests.actions import Foreseen, Proposal
+from governance.requests import actions, queries, suggesting
+from governance.requests.actions import Foreseen
+from governance.requests.proposing import Proposal, refusals
 from governance.web import present
-from governance.web.requests.forms import ME, OWNED, UNTIL, RequestForm, seconds, terms
+from governance.web.requests.forms import MATES, ME, OWNED, UNTIL, RequestForm, seconds, terms
 from governance.web.shapes import Assessment, Reason, Route, Step
 
 MOST_SHOWN = 30
 """Entitlements in the list before one has to search, and purposes to choose from."""
 
 STILL_OPEN = {
+    "beneficiary": "for whom",
     "identity": "for whom",
+    "mate": "for whom",
     "entitlements": "what access",
     "purpose": "the purpose",
     "justification": "why",
@@ -53,6 +58,7 @@ class Offer:
     risk: str
     longest: timedelta
     checked: bool
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +80,23 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What policy would say of one item for one of several holders."""
+
+    holder: str
+    item: str
+    tone: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The draft lease: what it would say, what policy says of it, and who would decide."""
 
     holder: str | None = None
     items: Sequence[Item] = ()
+    outcomes: Sequence[Outcome] = ()
+    starts_at: datetime | None = None
     purpose: str | None = None
     asked: timedelta | None = None
     ends_at: datetime | None = None
@@ -96,12 +114,27 @@ class Lease:
 
 def beneficiaries(form: RequestForm, actor: Actor) -> list[Choice]:
     """For whom one may ask."""
-    said, owned = form.said("beneficiary"), form.owned_count
-    choices = [Choice(ME, "Me", actor.label, checked=said != OWNED)]
-    if owned:
+    said = form.groups()
+    choices = [Choice(ME, "Me", actor.label, checked=ME in said)]
+    if owned := form.owned_count:
         two = present.counted(owned, "machine identity").replace("identitys", "identities")
-        choices.append(Choice(OWNED, "An identity I own", two, checked=said == OWNED))
+        choices.append(Choice(OWNED, "Identities I own", two, checked=OWNED in said))
+    if mates := form.mates_count:
+        two = f"{present.counted(mates, 'person').replace('persons', 'people')}. They are told, and can decline"
+        choices.append(Choice(MATES, "Teammates", two, checked=MATES in said))
     return choices
+
+
+def bundles(form: RequestForm) -> list[Choice]:
+    """The first bundles that each of the holders may ask for, and before them those that are ticked."""
+    ticked = {bundle.version.bundle_id for bundle in form.chosen_bundles()}
+    many = {bundle.version.bundle_id: len(bundle.entitlement_ids) for bundle in form.offered_bundles}
+    offered = [bundle.version.bundle for bundle in form.offered_bundles]
+    rows = sorted(offered, key=lambda row: row.pk not in ticked)[:MOST_SHOWN]
+    return [
+        Choice(str(row.pk), row.name, present.counted(many[row.pk], "entitlement"), checked=row.pk in ticked)
+        for row in rows
+    ]
 
 
 def term_choices(form: RequestForm, now: datetime) -> list[Choice]:
@@ -139,8 +172,8 @@ def term_hint(form: RequestForm, draft: Lease, now: datetime) -> str:
 def purposes(form: RequestForm, now: datetime) -> list[Choice]:
     """The purposes that may justify all that is ticked; the one that is chosen, whether or not it may."""
     said = form.said("purpose")
-    fitting = queries.purposes_for([entitlement.pk for entitlement in form.chosen()], now)
-    shown = list(fitting[:MOST_SHOWN])
+    fitting = queries.purposes_for(form.wanted(), now)
+    shown = queries.admitting(fitting, form.holders, now, MOST_SHOWN)
     if said and said not in {str(row.pk) for row in shown}:
         shown = [row for row in form.choice("purpose").queryset if str(row.pk) == said] + shown
     return [_purpose(row, checked=str(row.pk) == said) for row in shown]
@@ -154,35 +187,61 @@ def _purpose(row: Purpose, *, checked: bool) -> Choice:
 
 def fitting(form: RequestForm) -> str:
     """What the purposes shown fit: the ticked entitlements, as the form sends them back."""
-    return ",".join(sorted(str(entitlement.pk) for entitlement in form.chosen()))
+    return ",".join(sorted(map(str, form.wanted())))
 
 
 def holder(form: RequestForm) -> str:
-    """For whom the catalog is, as the form sends it back."""
-    return str(form.holder.pk) if form.holder else ""
+    """For whom and under which purpose the catalog is, as the form sends it back."""
+    purpose = form.under()
+    whom = ",".join(sorted(str(one.pk) for one in form.holders))
+    return f"{whom}:{purpose.pk}" if purpose else whom
 
 
-def catalog(form: RequestForm, words: str | None) -> Catalog:
+def whom(sent: str) -> str:
+    """For whom the catalog was, of what the form sends back."""
+    return sent.partition(":")[0]
+
+
+def catalog(form: RequestForm, words: str | None, now: datetime) -> Catalog:
     """What matches the words, and first of all what is ticked whatever the words: a search drops no choice.
 
-    Words that can't be read match nothing.
+    Where nothing is searched for, what is suggested comes next. Words that can't be read match nothing.
     """
     chosen = form.chosen()
-    ids = {entitlement.pk for entitlement in chosen}
-    matching = form.catalog(words or "").exclude(pk__in=ids)
+    why = suggested(form, now) if words == "" else {}
+    found = form.offered(words or "").exclude(pk__in=[row.pk for row in chosen])
     if words is None:
-        matching = matching.none()
-    found = list(matching[: MOST_SHOWN + 1])
-    rows = [*(_offer(row, checked=True) for row in chosen), *(_offer(row, checked=False) for row in found[:MOST_SHOWN])]
-    more = len(found) > MOST_SHOWN
-    note = f"The first {MOST_SHOWN} are shown. Search to narrow them down." if more else ""
-    empty = "Nothing in the catalog matches." if form.holder else "Say for whom: what they could hold is shown here."
-    return Catalog(rows, note, holder(form), empty)
+        found = found.none()
+    first = list(found.filter(pk__in=why)) if why else []
+    rest = list(found.exclude(pk__in=why)[: MOST_SHOWN + 1])
+    rows = [
+        *(_offer(row, checked=True) for row in chosen),
+        *(_offer(row, why=why[row.pk]) for row in first),
+        *(_offer(row) for row in rest[:MOST_SHOWN]),
+    ]
+    empty = "Nothing in the catalog matches." if form.holders else "Say for whom: what they could hold is shown here."
+    return Catalog(rows, _note(form, more=len(rest) > MOST_SHOWN), holder(form), empty)
 
 
-def _offer(row: Entitlement, *, checked: bool) -> Offer:
+def suggested(form: RequestForm, now: datetime) -> Mapping[UUID, str]:
+    """What the one holder may want, and why; of several nothing is said."""
+    if len(form.holders) != 1:
+        return {}
+    found = suggesting.suggestions(form.holders[0], now)
+    return {one.entitlement.pk: one.why for one in found if one.entitlement}
+
+
+def _note(form: RequestForm, *, more: bool) -> str:
+    """On what is not shown."""
+    purpose = form.under()
+    under = f"What {purpose.reference} may justify is shown, and nobody of them holds for it." if purpose else ""
+    first = f"The first {MOST_SHOWN} are shown. Search to narrow them down." if more else ""
+    return " ".join(filter(None, (under, first)))
+
+
+def _offer(row: Entitlement, *, checked: bool = False, why: str = "") -> Offer:
     system = row.system.name
-    return Offer(str(row.pk), row.name, row.description, system, row.risk, row.longest_lease, checked)
+    return Offer(str(row.pk), row.name, row.description, system, row.risk, row.longest_lease, checked, why)
 
 
 def lease(form: RequestForm, actor: Actor, now: datetime) -> Lease:
@@ -191,19 +250,18 @@ def lease(form: RequestForm, actor: Actor, now: datetime) -> Lease:
         return Lease()
     if not form.is_valid():
         return _unfinished(form)
-    draft = form.draft()
-    proposal = actions.preview(draft=draft, actor=actor, now=now)
-    return _judged(proposal, actions.refusals(proposal, now), now)
+    proposals = actions.preview_all(drafts=form.drafts(), actor=actor, now=now)
+    return _judged(proposals, refusals(proposals, now), now)
 
 
 def _unfinished(form: RequestForm) -> Lease:
-    missing = [words for name, words in STILL_OPEN.items() if name in form.errors and not form.said(name)]
+    missing = [words for name, words in STILL_OPEN.items() if name in form.errors and not form.data.get(name)]
     wrong = [text for name, errors in form.errors.items() if form.data.get(name) for text in map(str, errors)]
-    headline = f"Still open: {', '.join(missing)}." if missing else ""
+    headline = f"Still open: {', '.join(dict.fromkeys(missing))}." if missing else ""
     given: Mapping[str, Any] = form.cleaned_data
     purpose = given.get("purpose")
     return Lease(
-        holder=form.holder.name if form.holder else None,
+        holder=_names(form.holders),
         items=_items(form.chosen()),
         purpose=purpose.name if purpose else None,
         headline=headline,
@@ -215,60 +273,100 @@ def _items(entitlements: Iterable[Entitlement]) -> list[Item]:
     return [Item(row.name, row.system.name) for row in entitlements]
 
 
-def _judged(proposal: Proposal, refusals: Mapping[str, str], now: datetime) -> Lease:
-    verdicts = [verdict for _, verdict in proposal.verdicts]
-    tightest = min(verdicts, key=lambda verdict: verdict.latest_end)
-    draft = proposal.draft
-    denied = bool(refusals) or not all(verdict.allowed for verdict in verdicts)
-    said = _headline(proposal, len(refusals), denied=denied)
+def _names(holders: Sequence[Identity]) -> str | None:
+    return present.all_of([holder.name for holder in holders]) or None
+
+
+def _judged(proposals: Sequence[Proposal], wrong: Mapping[str, str], now: datetime) -> Lease:
+    first, draft = proposals[0], proposals[0].draft
+    verdicts = [verdict for proposal in proposals for _, verdict in proposal.verdicts]
+    denied = bool(wrong) or not all(verdict.allowed for verdict in verdicts)
+    tightest = min(verdicts, key=lambda verdict: verdict.latest_end, default=None)
+    said = _headline(proposals, len(wrong), denied=denied)
     return Lease(
-        holder=proposal.beneficiary.name,
-        items=_items(entitlement for entitlement, _ in proposal.verdicts),
-        purpose=proposal.purpose.name,
-        asked=draft.term or (draft.until or now) - now,
+        holder=_names([proposal.beneficiary for proposal in proposals]),
+        items=_items(_wanted(proposals)),
+        outcomes=_outcomes(proposals) if len(proposals) > 1 else (),
+        starts_at=draft.starts_at,
+        purpose=first.purpose.name,
+        asked=draft.length(now),
         ends_at=draft.until,
-        about=_about(now, draft.term) if draft.term and not denied else "",
-        cap=tightest.latest_end - now,
-        cap_why=tightest.binding.text,
+        about=_about(draft.begins(now), draft.term) if draft.term and not denied and not draft.starts_at else "",
+        cap=tightest.latest_end - tightest.start if tightest else None,
+        cap_why=tightest.binding.text if tightest else "",
         tone="bad" if denied else "ok",
         headline=said[0],
         headline_more=said[1],
-        routes=[] if denied else _routes(proposal, now),
+        routes=[] if denied else _routes(proposals, now),
         reasons=_reasons(verdicts),
-        risks=_risks(proposal),
-        wrong=list(refusals.values()),
+        risks=_risks(proposals),
+        wrong=list(wrong.values()),
     )
 
 
-def _headline(proposal: Proposal, refusals: int, *, denied: bool) -> tuple[str, str]:
-    if refusals:
+def _wanted(proposals: Iterable[Proposal]) -> list[Entitlement]:
+    """Every item of any of them, once."""
+    return list({row.pk: row for proposal in proposals for row, _ in proposal.verdicts}.values())
+
+
+def _outcomes(proposals: Iterable[Proposal]) -> list[Outcome]:
+    """What policy would say, holder by holder and item by item."""
+    return [
+        Outcome(proposal.beneficiary.name, row.name, *_outcome(proposal, row, verdict))
+        for proposal in proposals
+        for row, verdict in proposal.verdicts
+    ]
+
+
+def _outcome(proposal: Proposal, row: Entitlement, verdict: Verdict) -> tuple[str, str]:
+    if row.pk in proposal.moot:
+        return "bad", proposal.moot[row.pk]
+    if not verdict.allowed:
+        return "bad", verdict.why
+    steps = len(verdict.steps)
+    return (
+        "ok",
+        "Nobody has to decide." if not steps else f"{present.number(steps)} approval{'s' if steps > 1 else ''}.",
+    )
+
+
+def _headline(proposals: Sequence[Proposal], wrong: int, *, denied: bool) -> tuple[str, str]:
+    if wrong:
         return "This can't be sent as it stands.", "What is in the way is said below."
+    verdicts = [pair for proposal in proposals for pair in proposal.verdicts]
     if denied:
-        return _denial(proposal)
-    steps = max(len(verdict.steps) for _, verdict in proposal.verdicts)
+        return _denial(verdicts)
+    steps = max(len(verdict.steps) for _, verdict in verdicts)
     if not steps:
         return "Policy allows this.", "Nobody has to decide."
-    each = " for each item" if len(proposal.verdicts) > 1 else ""
-    most = "at most " if any(len(verdict.steps) < steps for _, verdict in proposal.verdicts) else ""
+    each = " for each item" if len(verdicts) > 1 else ""
+    most = "at most " if any(len(verdict.steps) < steps for _, verdict in verdicts) else ""
     noun = f"approval{'' if steps == 1 else 's'}"
     return "Policy allows this", f"with {most}{present.number(steps).lower()} {noun}{each}."
 
 
-def _denial(proposal: Proposal) -> tuple[str, str]:
+def _denial(verdicts: Sequence[tuple[Entitlement, Verdict]]) -> tuple[str, str]:
     """What policy denies, by name where it allows the rest."""
-    names = [entitlement.name for entitlement, verdict in proposal.verdicts if not verdict.allowed]
-    if len(names) == len(proposal.verdicts):
+    denied = [entitlement.name for entitlement, verdict in verdicts if not verdict.allowed]
+    if len(denied) == len(verdicts):
         return "Policy denies this.", "Why is said below."
+    names = list(dict.fromkeys(denied))
     return f"Policy denies {present.all_of(names)}.", "It allows the rest. Why is said below."
 
 
-def _routes(proposal: Proposal, now: datetime) -> list[Route]:
+def _routes(proposals: Sequence[Proposal], now: datetime) -> list[Route]:
     """Who would be asked, item by item: their routes run beside one another."""
-    several = len(proposal.verdicts) > 1
     routes: dict[str, list[Step]] = {}
-    for one in actions.foreseen(proposal, now):
-        routes.setdefault(one.entitlement.name if several else "", []).append(_step(one))
+    for proposal in proposals:
+        for one in actions.foreseen(proposal, now):
+            routes.setdefault(_called(one.entitlement, proposal, proposals), []).append(_step(one))
     return [Route(name, steps) for name, steps in routes.items()]
+
+
+def _called(row: Entitlement, proposal: Proposal, proposals: Sequence[Proposal]) -> str:
+    """An item by its name where there are several, and by its holder's where there are several of those."""
+    names = [row.name] if len(proposal.verdicts) > 1 or len(proposals) > 1 else []
+    return ", ".join([*names, proposal.beneficiary.name] if len(proposals) > 1 else names)
 
 
 def _step(one: Foreseen) -> Step:
@@ -276,11 +374,11 @@ def _step(one: Foreseen) -> Step:
     return Step(StepState.WAITING, StepKind(one.plan.kind).label, who)
 
 
-def _risks(proposal: Proposal) -> list[Assessment]:
+def _risks(proposals: Sequence[Proposal]) -> list[Assessment]:
     """How risky each item is, by name where there are several."""
-    several = len(proposal.verdicts) > 1
     return [
-        present.assessment(asdict(verdict.facts.risk), verdict.cadence, entitlement.name if several else "")
+        present.assessment(asdict(verdict.facts.risk), verdict.cadence, _called(entitlement, proposal, proposals))
+        for proposal in proposals
         for entitlement, verdict in proposal.verdicts
     ]
 

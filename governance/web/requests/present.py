@@ -1,6 +1,6 @@
 """Access requests as their pages show them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,11 +13,14 @@ from governance.approvals.states import StepState
 from governance.core.actor import Actor
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
-from governance.requests.models import AccessRequest, RequestItem
-from governance.requests.rules import UNEXPLAINED
+from governance.requests.models import AccessRequest, RequestDraft, RequestItem
+from governance.requests.permissions import visible
+from governance.requests.rules import DRAFTS_KEPT, UNEXPLAINED
 from governance.requests.states import OPEN_REQUESTS, ItemState, RequestState
+from governance.requests.suggesting import like
 from governance.templatetags.leasehold import duration
 from governance.web import present
+from governance.web.requests.forms import MATES, ME, OWNED, LikeForm
 from governance.web.shapes import Act, Named, Policy, Route, Who
 
 Routes = Mapping[UUID, Sequence[ApprovalStep]]
@@ -112,6 +115,7 @@ class Item:
 
     entitlement: str
     system: str
+    bundle: str
     risk: str
     term: timedelta
     granted_term: timedelta | None
@@ -122,12 +126,81 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """A form that was put aside."""
+
+    pk: UUID
+    said: str
+    saved_at: datetime
+    kept_until: datetime
+
+
+def kept(drafts: Iterable[RequestDraft]) -> list[Kept]:
+    """What has been put aside, by its first words."""
+    return [
+        Kept(one.pk, one.content.get("justification", "")[:80], one.saved_at, one.saved_at + DRAFTS_KEPT)
+        for one in drafts
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a colleague holds and the holder does not. `closed` says why it can't be asked for."""
+
+    id: UUID
+    name: str
+    system: str
+    risk: str
+    closed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two people, and what the one has before the other; how the form of a request names the other."""
+
+    colleague: str
+    holder: str
+    rows: Sequence[Missing]
+    group: str
+    field: str
+    holder_id: UUID
+
+    @property
+    def any_open(self) -> bool:
+        """Whether any of it can be asked for."""
+        return any(not row.closed for row in self.rows)
+
+
+def likeness(form: LikeForm, actor: Actor, now: datetime) -> Compared | None:
+    """What the form asks for, once it is whole."""
+    if not form.is_valid():
+        return None
+    colleague, holder = form.cleaned_data["colleague"], form.cleaned_data["beneficiary"]
+    found = like(colleague, holder, actor, now)
+    rows = [
+        Missing(one.entitlement.pk, one.entitlement.name, one.entitlement.system.name, one.entitlement.risk, one.closed)
+        for one in found
+    ]
+    group, field = (OWNED, "identity") if holder.is_machine else (MATES, "mate")
+    group = ME if holder.pk == actor.identity_id else group
+    return Compared(colleague.name, holder.name, rows, group, field, holder.pk)
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A question that waits for its answer."""
 
     pk: UUID
     who: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Something by its reference, and where it leads."""
+
+    ref: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +221,10 @@ class Detail:
     purpose: Named
     justification: str
     asked_at: datetime
+    starts_at: datetime | None
     ends_at: datetime | None
+    renews: Link | None
+    others: Sequence[Link]
     policies: Sequence[Policy]
 
 
@@ -172,9 +248,18 @@ def detail(request: AccessRequest, question: Question | None, actor: Actor, now:
         purpose=present.purpose(request.purpose),
         justification=request.justification,
         asked_at=request.submitted_at,
+        starts_at=request.starts_at,
         ends_at=request.wanted_until,
+        renews=Link(str(request.renews), reverse("grant-detail", args=[request.renews.pk])) if request.renews else None,
+        others=_asked_with(request, actor, now),
         policies=_policies(items, actor, now),
     )
+
+
+def _asked_with(request: AccessRequest, actor: Actor, now: datetime) -> list[Link]:
+    """The other requests that the same form has filed, as far as the actor may see them."""
+    others = visible(actor, now).filter(form_token=request.form_token).exclude(pk=request.pk).order_by("number")
+    return [Link(str(one), reverse("request-detail", args=[one.pk])) for one in others]
 
 
 def _sentence(request: AccessRequest) -> str:
@@ -189,7 +274,8 @@ def _sentence(request: AccessRequest) -> str:
 
 def asked_term(request: AccessRequest) -> timedelta:
     """How long the lease is to be."""
-    return request.term or (request.wanted_until or request.submitted_at) - request.submitted_at
+    begins = request.starts_at or request.submitted_at
+    return request.term or (request.wanted_until or begins) - begins
 
 
 def _item(item: RequestItem, grant: Grant | None, request: AccessRequest) -> Item:
@@ -197,6 +283,7 @@ def _item(item: RequestItem, grant: Grant | None, request: AccessRequest) -> Ite
     return Item(
         entitlement=item.entitlement.name,
         system=item.entitlement.system.name,
+        bundle=str(item.bundle_version) if item.bundle_version else "",
         risk=item.entitlement.risk,
         term=term,
         granted_term=cap if item.policy_decision.allowed and cap < term else None,
@@ -222,12 +309,13 @@ def _policies(items: Sequence[RequestItem], actor: Actor, now: datetime) -> list
     return [present.policy(item.policy_decision, item.entitlement.name if several else "", readable) for item in items]
 
 
-def withdrawal(request: AccessRequest, form: Form) -> Act:
-    """The form that takes a request back, and what that does."""
+def withdrawal(request: AccessRequest, form: Form, actor: Actor) -> Act:
+    """The form that takes a request back, or declines what somebody else asks for one; and what that does."""
+    verb = "Withdraw" if request.requester_id in actor.identity_ids else "Decline"
     return Act(
         id="withdraw",
-        verb="Withdraw",
-        title=f"Withdraw {request}",
+        verb=verb,
+        title=f"{verb} {request}",
         text="Nobody is asked any more, and nothing is granted. The request stays on record.",
         url=reverse("request-withdraw", args=[request.pk]),
         back=reverse("request-detail", args=[request.pk]),

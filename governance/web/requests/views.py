@@ -2,27 +2,31 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
-from governance.core.errors import Denied
+from governance.core.errors import Denied, Invalid, NotFound
 from governance.evidence import tables
 from governance.evidence.queries import chain_of_request
 from governance.requests import actions, permissions, queries
 from governance.requests.filters import RequestFilter
-from governance.requests.models import AccessRequest
+from governance.requests.models import AccessRequest, RequestDraft
+from governance.requests.states import DraftState
 from governance.web import bases, chains
 from governance.web.paging import Keyset
+from governance.web.present import all_of
 from governance.web.requests import drafts, present
-from governance.web.requests.forms import AnswerForm, RequestForm, WithdrawForm
+from governance.web.requests.forms import AnswerForm, LikeForm, RequestForm, WithdrawForm, as_id, resumed
 from governance.web.search import said
 
 
 class RequestNew(bases.FormPage):
-    """Asking for access. `step` says which button was pressed; only `send` files anything."""
+    """Asking for access. `step` says which button was pressed: `keep` puts the form aside, only `send` files it."""
 
     template_name = "requests/new.html"
     form_class = RequestForm
@@ -31,17 +35,49 @@ class RequestNew(bases.FormPage):
         """The form with what this actor may choose."""
         return RequestForm(data, actor=self.actor, now=self.now)
 
+    def get(self, request: HttpRequest, **where: Any) -> HttpResponse:
+        """The empty form, or one that was put aside."""
+        if "draft" not in request.GET:
+            return super().get(request, **where)
+        pk = as_id(request.GET["draft"])
+        kept = self._kept().filter(pk=pk).first() if pk else None
+        if kept is None:
+            raise NotFound
+        return self.show(self.form(resumed(kept, self.actor)), checking=True)
+
     def post(self, request: HttpRequest, **where: Any) -> HttpResponse:
-        """File the request, or draw the page again with what was searched for or is to be checked."""
-        if request.POST.get("step") in {"search", "preview"}:
-            return self.show(self.form(request.POST), checking=True)
+        """File the requests, put the form aside, or draw it again with what was searched for or is to be checked."""
+        match request.POST.get("step"):
+            case "search" | "preview":
+                return self.show(self.form(request.POST), checking=True)
+            case "keep":
+                return self._keep(self.form(request.POST))
         return super().post(request, **where)
 
+    def _keep(self, form: RequestForm) -> HttpResponse:
+        try:
+            kept = actions.keep_draft(
+                content=form.content(), draft_id=as_id(form.said("draft")), actor=self.actor, now=self.now
+            )
+        except Invalid as refusal:
+            form = _without_errors(form)
+            form.add_error(None, str(refusal))
+            return self.show(form, status=bases.UNPROCESSABLE)
+        messages.success(self.request, "The draft is saved. Nobody else sees it.")
+        return redirect(f"{reverse('request-new')}?draft={kept.pk}")
+
     def act(self, form: RequestForm) -> HttpResponse:
-        """File it and go to it."""
-        filed = actions.submit(draft=form.draft(), actor=self.actor, now=self.now)
-        messages.success(self.request, f"{filed} is filed.")
-        return redirect("request-detail", pk=filed.pk)
+        """File it and go to it, or to the list where it asks for several."""
+        draft_id = form.cleaned_data["draft"]
+        filed = actions.submit_all(drafts=form.drafts(), draft_id=draft_id, actor=self.actor, now=self.now)
+        if len(filed) > 1:
+            messages.success(self.request, f"{all_of([str(one) for one in filed])} are filed.")
+            return redirect("request-list")
+        messages.success(self.request, f"{filed[0]} is filed.")
+        return redirect("request-detail", pk=filed[0].pk)
+
+    def _kept(self) -> "QuerySet[RequestDraft]":
+        return permissions.visible_drafts(self.actor).filter(state=DraftState.KEPT).order_by("-saved_at")
 
     def show(self, form: RequestForm, *, status: int = 200, checking: bool = False) -> HttpResponse:
         """The four clauses and the draft. A search shows no errors: the form is not finished yet."""
@@ -50,11 +86,14 @@ class RequestNew(bases.FormPage):
         context = {
             "q": words or "",
             "beneficiaries": drafts.beneficiaries(form, self.actor),
-            "catalog": drafts.catalog(form, words),
+            "catalog": drafts.catalog(form, words, self.now),
+            "bundles": drafts.bundles(form),
             "purposes": drafts.purposes(form, self.now),
             "fitting": drafts.fitting(form),
             "terms": drafts.term_choices(form, self.now),
             "draft": draft,
+            "kept": present.kept(self._kept()),
+            "resumed": form.said("draft"),
             "term_hint": drafts.term_hint(form, draft, self.now),
         }
         return self.draw({**context, "form": _without_errors(form) if checking else form}, status=status)
@@ -75,8 +114,9 @@ class RequestPreview(bases.Page):
         """The draft, the purposes that fit once other access is ticked, and the catalog of another holder."""
         form = RequestForm(request.POST, actor=self.actor, now=self.now)
         fitting = drafts.fitting(form)
-        moved = request.POST.get("catalog_for", drafts.holder(form)) != drafts.holder(form)
-        fresh = fitting != request.POST.get("fitting", "")
+        before, now = request.POST.get("catalog_for", drafts.holder(form)), drafts.holder(form)
+        moved = before != now
+        fresh = fitting != request.POST.get("fitting", "") or drafts.whom(before) != drafts.whom(now)
         draft = drafts.lease(form, self.actor, self.now)
         context = {
             "draft": draft,
@@ -84,7 +124,8 @@ class RequestPreview(bases.Page):
             "purposes": drafts.purposes(form, self.now) if fresh else [],
             "fitting": fitting,
             "fresh": fresh,
-            "catalog": drafts.catalog(form, said(request.POST)) if moved else None,
+            "catalog": drafts.catalog(form, said(request.POST), self.now) if moved else None,
+            "bundles": drafts.bundles(form) if moved else [],
         }
         return self.draw({**context, "form": _without_errors(form)})
 
@@ -98,7 +139,31 @@ class RequestCatalog(bases.Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The lines for the form so far, which stands in the address."""
         form = RequestForm(request.GET, actor=self.actor, now=self.now)
-        return self.draw({"catalog": drafts.catalog(form, said(request.GET))})
+        return self.draw({"catalog": drafts.catalog(form, said(request.GET), self.now)})
+
+
+class RequestLike(bases.Page):
+    """What a colleague holds and somebody one may ask for does not: to be taken into a request."""
+
+    http_method_names = bases.READS
+    template_name = "requests/like.html"
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """The two to choose, and what the one has before the other."""
+        form = LikeForm(request.GET or None, actor=self.actor, now=self.now)
+        return self.draw({"form": form, "found": present.likeness(form, self.actor, self.now)})
+
+
+class DraftDiscard(bases.Page):
+    """Closing a form that was put aside."""
+
+    http_method_names = bases.SENDS
+
+    def post(self, request: HttpRequest, pk: UUID) -> HttpResponse:
+        """Close it and go back to the form."""
+        actions.discard_draft(draft_id=pk, actor=self.actor, now=self.now)
+        messages.success(request, "The draft is discarded.")
+        return redirect("request-new")
 
 
 class RequestList(bases.ListPage):
@@ -133,8 +198,9 @@ class _Shown(bases.Page):
 
     def visible(self) -> "QuerySet[AccessRequest]":
         """From the permissions of requests."""
-        items = ("items__entitlement__system", "items__policy_decision")
-        return permissions.visible(self.actor, self.now).with_names().prefetch_related(*items)
+        items = ("items__entitlement__system", "items__policy_decision", "items__bundle_version__bundle")
+        found = permissions.visible(self.actor, self.now).with_names().select_related("renews")
+        return found.prefetch_related(*items)
 
     def shown(self, request: AccessRequest, answer_form: AnswerForm | None = None) -> dict[str, Any]:
         """The request with its route, its chain, and what the actor may do to it."""
@@ -145,7 +211,9 @@ class _Shown(bases.Page):
         return {
             "access_request": present.detail(request, question, self.actor, self.now),
             "answer_form": form if may_answer else None,
-            "acts": [present.withdrawal(request, WithdrawForm(auto_id="withdraw_%s"))] if may_withdraw else [],
+            "acts": [present.withdrawal(request, WithdrawForm(auto_id="withdraw_%s"), self.actor)]
+            if may_withdraw
+            else [],
             "chain": chains.links(chain_of_request(request), self.actor, self.now),
         }
 
@@ -201,5 +269,5 @@ class RequestWithdraw(bases.FormPage):
         """The form, for those who may send it."""
         request = bases.found(permissions.visible(self.actor, self.now), self.kwargs["pk"])
         if not permissions.can(self.actor, "withdraw", request):
-            raise Denied(f"Only the requester may withdraw {request}, and only while it waits.")
-        return self.draw({"ending": present.withdrawal(request, form), "ref": str(request)}, status=status)
+            raise Denied(permissions.refusal(self.actor, "withdraw", request) or f"{request} waits no more.")
+        return self.draw({"ending": present.withdrawal(request, form, self.actor), "ref": str(request)}, status=status)

@@ -1,0 +1,162 @@
+"""A lease that goes on: by another one, which begins where it ends, and the access stands all the while."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from governance.core.errors import Conflict, Denied, Invalid, NotFound
+from governance.grants import tasks
+from governance.grants.actions import activate, expire_due, narrow, remind_due
+from governance.grants.models import Grant
+from governance.grants.states import GrantState
+from governance.identities.models import Identity
+from governance.notifications.models import Notification
+from governance.provisioning.models import ProvisioningTask
+from governance.requests.actions import renew
+from governance.requests.models import AccessRequest
+from governance.requests.rules import Renewal
+from tests.builders import Organisation, actor
+from tests.leases import HOUR, MINUTE, active, decided, fresh, give_back, started, work
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("memory")]
+
+
+@pytest.fixture
+def org() -> Organisation:
+    return Organisation()
+
+
+def again(grant: Grant, by: Identity, **fields: Any) -> AccessRequest:
+    said = {"justification": "The books are not done yet.", "term": 2 * HOUR, "until": None, "form_token": uuid4()}
+    return renew(grant_id=grant.pk, renewal=Renewal(**{**said, **fields}), actor=actor(by), now=timezone.now())
+
+
+def renewed(org: Organisation, grant: Grant) -> Grant:
+    """The approved renewal of the grant."""
+    decided(again(grant, org.requester), org.manager, org.owner)
+    return Grant.objects.get(renews=grant)
+
+
+class TestRenew:
+    def test_asks_for_the_same_from_the_end_on(self, org: Organisation) -> None:
+        grant = active(org)
+        request = again(grant, org.requester)
+        assert (request.starts_at, request.renews) == (grant.ends_at, grant)
+        assert (request.beneficiary, request.purpose) == (grant.identity, grant.purpose)
+        assert fresh(grant).ends_at == grant.ends_at
+
+    def test_is_a_lease_of_its_own_that_waits_for_the_end(self, org: Organisation) -> None:
+        grant = active(org)
+        after = renewed(org, grant)
+        assert (after.state, after.starts_at) == (GrantState.SCHEDULED, grant.ends_at)
+        assert activate(grant_id=after.pk, now=timezone.now()).state == GrantState.SCHEDULED
+
+    def test_leaves_no_gap(self, org: Organisation) -> None:
+        grant = active(org)
+        after = renewed(org, grant)
+        level = grant.assignment
+        assert level is not None
+        shortly = grant.ends_at - MINUTE
+        after = activate(grant_id=after.pk, now=shortly)
+        assert (after.state, after.starts_at) == (GrantState.PROVISIONING, grant.ends_at)
+        assert after.ends_at == grant.ends_at + 2 * HOUR
+        work(shortly)
+        assert expire_due(now=grant.ends_at) == 1
+        before, after = fresh(grant), fresh(after)
+        assert (before.state, before.state_reason) == (GrantState.REVOKED, f"The access stands on {after}")
+        assert after.state == GrantState.ACTIVE
+        level.refresh_from_db()
+        assert level.wanted
+        assert not ProvisioningTask.objects.filter(assignment=level, operation="revoke").exists()
+        assert Grant.objects.usable(grant.ends_at).get() == after
+
+    def test_starts_before_the_sweep_ends_what_it_renews(
+        self, org: Organisation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        grant = active(org)
+        after = renewed(org, grant)
+        monkeypatch.setattr("governance.grants.tasks.timezone.now", lambda: grant.ends_at)
+        tasks.expire()
+        assert fresh(after).state == GrantState.PROVISIONING
+        assert fresh(grant).state == GrantState.REVOKED
+
+    def test_is_not_begun_where_the_lease_was_given_up(self, org: Organisation) -> None:
+        grant = active(org)
+        after = renewed(org, grant)
+        give_back(grant)
+        after = activate(grant_id=after.pk, now=grant.ends_at)
+        assert after.state == GrantState.CANCELLED
+        assert "came to an end before its time" in after.state_reason
+
+    def test_that_was_started_ahead_ends_with_the_lease(self, org: Organisation) -> None:
+        grant = active(org)
+        after = renewed(org, grant)
+        shortly = grant.ends_at - MINUTE
+        after = activate(grant_id=after.pk, now=shortly)
+        give_back(grant, now=shortly)
+        assert {fresh(grant).state, fresh(after).state} == {GrantState.REVOKING}
+        assert not Grant.objects.supporting(shortly).filter(assignment=after.assignment).exists()
+
+    def test_is_asked_for_once(self, org: Organisation) -> None:
+        grant, token = active(org), uuid4()
+        first = again(grant, org.requester, form_token=token)
+        assert again(grant, org.requester, form_token=token) == first
+        with pytest.raises(Invalid) as error:
+            again(grant, org.requester)
+        assert "already asks for" in error.value.fields["entitlements"]
+
+    def test_is_no_matter_of_strangers_nor_of_those_who_only_see_it(self, org: Organisation) -> None:
+        grant = active(org)
+        with pytest.raises(NotFound):
+            again(grant, org.stranger)
+        with pytest.raises(Denied):
+            again(grant, org.owner)
+        assert again(grant, org.manager).requester == org.manager
+
+    def test_is_of_what_stands(self, org: Organisation) -> None:
+        grant = give_back(active(org))
+        with pytest.raises(Conflict):
+            again(grant, org.requester)
+
+    def test_is_held_to_the_cap_from_its_own_start(self, org: Organisation) -> None:
+        grant = active(org)
+        with pytest.raises(Invalid) as error:
+            again(grant, org.requester, term=timedelta(days=31))
+        assert "at most 30 days" in error.value.fields["term"]
+
+    def test_spares_the_word_that_the_lease_ends(self, org: Organisation) -> None:
+        grant = active(org, term=timedelta(days=3))
+        renewed(org, grant)
+        remind_due(now=grant.ends_at - HOUR)
+        assert not Notification.objects.filter(subject_id=grant.pk, title__contains="ends in").exists()
+
+
+class TestNarrow:
+    def test_moves_the_end_earlier(self, org: Organisation) -> None:
+        grant = active(org)
+        until = grant.ends_at - HOUR
+        shorter = self.narrowed(grant, until, org.requester)
+        assert (shorter.ends_at, shorter.state) == (until, GrantState.ACTIVE)
+
+    @pytest.mark.parametrize(
+        ("later", "words"), [(HOUR, "an end only moves earlier"), (-30 * HOUR, "The end lies in the past.")]
+    )
+    def test_refuses_any_other_end(self, org: Organisation, later: timedelta, words: str) -> None:
+        grant = started(org)
+        with pytest.raises(Invalid) as error:
+            self.narrowed(grant, grant.ends_at + later, org.requester)
+        assert words in error.value.fields["until"]
+        assert fresh(grant).ends_at == grant.ends_at
+
+    def test_is_the_holders_own(self, org: Organisation) -> None:
+        grant = active(org)
+        with pytest.raises(Denied):
+            self.narrowed(grant, grant.ends_at - HOUR, org.manager)
+        with pytest.raises(NotFound):
+            self.narrowed(grant, grant.ends_at - HOUR, org.stranger)
+
+    def narrowed(self, grant: Grant, until: Any, by: Identity) -> Grant:
+        return narrow(grant_id=grant.pk, until=until, actor=actor(by), reason="", now=timezone.now())
