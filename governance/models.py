@@ -4,6 +4,7 @@ from governance.access.models import Account, Assignment, Inclusion, PresencePer
 from governance.analysis.models import Finding, Replay, ReplayProgress, RoleSuggestion, StaleFinding, Survey
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment, Decision, Question, StepApprover
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
+from governance.break_glass.models import BreakGlass, Exposure
 from governance.catalog.models import (
     Bundle,
     BundlePart,
@@ -42,6 +43,7 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEvent",
     "AuditLeaf",
+    "BreakGlass",
     "Bundle",
     "BundlePart",
     "BundleVersion",
@@ -51,6 +53,7 @@ __all__ = [
     "Decision",
     "Dedication",
     "Entitlement",
+    "Exposure",
     "FeedFile",
     "FeedRun",
     "FileManagement",

@@ -45,6 +45,8 @@ LOCK_ORDER = (
     "account",
     "assignment",
     "grant",
+    "breakglass",
+    "exposure",
     "accessrequest",
     "requestitem",
     "proposedchange",

@@ -26,6 +26,7 @@ class Sensitive(StrEnum):
     REDACT_EVENT = "redact an audit event"
     END_IDENTITY = "end an identity"
     MAKE_CREDENTIAL = "make an API token"
+    BREAK_GLASS = "take access at once"
 
 
 class StepUpRequired(Denied):

@@ -361,6 +361,7 @@ MITIGATIONS = _table(
     ("holder", "For", "identity.name"),
     ("reason", "Why", "reason"),
     ("control", "What is done meanwhile", "control"),
+    ("emergency", "For emergencies", "emergency"),
     ("requester", "Asked by", "requester.name"),
     ("requested_at", "Asked", "requested_at"),
     ("decider", "Decided by", "decider.name"),

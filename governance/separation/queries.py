@@ -57,17 +57,22 @@ class Judgement:
         return [one for one in self.conflicts[entitlement_id] if one.mitigation is None]
 
 
-def judge(identity: Identity, entitlement_ids: Collection[UUID], now: datetime) -> Judgement:
+def judge(
+    identity: Identity, entitlement_ids: Collection[UUID], now: datetime, *, emergency: bool = False
+) -> Judgement:
     """What each entitlement would break if the identity held it, beside all it holds and the others of them.
 
     Judged is what each confers, and what all identities of the same human hold. A constant number of queries.
+    In an `emergency` only a mitigation that was approved for emergencies covers anything (rule 11).
     """
     own = same_human([identity.pk]) if identity.human_id else {identity.pk}
     access = effective_access(own, entitlement_ids)
     held, asked = access.held, access.conferred
     versions = _touching({pk for conferred in asked.values() for pk in conferred})
     found = {pk: tuple(_clashes(pk, asked, held, versions)) for pk in entitlement_ids}
-    teller = _Teller(found.values(), versions, identity, held, now)
+    broken = {clash.rule_id for those in found.values() for clash in those}
+    mitigations = _live_mitigations(identity, broken, now, emergency=emergency)
+    teller = _Teller(found.values(), versions, held, mitigations)
     conflicts = {pk: tuple(teller.told(clash, pk) for clash in those) for pk, those in found.items()}
     return Judgement(access, conflicts)
 
@@ -94,21 +99,20 @@ def _clashes(
 
 
 class _Teller:
-    """Says in words how access would break rules; reads all names and mitigations at once."""
+    """Says in words how access would break rules, and which mitigations cover it; reads all names at once."""
 
     def __init__(
         self,
         found: Iterable[Iterable[Clash]],
         versions: Versions,
-        identity: Identity,
         held: Mapping[UUID, Path],
-        now: datetime,
+        mitigations: Mapping[UUID, Mitigation],
     ) -> None:
         clashes = [clash for those in found for clash in those]
         self._versions = versions
         self._held = {path[0] for path in held.values()}
         self._names = names({pk for clash in clashes for pk in (*clash.left, *clash.right)})
-        self._mitigations = _live_mitigations(identity, {clash.rule_id for clash in clashes}, now)
+        self._mitigations = mitigations
 
     def told(self, clash: Clash, entitlement_id: UUID) -> Conflicting:
         """The clash, where the entitlement is the one that is asked for."""
@@ -132,10 +136,12 @@ def names(entitlement_ids: Collection[UUID]) -> Mapping[UUID, str]:
     return {row.pk: str(row) for row in rows}
 
 
-def _live_mitigations(identity: Identity, rule_ids: Collection[UUID], now: datetime) -> Mapping[UUID, Mitigation]:
+def _live_mitigations(
+    identity: Identity, rule_ids: Collection[UUID], now: datetime, *, emergency: bool
+) -> Mapping[UUID, Mitigation]:
     if not rule_ids:
         return {}
-    live = Mitigation.objects.live(now).filter(rule__in=rule_ids, holder=holder_of(identity))
+    live = Mitigation.objects.live(now, emergency=emergency).filter(rule__in=rule_ids, holder=holder_of(identity))
     return {mitigation.rule_id: mitigation for mitigation in live}
 
 
