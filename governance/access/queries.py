@@ -65,7 +65,7 @@ def conferred_by(entitlement_ids: Collection[UUID]) -> Mapping[UUID, Mapping[UUI
 
 
 _EFFECTIVE = """
-SELECT found.how, found.source, found.target, s.key || '/' || e.key, e.privileged FROM (
+SELECT found.how, found.source, found.target, s.key || '/' || e.key, e.privileged, e.risk FROM (
     WITH RECURSIVE standing AS (
         SELECT DISTINCT c.identity_id, a.entitlement_id
         FROM governance_assignment a JOIN governance_account c ON c.id = a.account_id
@@ -94,7 +94,7 @@ class Effective:
 
     `direct` is what is assigned to each identity, `held` what they hold together in effect, `conferred` what each of
     the entitlements asked about confers, itself included, `keys` name all of these as
-    `system/entitlement`, and `privileged` are those of them that are.
+    `system/entitlement`, `risks` tell how risky each is, and `privileged` are those of them that are.
     """
 
     direct: Mapping[UUID, frozenset[UUID]]
@@ -102,6 +102,7 @@ class Effective:
     conferred: Mapping[UUID, Mapping[UUID, Path]]
     keys: Mapping[UUID, str]
     privileged: frozenset[UUID]
+    risks: Mapping[UUID, str]
 
 
 def effective_access(identity_ids: Collection[UUID], asked: Collection[UUID] = ()) -> Effective:
@@ -118,6 +119,7 @@ def effective_access(identity_ids: Collection[UUID], asked: Collection[UUID] = (
         direct={pk: frozenset(target for source, target in held if source == pk) for pk in identity_ids},
         held=shortest_paths({target for _, target in held}, inclusions),
         conferred={pk: shortest_paths([pk], inclusions) for pk in asked},
-        keys={target: key for _, _, target, key, _ in rows},
-        privileged=frozenset(target for _, _, target, _, privileged in rows if privileged),
+        keys={target: key for _, _, target, key, *_ in rows},
+        privileged=frozenset(target for _, _, target, _, privileged, _ in rows if privileged),
+        risks={target: risk for _, _, target, _, _, risk in rows},
     )

@@ -42,8 +42,12 @@ NO_BREAK_GLASS = Reason(BUILT_IN, 0, Consequence(deny=True), "No rule allows bre
 
 
 def human_for_machine(facts: Facts) -> Reason | None:
-    """Above low risk a human must decide on what a machine identity asks for (rule 10); else None."""
-    if not facts.request.by_machine or facts.entitlement.risk == Risk.LOW:
+    """Above low risk a human must decide on what a machine identity asks for (rule 10); else None.
+
+    What something confers comes with it: the risk is that of the whole.
+    """
+    entitlement = facts.entitlement
+    if not facts.request.by_machine or entitlement.risk == entitlement.confers_risk == Risk.LOW:
         return None
     text = "A machine identity asks, and above low risk a human must decide."
     return Reason(BUILT_IN, 0, Consequence(steps=(StepSpec(StepKind.ENTITLEMENT_OWNER),)), text)

@@ -9,6 +9,7 @@ from django.db.models import F, Q, QuerySet
 
 from governance.access.queries import Effective
 from governance.catalog.models import Entitlement, System
+from governance.catalog.states import Risk
 from governance.core.subjects import leasing
 from governance.identities.models import Identity, Ownership, TeamMembership
 from governance.identities.queries import owners_of
@@ -114,7 +115,7 @@ def gather_many(asking: Asking, entitlements: Collection[Entitlement]) -> Mappin
     return {
         entitlement.pk: Facts(
             identity=identity,
-            entitlement=_entitlement(entitlement, _confers(judged.access, entitlement.pk)),
+            entitlement=_entitlement(entitlement, judged.access),
             system=_system(entitlement.system),
             purpose=_purpose(asking.purpose, identity, justifies=entitlement.pk in justified),
             request=request,
@@ -148,9 +149,8 @@ def _access(asking: Asking, access: Effective, entitlements: Iterable[Entitlemen
     }
 
 
-def _confers(access: Effective, entitlement_id: UUID) -> tuple[str, ...]:
-    """What it confers besides itself."""
-    return _named(access.conferred[entitlement_id].keys() - {entitlement_id}, access.keys)
+def _highest(risks: Iterable[str]) -> str:
+    return max([Risk.LOW.value, *risks], key=Risk.values.index)
 
 
 def _named(entitlement_ids: Iterable[UUID], keys: Mapping[UUID, str]) -> tuple[str, ...]:
@@ -209,7 +209,8 @@ def _ownership(identity: Identity, now: datetime) -> tuple[bool, datetime | None
     return bool(owners_of(Identity.NOUN, identity.pk, now)), until
 
 
-def _entitlement(entitlement: Entitlement, confers: tuple[str, ...]) -> EntitlementFacts:
+def _entitlement(entitlement: Entitlement, access: Effective) -> EntitlementFacts:
+    confers = access.conferred[entitlement.pk].keys() - {entitlement.pk}
     return EntitlementFacts(
         id=entitlement.pk,
         key=entitlement.key,
@@ -220,7 +221,8 @@ def _entitlement(entitlement: Entitlement, confers: tuple[str, ...]) -> Entitlem
         longest_lease=entitlement.longest_lease,
         review_cadence=entitlement.review_cadence,
         allowed_kinds=tuple(sorted(entitlement.allowed_kinds)),
-        confers=confers,
+        confers=_named(confers, access.keys),
+        confers_risk=_highest(access.risks[pk] for pk in confers),
     )
 
 

@@ -13,7 +13,7 @@ from governance.approvals.moves import StepPlan
 from governance.approvals.states import StepState
 from governance.catalog.models import Entitlement
 from governance.catalog.querysets import EntitlementQuerySet
-from governance.core.actor import Actor
+from governance.core.actor import Actor, ActorKind
 from governance.core.models import Governed
 from governance.identities.models import Identity, Team
 from governance.identities.queries import accountable_owner, answerable_for, owned_ids, same_human
@@ -30,15 +30,20 @@ OWN_WISH = "Whoever would be asked to consent has asked for it"
 
 
 def beneficiaries(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
-    """Whom the actor may ask for: their own identity, and the active machine identities they own."""
+    """Whom the actor may ask for: their own identity, and the active machine identities they own.
+
+    A machine identity asks for itself alone, whatever it is named the owner of (rule 10).
+    """
+    if actor.kind == ActorKind.MACHINE:
+        return Identity.objects.active(now).filter(pk=actor.identity_id)
     owned = owned_ids("identity", actor.identity_ids, now)
     machines = Q(pk__among=owned, kind__in=MACHINE_KINDS)
     return Identity.objects.active(now).filter(Q(pk=actor.identity_id) | machines).order_by("name")
 
 
 def purposes_for(entitlement_ids: Collection[UUID], now: datetime) -> "PurposeQuerySet[Purpose]":
-    """Active purposes that may justify every one of the entitlements."""
-    found = Purpose.objects.active(now)
+    """Active purposes that may justify every one of the entitlements. Emergencies are for break-glass alone."""
+    found = Purpose.objects.active(now).filter(emergency=False)
     for entitlement_id in entitlement_ids:
         found = found.justifying(entitlement_id)
     return found.order_by("reference")
