@@ -54,9 +54,9 @@ def security(outage: Outage) -> Actor:
 
 def over(glass: BreakGlass) -> datetime:
     """Let it come to its end; answers that moment."""
-    end = Grant.objects.get(pk=glass.grant_id).ends_at
-    expire_due(now=end)
-    return end
+    grant = Grant.objects.get(pk=glass.grant_id)
+    expire_due(now=grant.ends_at, only=[grant.assignment_id] if grant.assignment_id else [])
+    return grant.ends_at
 
 
 def gone(glass: BreakGlass) -> datetime:

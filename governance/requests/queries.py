@@ -35,7 +35,7 @@ def beneficiaries(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
     A machine identity asks for itself alone, whatever it is named the owner of (rule 10).
     """
     if actor.kind == ActorKind.MACHINE:
-        return Identity.objects.active(now).filter(pk=actor.identity_id)
+        return Identity.objects.active(now).filter(pk__in=actor.identity_ids)
     owned = owned_ids("identity", actor.identity_ids, now)
     machines = Q(pk__among=owned, kind__in=MACHINE_KINDS)
     return Identity.objects.active(now).filter(Q(pk=actor.identity_id) | machines).order_by("name")

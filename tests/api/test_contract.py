@@ -58,6 +58,8 @@ def ids(scene: Scene) -> dict[str, str]:
         "requests": str(scene.waiting.pk),
         "approval-steps": str(scene.step.pk),
         "grants": str(scene.grant.pk),
+        "break-glass": str(scene.taken.pk),
+        "exposures": str(scene.exposure.pk),
         "approval-routes": str(scene.step.route_id),
         "manual-tasks": str(scene.done.pk),
         "evidence": str(scene.done.evidence_id),

@@ -114,6 +114,16 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "openid_connect_callback": ["sso"],
         **where_changes(scene),
         **where_findings(scene),
+        **where_break_glass(scene),
+    }
+
+
+def where_break_glass(scene: Scene) -> dict[str, list[Any]]:
+    """The same of what was taken at once."""
+    glasses = {"detail": scene.taken, "stop": scene.taken, "review": scene.unreviewed, "close": scene.closable}
+    return {
+        **{f"{of}break-glass-{verb}": [one.pk] for of in ("", "api-") for verb, one in glasses.items()},
+        **{f"{of}exposure-rotate": [scene.exposure.pk] for of in ("", "api-")},
     }
 
 
@@ -211,6 +221,10 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "api-change-answer": {"question": str(scene.doubt.pk), "answer": "It was asked."},
         **{f"approval-{verb}": reason for verb in ("approve", "reject", "return")},
         "grant-revoke": reason,
+        **{f"{of}break-glass-stop": told for of in ("", "api-")},
+        "break-glass-review": {"done": "It was restarted.", "nothing_exposed": "on"},
+        "api-break-glass-review": {"done": "It was restarted.", "nothing_exposed": True},
+        **{f"{of}exposure-rotate": {"evidence": "The old one is refused."} for of in ("", "api-")},
         **{f"{what}-dismiss": {**told, "until": str(SOON.date())} for what in ("finding", "suggestion")},
         **{f"api-{what}-dismiss": {**told, "until": SOON.isoformat()} for what in ("finding", "suggestion")},
         "route-comment": {"text": "See the ticket."},
