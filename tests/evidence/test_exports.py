@@ -19,7 +19,9 @@ from governance.core.actor import Actor, Role
 from governance.core.paging import Keyset
 from governance.evidence import columns, tables
 from governance.evidence.actions import Asked, export_chains, export_list
+from governance.evidence.break_glass import BREAK_GLASS
 from governance.evidence.rules import Form, written
+from governance.evidence.speed import SPEED
 from governance.grants import actions as grants
 from governance.grants import permissions
 from governance.grants.filters import GrantFilter
@@ -149,7 +151,7 @@ class TestExportList:
 
     @pytest.mark.parametrize(
         "table",
-        [value for value in vars(tables).values() if isinstance(value, columns.Table)],
+        [*(value for value in vars(tables).values() if isinstance(value, columns.Table)), BREAK_GLASS, SPEED],
         ids=lambda one: one.name,
     )
     def test_has_a_stable_name_and_a_heading_for_each_column(self, table: columns.Table) -> None:
