@@ -134,6 +134,7 @@ def refusals(proposal: Proposal, now: datetime) -> dict[str, str]:
 
 
 def _break(proposal: Proposal, actor: Actor, now: datetime) -> BreakGlass:
+    """Make the lease and the record of it, begin it by the way of every lease, and tell of it. Raises Conflict."""
     draft = proposal.draft
     glass = BreakGlass(
         holder=proposal.holder,
@@ -144,14 +145,17 @@ def _break(proposal: Proposal, actor: Actor, now: datetime) -> BreakGlass:
         form_token=draft.form_token,
         taken_at=now,
     )
-    glass.grant = _begun(glass, proposal, actor, now)
+    glass.grant = _leased(glass, proposal, actor, now)
     create(glass, actor=actor, why=glass.justification, now=now)
+    glass.grant = activation.begin(glass.grant, now=now)
+    if glass.grant.state == GrantState.CANCELLED:
+        raise Conflict(glass.grant.state_reason, code="not_begun")
     notices.tell_taken(glass, proposal.told, now=now)
     return glass
 
 
-def _begun(glass: BreakGlass, proposal: Proposal, actor: Actor, now: datetime) -> Grant:
-    """The lease, begun by the way of every lease. Raises Conflict if anything stands against it there."""
+def _leased(glass: BreakGlass, proposal: Proposal, actor: Actor, now: datetime) -> Grant:
+    """The lease, as every yes makes it: it has not begun. Raises Conflict."""
     assert proposal.owner is not None  # noqa: S101 - refused before
     decision = policy.record_decision(
         proposal.verdict, phase=Phase.SUBMISSION, subject_kind=BreakGlass.NOUN, subject_id=glass.pk, actor=actor
@@ -167,11 +171,7 @@ def _begun(glass: BreakGlass, proposal: Proposal, actor: Actor, now: datetime) -
         term=proposal.draft.term,
         until=None,
     )
-    made = grants.approve(lease, basis=Basis.BREAK_GLASS, actor=actor, why=glass.justification, now=now)
-    grant = activation.begin(made, now=now)
-    if grant.state == GrantState.CANCELLED:
-        raise Conflict(grant.state_reason, code="not_begun")
-    return grant
+    return grants.approve(lease, basis=Basis.BREAK_GLASS, actor=actor, why=glass.justification, now=now)
 
 
 @unit_of_work()
