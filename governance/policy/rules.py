@@ -146,14 +146,12 @@ def _reason(rule: RuleData, answer: bool | EvaluationFailed, known: Given) -> Re
     """What a rule says that applies, or that it is broken; None where it says nothing of such access."""
     if answer is not True:
         return _broken(rule, str(answer))
-    follows = rule.consequence.in_mode(rule.mode).asked(break_glass=known.values["request.break_glass"])
-    if follows is None:
-        return None
     try:
         text = rendered(rule.reason, {**known.values, **sayable(rule.consequence)})
     except TemplateError as error:
         return _broken(rule, str(error))
-    return Reason(rule.key, rule.version, follows, text, rule.priority, mode=rule.mode)
+    follows = rule.consequence.in_mode(rule.mode).asked(break_glass=known.values["request.break_glass"])
+    return Reason(rule.key, rule.version, follows, text, rule.priority, mode=rule.mode) if follows else None
 
 
 def sayable(consequence: Consequence) -> dict[str, timedelta]:

@@ -42,6 +42,11 @@ class TestARuleThatAllowsBreakGlass:
         assert [reason.text for reason in verdict.denials] == ["No rule covers this access."]
         assert "POL-20" not in {reason.rule_key for reason in verdict.reasons}
 
+    def test_denies_ordinary_access_as_well_while_it_is_broken(self) -> None:
+        """As every broken rule: nobody knows what it would have said."""
+        broken = rule("POL-20", reason="Because of {nothing}.", break_glass_seconds=HOUR)
+        assert not evaluate([broken, rule("POL-01", allow_without_human=True)], facts()).allowed
+
     def test_leaves_ordinary_access_its_own_cap(self) -> None:
         both = rule("POL-20", steps=["manager"], break_glass_seconds=HOUR)
         verdict = evaluate([both], facts())
