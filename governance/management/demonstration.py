@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from governance.catalog.states import Risk
 from governance.identities.states import Environment, Kind
+from governance.policy.starter import StarterRule
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -114,4 +115,15 @@ PURPOSES = (
     ("P-0131", "Customer care", "tomas", 240 * DAY, ("Support agents", "Support exports")),
     ("P-0158", "Cash handling", "naomi", 200 * DAY, ("vault-room",)),
     ("P-0164", "Database maintenance", "amara", 300 * DAY, ("payments_write", "payments_owner")),
+)
+
+EMERGENCY = ("P-0911", "Payments are down", "amara", 365 * DAY, ("payments_write",))
+"""What the glass can be broken for."""
+
+GLASS = StarterRule(
+    "POL-20",
+    "Payments engineers act at once when payments are down",
+    "request.break_glass && identity.department == 'Payments' && system.key == 'payments-db'",
+    {"break_glass_seconds": 4 * 3600},
+    "In an emergency {identity.name} may act at once, for at most {break_glass}.",
 )

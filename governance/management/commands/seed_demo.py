@@ -31,6 +31,8 @@ from governance.lifecycle.founding import Founder, found, portal_account
 from governance.management.demonstration import (
     BADGE_WORK,
     BADGES,
+    EMERGENCY,
+    GLASS,
     GROUPS,
     MACHINES,
     OFFERS,
@@ -42,6 +44,7 @@ from governance.management.demonstration import (
 )
 from governance.management.demonstration_scim import GROUPS as IN_GROUPS
 from governance.management.demonstration_scim import USERS, prepared
+from governance.policy import moves as policy
 from governance.purposes.models import Dedication, Justification, Purpose
 from governance.purposes.states import PurposeState
 from governance.requests import actions as requests
@@ -115,6 +118,7 @@ class _Organisation:
         """People, systems, purposes and machine identities."""
         portal = System.objects.get(key=PORTAL_SYSTEM)
         self.people[PERSONAS[0].username] = self._founder(PERSONAS[0])
+        policy.install([GLASS], self.people[PERSONAS[0].username], actor=SEED, why="The demonstration", now=self.now)
         for persona in PERSONAS[1:]:
             self.people[persona.username] = self._person(persona)
             portal_account(self.people[persona.username], portal, self.now)
@@ -137,6 +141,8 @@ class _Organisation:
             if not self.offers.keys() & set(roles):
                 continue
             self.purposes[reference] = self._purpose(reference, name, owner, self.now + length, roles)
+        reference, name, owner, length, roles = EMERGENCY
+        self._purpose(reference, name, owner, self.now + length, roles, emergency=True)
         for machine in MACHINES:
             self.machines[machine.name] = self._machine(machine)
         self._accounts(database)
@@ -245,8 +251,18 @@ class _Organisation:
         self._own(entitlement, "amara", "jonas")
         return entitlement
 
-    def _purpose(self, reference: str, name: str, owner: str, ends_at: datetime, roles: tuple[str, ...]) -> Purpose:
-        purpose = Purpose(reference=reference, name=name, state=PurposeState.ACTIVE, ends_at=ends_at)
+    def _purpose(
+        self,
+        reference: str,
+        name: str,
+        owner: str,
+        ends_at: datetime,
+        roles: tuple[str, ...],
+        *,
+        emergency: bool = False,
+    ) -> Purpose:
+        active = PurposeState.ACTIVE
+        purpose = Purpose(reference=reference, name=name, state=active, ends_at=ends_at, emergency=emergency)
         self._keep(purpose)
         self._own(purpose, owner)
         for role in roles:
