@@ -5,11 +5,11 @@ from typing import Final
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from governance.api.fields import Body, Moment
 from governance.api.query import checked
+from governance.core.errors import Invalid
 
 USUAL: Final = timedelta(days=90)
 SINCE, UNTIL = "since", "until"
@@ -28,7 +28,7 @@ class PeriodBody(Body):
 
 
 def period_of(request: Request, now: datetime, *others: str) -> tuple[datetime, datetime]:
-    """The period of the address, beside which `others` may stand. Raises ValidationError."""
+    """The period of the address, beside which `others` may stand. Raises ValidationError, Invalid."""
     query = checked(request, {SINCE, UNTIL, *others})
     read = PeriodBody(data={name: query[name] for name in (SINCE, UNTIL) if name in query})
     read.is_valid(raise_exception=True)
@@ -36,7 +36,7 @@ def period_of(request: Request, now: datetime, *others: str) -> tuple[datetime, 
     try:
         since: datetime = read.validated_data.get(SINCE) or until - USUAL
     except OverflowError:
-        raise ValidationError({UNTIL: ["Nothing was measured then."]}) from None
+        raise Invalid({UNTIL: "Nothing was measured then."}) from None
     if since >= until:
-        raise ValidationError({UNTIL: ["A period ends later than it begins."]})
+        raise Invalid({UNTIL: "A period ends later than it begins."})
     return since, until

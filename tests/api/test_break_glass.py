@@ -97,8 +97,9 @@ class TestSpeed:
 
     def test_refuses_a_period_that_is_none(self, org: Organisation, call: Call) -> None:
         api = call(org.owner)
-        for query in ("since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z", "since=yesterday", "days=3"):
+        for query in ("since=yesterday", "days=3"):
             assert api.get(f"/speed?{query}").status_code == 400, query
+        assert api.get("/speed?since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z").status_code == 422
 
     def test_leaves_as_a_file(self, org: Organisation, call: Call) -> None:
         answer = call(org.owner).get("/speed/export?format=csv")
