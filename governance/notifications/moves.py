@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from governance.core.locking import locked_all
+from governance.core.wake import after_commit
 from governance.notifications.models import Mail, Notification
 from governance.notifications.states import Topic
 
@@ -52,6 +53,7 @@ def notify_at_once(notices: Iterable[Notice], *, now: datetime) -> None:
     marks, people = {notice.once for notice in said}, {notice.recipient_id for notice in said}
     unsent = Notification.objects.filter(once__in=marks, recipient__in=people, mail__isnull=True)
     gather(locked_all(unsent.exclude(recipient__email="")), now=now)
+    after_commit("notifications.post")
 
 
 def read(unread: "QuerySet[Notification]", *, now: datetime) -> int:

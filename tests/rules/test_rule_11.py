@@ -20,8 +20,8 @@ from governance.grants.actors import machine_actor
 from governance.grants.models import Grant
 from governance.grants.states import Basis, GrantState
 from governance.identities.models import Identity
-from governance.notifications.models import Notification
-from governance.notifications.states import Topic
+from governance.notifications.models import MailPreference, Notification
+from governance.notifications.states import Rhythm, Topic
 from governance.policy.models import PolicyDecision
 from governance.policy.words import minute
 from governance.provisioning.models import ProvisioningTask
@@ -162,6 +162,12 @@ class TestTelling:
         assert [step["step"] for step in glass.skipped] == ["Manager", "Entitlement owner"]
         assert glass.skipped[0]["asked"] == ["Manager"]
         assert set(glass.told) == {outage.watch.pk, outage.owner.pk, outage.manager.pk}
+
+    def test_comes_by_mail_whatever_somebody_has_chosen(self, outage: Outage) -> None:
+        MailPreference.objects.create(identity=outage.manager, work=Rhythm.NEVER, outcome=Rhythm.NEVER)
+        outage.take()
+        said = Notification.objects.get(topic=Topic.EMERGENCY, recipient=outage.manager)
+        assert said.mail is not None
 
     def test_is_part_of_the_same_transaction(self, outage: Outage, monkeypatch: pytest.MonkeyPatch) -> None:
         def broken(*_: object, **__: object) -> None:
