@@ -326,6 +326,12 @@ class TestReview:
         done = reviewed(glass, actor(by), now=gone(glass))
         assert (done.state, done.reviewer) == (GlassState.REVIEWED, by)
 
+    def test_is_of_the_governance_team_as_well(self, outage: Outage) -> None:
+        glass = outage.take()
+        gwen = outage.governance[0]
+        assert gwen.pk not in glass.told
+        assert reviewed(glass, actor(gwen), now=gone(glass)).reviewer == gwen
+
     def test_waits_until_it_has_ended(self, outage: Outage) -> None:
         glass = outage.take()
         with pytest.raises(Conflict, match="it is reviewed when it has ended"):
