@@ -95,7 +95,7 @@ def evaluate(rules: RuleSet | Iterable[RuleData], facts: Facts) -> Verdict:
 def _silence(applied: Iterable[Reason], facts: Facts) -> Reason | None:
     """What denies where no rule speaks for it (rule 15). Break-glass needs one that says so itself (rule 11)."""
     if facts.request.break_glass:
-        return None if any(reason.breaks_glass for reason in applied) else builtin.NO_BREAK_GLASS
+        return None if any(reason.breaks_glass or reason.denies for reason in applied) else builtin.NO_BREAK_GLASS
     return None if any(reason.covers for reason in applied) else builtin.UNCOVERED
 
 

@@ -88,6 +88,8 @@ class TestNothingElseAllowsIt:
 
     def test_nor_does_one_that_allows_it_outweigh_a_denial(self) -> None:
         assert not evaluate([GLASS, rule("POL-21", deny=True)], emergency()).allowed
+        alone = evaluate([rule("POL-21", deny=True)], emergency())
+        assert [reason.text for reason in alone.denials] == ["Because."]
 
     def test_nor_one_beside_a_broken_rule(self) -> None:
         assert not evaluate([GLASS, rule("POL-21", "1 / 0 == 1", allow_without_human=True)], emergency()).allowed
