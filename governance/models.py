@@ -15,6 +15,7 @@ from governance.approvals.models import (
     StepApprover,
 )
 from governance.audit.models import AuditBody, AuditCheck, AuditCheckpoint, AuditEvent, AuditLeaf
+from governance.break_glass.models import BreakGlass, Exposure
 from governance.catalog.models import (
     Bundle,
     BundlePart,
@@ -53,6 +54,7 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEvent",
     "AuditLeaf",
+    "BreakGlass",
     "Bundle",
     "BundlePart",
     "BundleVersion",
@@ -65,6 +67,7 @@ __all__ = [
     "Dedication",
     "Delegation",
     "Entitlement",
+    "Exposure",
     "FeedFile",
     "FeedRun",
     "FileManagement",

@@ -66,7 +66,7 @@ def conferred_by(entitlement_ids: Collection[UUID]) -> Mapping[UUID, Mapping[UUI
 
 
 _EFFECTIVE = """
-SELECT found.how, found.source, found.target, s.key || '/' || e.key, e.privileged FROM (
+SELECT found.how, found.source, found.target, s.key || '/' || e.key, e.privileged, e.risk FROM (
     WITH RECURSIVE standing AS (
         SELECT DISTINCT c.identity_id, a.entitlement_id
         FROM governance_assignment a JOIN governance_account c ON c.id = a.account_id
@@ -95,7 +95,7 @@ class Effective:
 
     `direct` is what is assigned to each identity, `held` what they hold together in effect, `conferred` what each of
     the entitlements asked about confers, itself included, `keys` name all of these as
-    `system/entitlement`, and `privileged` are those of them that are.
+    `system/entitlement`, `risks` tell how risky each is, and `privileged` are those of them that are.
     """
 
     direct: Mapping[UUID, frozenset[UUID]]
@@ -103,6 +103,7 @@ class Effective:
     conferred: Mapping[UUID, Mapping[UUID, Path]]
     keys: Mapping[UUID, str]
     privileged: frozenset[UUID]
+    risks: Mapping[UUID, str]
 
 
 def effective_access(identity_ids: Collection[UUID], asked: Collection[UUID] = ()) -> Effective:
@@ -121,8 +122,9 @@ def effective_accesses(groups: Sequence[Collection[UUID]], asked: Collection[UUI
         rows = cursor.fetchall()
     inclusions = [(source, target) for how, source, target, *_ in rows if how == "confers"]
     conferred = {pk: shortest_paths([pk], inclusions) for pk in asked}
-    keys = {target: key for _, _, target, key, _ in rows}
-    privileged = frozenset(target for _, _, target, _, privileged in rows if privileged)
+    keys = {target: key for _, _, target, key, *_ in rows}
+    privileged = frozenset(target for _, _, target, _, privileged, _ in rows if privileged)
+    risks = {target: risk for _, _, target, _, _, risk in rows}
     direct: dict[UUID, set[UUID]] = defaultdict(set)
     for how, source, target, *_ in rows:
         if how == "held":
@@ -134,6 +136,7 @@ def effective_accesses(groups: Sequence[Collection[UUID]], asked: Collection[UUI
             conferred=conferred,
             keys=keys,
             privileged=privileged,
+            risks=risks,
         )
         for group in groups
     ]

@@ -146,3 +146,19 @@ def _open(found: F) -> F:
     if found.state != FoundState.OPEN:
         raise Conflict(f"{found} is {found.get_state_display().lower()} already.", code="already_closed")
     return found
+
+
+def measurable(actor: Actor, now: datetime) -> frozenset[UUID] | None:
+    """The entitlements whose speed the actor may know: what they own, or stands in systems they own; None for all.
+
+    Raises NotFound for those who own none and do not oversee.
+    """
+    if actor.has(*SEES_ALL):
+        return None
+    mine = actor.identity_ids
+    of_system = Q(system__in=owned_ids(System.NOUN, mine, now))
+    own = Entitlement.objects.filter(of_system | Q(pk__in=owned_ids(Entitlement.NOUN, mine, now)))
+    found = frozenset(own.values_list("pk", flat=True))
+    if not found:
+        raise NotFound
+    return found

@@ -179,6 +179,7 @@ SELECT version.id, rule.key || ' ' || rule.title, NULL, NULL, rule.id::text, rul
 FROM governance_policyruleversion AS version JOIN governance_policyrule AS rule ON rule.id = version.rule_id, counted
 WHERE version.state = 'published' AND version.effective_from <= %(since)s
 AND (version.effective_until IS NULL OR version.effective_until > %(at)s)
+AND NOT version.outcomes ? 'break_glass_seconds'
 AND decisions >= %(decisions)s AND NOT EXISTS (SELECT FROM applied WHERE applied.key = rule.key)
 """
 

@@ -27,8 +27,8 @@ from governance.core.ids import new_id
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.evidence.actions import Asked, export_list
+from governance.evidence.columns import Table
 from governance.evidence.rules import Form
-from governance.evidence.tables import Table
 
 
 class FileNegotiation(DefaultContentNegotiation):

@@ -125,7 +125,9 @@ class Operation(AutoSchema):
     def _refusals(self) -> frozenset[int]:
         if self.method == "POST":
             return CHANGING | ({412} if self.declared.conditional else frozenset())
-        return ALWAYS | ({404} if "{" in self.path else frozenset()) | ({422} if self.declared.listed else frozenset())
+        told = hasattr(self.view, "parameters")  # figures of a period, for those who may know them
+        missing = {404} if told or "{" in self.path else frozenset()
+        return ALWAYS | missing | ({422} if told or self.declared.listed else frozenset())
 
     def _conditional_read(self) -> bool:
         return self.method == "GET" and self.declared.conditional

@@ -52,6 +52,7 @@ class MitigationShape(Shape):
     identity = Named()
     reason = serializers.CharField()
     control = serializers.CharField()
+    emergency = serializers.BooleanField(help_text="It covers what is taken by break-glass, and nothing else.")
     requester = Named()
     requested_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
@@ -71,6 +72,7 @@ class MitigationBody(Body):
     control = Text(max_length=2000, help_text="The compensating control: who looks at what, how often.")
     ends_at = Moment()
     review_at = Moment()
+    emergency = serializers.BooleanField(default=False, help_text="For what is taken by break-glass alone.")
 
 
 class _Violations:
@@ -134,7 +136,7 @@ class MitigationList(_Mitigations, bases.MakeEndpoint):
 
     def make(self, given: Mapping[str, Any], _token: UUID) -> Mitigation:
         """Ask for it. Somebody else decides."""
-        said = {name: given[name] for name in ("reason", "control", "ends_at", "review_at")}
+        said = {name: given[name] for name in ("reason", "control", "ends_at", "review_at", "emergency")}
         about = {"rule_id": given["rule"], "identity_id": given["identity"]}
         try:
             return actions.propose_mitigation(**about, **said, actor=self.actor, now=self.now)

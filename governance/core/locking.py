@@ -48,6 +48,8 @@ LOCK_ORDER = (
     "assignment",
     "grant",
     "requestdraft",
+    "breakglass",
+    "exposure",
     "accessrequest",
     "requestitem",
     "proposedchange",

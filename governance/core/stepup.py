@@ -27,6 +27,7 @@ class Sensitive(StrEnum):
     END_IDENTITY = "end an identity"
     MAKE_CREDENTIAL = "make an API token"
     DELEGATE = "let somebody decide in your place"
+    BREAK_GLASS = "take access at once"
 
 
 class StepUpRequired(Denied):

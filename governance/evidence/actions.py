@@ -14,9 +14,10 @@ from governance.core.ids import new_id
 from governance.core.locking import unit_of_work
 from governance.core.moves import plain
 from governance.core.paging import Keyset
+from governance.evidence.columns import Table
 from governance.evidence.queries import chain_of_grant
 from governance.evidence.rules import BROKEN_OFF, Form, written
-from governance.evidence.tables import CHAINS, Custody, Table
+from governance.evidence.tables import CHAINS, Custody
 from governance.grants.models import Grant
 
 NOUN: Final = "export"
@@ -49,6 +50,11 @@ def export_chains(grants: "QuerySet[Grant]", asked: Asked) -> Iterator[bytes]:
     """The file of the chains of custody of grants that the actor may see, grant by grant, oldest first."""
     leases = (grant for chunk in BY_NUMBER.walk(grants, GRANTS_AT_A_TIME) for grant in chunk)
     return _export(CHAINS, (Custody(grant, one) for grant in leases for one in chain_of_grant(grant).entries), asked)
+
+
+def export_rows(table: Table, rows: Iterable[Any], asked: Asked) -> Iterator[bytes]:
+    """The file of rows that are at hand, such as figures; recorded as the file of a list is."""
+    return _export(table, rows, asked)
 
 
 def _export(table: Table, rows: Iterable[Any], asked: Asked) -> Iterator[bytes]:

@@ -17,6 +17,9 @@ class EntryKind(StrEnum):
     """What a record of a chain says has happened."""
 
     FOUNDED = "founded"
+    TAKEN = "taken"
+    REVIEWED = "reviewed"
+    CLOSED = "closed"
     REQUESTED = "requested"
     POLICY = "policy"
     APPROVED = "approved"

@@ -17,6 +17,7 @@ from governance.access.states import Observation
 from governance.approvals.models import ApprovalStep, Decision, Question
 from governance.audit.models import AuditEvent, AuditLeaf
 from governance.audit.queries import events_of
+from governance.break_glass.models import BreakGlass
 from governance.evidence.entries import Chain, Entry, EntryKind
 from governance.grants.models import Grant
 from governance.grants.states import STANDS_ON, Basis
@@ -29,6 +30,9 @@ from governance.requests.models import AccessRequest, RequestItem
 ACTIONS: Mapping[str, EntryKind] = {
     "access_request.submitted": EntryKind.REQUESTED,
     "access_request.withdrawn": EntryKind.WITHDRAWN,
+    "break_glass.open": EntryKind.TAKEN,
+    "break_glass.reviewed": EntryKind.REVIEWED,
+    "break_glass.closed": EntryKind.CLOSED,
     "policy.decided": EntryKind.POLICY,
     "decision.approve": EntryKind.APPROVED,
     "decision.reject": EntryKind.REJECTED,
@@ -66,6 +70,8 @@ def chain_of_grant(grant: Grant) -> Chain:
     """Everything from the request to the verified end of one grant, oldest first."""
     item = RequestItem.objects.filter(pk=grant.source_id).first() if grant.source_kind == RequestItem.NOUN else None
     asked = _of_request([item], item.request_id) if item else []
+    if grant.source_kind == BreakGlass.NOUN:
+        asked = _telling([grant.source_id])
     founded = grant.basis == Basis.ADOPTION and grant.source_kind == PolicyRuleVersion.NOUN
     own = _telling([grant.pk], {*ACTIONS, *FOUNDED} if founded else ACTIONS)
     span = _span(own)

@@ -1,6 +1,5 @@
 """The columns of each list, named once: a page takes its headings from here, an export its columns and values."""
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,8 @@ from governance.audit.models import AuditEvent
 from governance.catalog.models import Bundle, BundleVersion
 from governance.changes.kinds import kind_of
 from governance.changes.models import ProposedChange
+from governance.evidence.columns import Value
+from governance.evidence.columns import table as _table
 from governance.evidence.entries import Entry
 from governance.grants.models import Grant
 from governance.grants.states import NOT_STARTED
@@ -17,51 +18,6 @@ from governance.policy.differences import summed
 from governance.requests.models import AccessRequest
 from governance.separation.models import SeparationRule, SeparationRuleVersion
 from governance.separation.states import Side
-
-Value = Callable[[Any], Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its stable name for programs, its heading for people, and how a row's value is read."""
-
-    name: str
-    heading: str
-    value: Value
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A list by its name in files and events, with its columns."""
-
-    name: str
-    columns: Sequence[Column]
-
-    @property
-    def headings(self) -> Mapping[str, str]:
-        """Each column's heading by its name."""
-        return {column.name: column.heading for column in self.columns}
-
-    def values(self, row: Any) -> list[Any]:
-        """One row, column by column."""
-        return [column.value(row) for column in self.columns]
-
-
-def _of(path: str) -> Value:
-    """The value at the end of a path of attributes; None where it breaks off."""
-    steps = path.split(".")
-
-    def read(row: Any) -> Any:
-        for step in steps:
-            row = getattr(row, step) if row is not None else None
-        return row
-
-    return read
-
-
-def _table(name: str, *columns: tuple[str, str, str | Value]) -> Table:
-    read = [Column(key, heading, _of(value) if isinstance(value, str) else value) for key, heading, value in columns]
-    return Table(name, read)
 
 
 def _starts_at(grant: Grant) -> Any:
@@ -353,6 +309,7 @@ SEPARATION_RULES = _table(
     ("id", "Id", "pk"),
 )
 
+
 MITIGATIONS = _table(
     "mitigations",
     ("reference", "Mitigation", str),
@@ -361,6 +318,7 @@ MITIGATIONS = _table(
     ("holder", "For", "identity.name"),
     ("reason", "Why", "reason"),
     ("control", "What is done meanwhile", "control"),
+    ("emergency", "For emergencies", "emergency"),
     ("requester", "Asked by", "requester.name"),
     ("requested_at", "Asked", "requested_at"),
     ("decider", "Decided by", "decider.name"),

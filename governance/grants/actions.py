@@ -4,30 +4,19 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q
-
-from governance.access.models import Account, Assignment
-from governance.access.moves import hold_assignment
-from governance.access.queries import account_in
+from governance.access.models import Assignment
 from governance.core import stepup
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
-from governance.core.locking import locked_all, locked_ids, take_turns, unit_of_work
+from governance.core.locking import locked_all, locked_ids, unit_of_work
 from governance.core.seen import AsSeen, unsaid
 from governance.core.stepup import Sensitive
 from governance.core.wake import after_commit
-from governance.grants import moves, notices, permissions, queries, rules
+from governance.grants import activation, moves, notices, permissions, queries, rules
 from governance.grants.models import Grant
-from governance.grants.states import LIVE, RAN_OUT, UNPROVEN, WAITING, Basis
+from governance.grants.states import LIVE, RAN_OUT, WAITING
 from governance.identities.models import Identity
-from governance.identities.queries import same_human
-from governance.policy import moves as policy
-from governance.policy.queries import Asking, decide
-from governance.policy.states import Phase
-from governance.purposes.models import Purpose
-from governance.separation.queries import MAP
 
-ACTIVATION = Actor.system("activation")
 EXPIRY = Actor.system("expiry")
 
 
@@ -86,7 +75,7 @@ def _end_early(grant: Grant, assignments: Sequence[Assignment], actor: Actor, re
     moves.end([grant, *begun], assignments, actor=actor, why=reason, now=now)
     for one in renewals:
         if one.state in WAITING:
-            _refuse(one, moves.cut_short(grant), now)
+            activation.refuse(one, moves.cut_short(grant), now)
     return grant
 
 
@@ -116,74 +105,8 @@ def activate(*, grant_id: UUID, now: datetime) -> Grant:
         hint.state, hint.starts_at, now, renewal=hint.renews_id is not None
     ):
         return hint
-    take_turns(MAP, share=True)  # rule 7: no rule or inclusion comes into force between the verdict and the start
-    locked_all(Purpose.objects.filter(pk=hint.purpose_id), share=True)
-    # All of a human's: two halves of what is kept apart may be activated at once for two identities of theirs.
-    locked_all(Identity.objects.filter(pk__in={*same_human([hint.identity_id]), hint.accountable_owner_id}))
-    account = account_in(hint.entitlement.system_id, hint.identity_id)
-    assignment = _assignment_for(account, hint, now) if account else None
-    grant = _with_what_it_replaces(grant_id, assignment)
-    if grant.state not in WAITING:
-        return grant
-    if assignment is None:
-        why = f"{grant.identity} has no account on {grant.entitlement.system}."
-        return _refuse(grant, why, now)
-    return _activate(grant, assignment, now)
-
-
-def _refuse(grant: Grant, why: str, now: datetime) -> Grant:
-    """Cancel what cannot begin, and tell those who count on it."""
-    moves.cancel(grant, actor=ACTIVATION, why=why, now=now)
-    notices.tell_cancelled(grant, now=now)
-    return grant
-
-
-def _assignment_for(account: Account, grant: Grant, now: datetime) -> Assignment:
-    why = f"{grant} is activated"
-    return hold_assignment(account, grant.entitlement, actor=ACTIVATION, why=why, now=now)
-
-
-def _with_what_it_replaces(grant_id: UUID, assignment: Assignment | None) -> Grant:
-    """The grant, held with those that ended on its assignment and are not proven gone: it takes their place."""
-    ended = Q(assignment=assignment, state__in=UNPROVEN) if assignment else Q()
-    rows = Grant.objects.with_names().select_related("policy_decision", "renews").filter(Q(pk=grant_id) | ended)
-    return next(grant for grant in locked_all(rows) if grant.pk == grant_id)
-
-
-def _activate(grant: Grant, assignment: Assignment, now: datetime) -> Grant:
-    verdict = decide(_asking(grant, now), grant.entitlement)
-    decision = policy.record_decision(
-        verdict, phase=Phase.ACTIVATION, subject_kind=Grant.NOUN, subject_id=grant.pk, actor=ACTIVATION
-    )
-    owner_acts = grant.accountable_owner.acts(now)
-    approved = grant.policy_decision.steps
-    why = rules.refusal_at_activation(verdict, approved, owner_acts=owner_acts, latest_end=grant.ends_at)
-    if grant.renews and grant.renews.ends_at < grant.starts_at:
-        why = moves.cut_short(grant.renews)
-    if why is not None:
-        return _refuse(grant, why, now)
-    end = verdict.end(max(now, grant.starts_at), verdict.cap)
-    return moves.start(grant, assignment, decision, latest_end=end, actor=ACTIVATION, now=now)
-
-
-def _asking(grant: Grant, now: datetime) -> Asking:
-    """The question of the submission, with the facts of now; the requester's session is that of the submission.
-
-    So is the bundle by which it was asked for; decisions of earlier versions know none.
-    """
-    begins = max(now, grant.starts_at)
-    bundle = grant.policy_decision.facts["request"].get("bundle", "")
-    return Asking(
-        identity=grant.identity,
-        purpose=grant.purpose,
-        requester=grant.requester,
-        term=grant.term or grant.ends_at - begins,
-        assurance=grant.policy_decision.facts["assurance"],
-        now=now,
-        break_glass=grant.basis == Basis.BREAK_GLASS,
-        starts_at=begins,
-        bundles={grant.entitlement_id: bundle} if bundle else {},
-    )
+    activation.lock_ahead(hint.purpose_id, [], hint.identity_id, hint.accountable_owner_id)
+    return activation.begin(hint, now=now)
 
 
 @unit_of_work()

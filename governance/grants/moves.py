@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import StringAgg
-from django.db.models import Exists, F, OuterRef, Subquery, TextField, Value
+from django.db.models import Case, Exists, F, Func, OuterRef, Subquery, TextField, Value, When
 from django.db.models.functions import Concat
 
 from governance.access.models import Assignment, Verification
@@ -46,6 +46,27 @@ ACTIVATION_WINDOW = timedelta(days=7)
 
 ON_OTHERS = f"{STANDS_ON} another live grant"
 
+
+_MINUTE = Func(
+    F("ends_at"),
+    template="to_char(%(expressions)s AT TIME ZONE 'UTC', 'FMDD Mon YYYY HH24:MI')",
+    output_field=TextField(),
+)
+_NAMED = Case(
+    When(
+        basis=Basis.BREAK_GLASS,
+        then=Concat(
+            labels.expression(Grant),
+            Value(" until "),
+            _MINUTE,
+            Value(" UTC on break-glass"),
+            output_field=TextField(),
+        ),
+    ),
+    default=labels.expression(Grant),
+    output_field=TextField(),
+)
+"""A live grant that access stands on, in SQL as `_support` has it in Python."""
 
 LEASES_EACH = 100
 """Leases of one assignment that a sweep ends at once, one for each purpose: more would be the next sweep's."""
@@ -286,7 +307,7 @@ def _rest_on_others(grants: Sequence[Grant], *, actor: Actor, now: datetime) -> 
 def _rest_on_others_set(grant_ids: Collection[UUID], *, actor: Actor, now: datetime) -> frozenset[UUID]:
     """The same for ended grants by the hundred, in one statement. Answers which of them other grants support."""
     support = Grant.objects.supporting(now).filter(assignment=OuterRef("assignment"))
-    names = StringAgg(labels.expression(Grant), ", ", order_by="number")
+    names = StringAgg(_NAMED, ", ", order_by="number")
     named = Subquery(support.order_by().values("assignment").annotate(names=names).values("names"))
     revoked = move_set(
         Grant.objects.filter(Exists(support), pk__in=grant_ids),
@@ -346,10 +367,11 @@ def _shortened(now: datetime) -> "Callable[[Grant], dict[str, datetime]]":
 
 
 def _support(assignment_ids: Collection[UUID | None], now: datetime) -> Mapping[UUID | None, str]:
-    """The live grants that each assignment stands on, named."""
+    """The live grants that each assignment stands on, named; of break-glass it is said until when (rule 11)."""
     named: dict[UUID | None, list[str]] = defaultdict(list)
     for grant in Grant.objects.supporting(now).filter(assignment__in=assignment_ids).order_by("number"):
-        named[grant.assignment_id].append(str(grant))
+        until = f" until {minute(grant.ends_at)} on break-glass" if grant.basis == Basis.BREAK_GLASS else ""
+        named[grant.assignment_id].append(f"{grant}{until}")
     return {assignment_id: ", ".join(names) for assignment_id, names in named.items()}
 
 

@@ -130,4 +130,4 @@ def unowned(now: datetime) -> int:
 
 def governance_is_staffed(now: datetime) -> bool:
     """Whether the governance team has its two active members (rule 16)."""
-    return len(members(GOVERNANCE_TEAM, now)) >= 2  # noqa: PLR2004 - the rule's own number
+    return sum(not one.is_machine for one in members(GOVERNANCE_TEAM, now)) >= 2  # noqa: PLR2004 - the rule's own number

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from governance.catalog.states import Risk
 from governance.identities.states import Environment, Kind
+from governance.policy.starter import StarterRule
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -145,4 +146,15 @@ APART = Apart(
     "Correcting payments and customers' data",
     "Whoever corrects payments could hide it from customers by what they write to them.",
     "The auditors have asked for it.",
+)
+
+EMERGENCY = ("P-0911", "Payments are down", "amara", 365 * DAY, ("payments_write",))
+"""What the glass can be broken for."""
+
+GLASS = StarterRule(
+    "POL-20",
+    "Payments engineers act at once when payments are down",
+    "request.break_glass && identity.department == 'Payments' && system.key == 'payments-db'",
+    {"break_glass_seconds": 4 * 3600},
+    "In an emergency {identity.name} may act at once, for at most {break_glass}.",
 )

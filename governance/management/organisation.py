@@ -221,6 +221,7 @@ FACTS: Mapping[str, Any] = {
     "entitlement": {
         "allowed_kinds": """'["agent","api_client","external","person","service_account","workload"]'""",
         "confers": "'[]'",
+        "confers_risk": TEXT.format("'low'"),
         "id": TEXT.format("g.entitlement_id"),
         "key": TEXT.format("g.entitlement_key"),
         "longest_lease": RAW.format("g.longest * 86400"),

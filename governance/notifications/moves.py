@@ -5,6 +5,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
+from governance.core.locking import locked_all
+from governance.core.wake import after_commit
 from governance.notifications.models import Mail, Notification
 from governance.notifications.states import Topic
 
@@ -42,6 +44,16 @@ def notify(notices: Iterable[Notice], *, now: datetime) -> None:
         ],
         ignore_conflicts=True,
     )
+
+
+def notify_at_once(notices: Iterable[Notice], *, now: datetime) -> None:
+    """As `notify`, with the letters in the same transaction: nobody waits until they are collected."""
+    said = list(notices)
+    notify(said, now=now)
+    marks, people = {notice.once for notice in said}, {notice.recipient_id for notice in said}
+    unsent = Notification.objects.filter(once__in=marks, recipient__in=people, mail__isnull=True)
+    gather(locked_all(unsent.exclude(recipient__email="")), now=now)
+    after_commit("notifications.post")
 
 
 def read(unread: "QuerySet[Notification]", *, now: datetime) -> int:

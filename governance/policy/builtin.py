@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from governance.catalog.states import CatalogState, Risk
 from governance.identities.states import Kind, Status
-from governance.policy.consequences import Consequence, StepSpec
+from governance.policy.consequences import LONGEST_BREAK_GLASS, Consequence, StepSpec
 from governance.policy.facts import EntitlementFacts, Facts, IdentityFacts, PurposeFacts
 from governance.policy.states import CONSENTS, StepKind
 from governance.policy.verdicts import BUILT_IN, Reason
@@ -37,9 +37,17 @@ UNCOVERED = Reason(BUILT_IN, 0, Consequence(deny=True), "No rule covers this acc
 """Silence denies (rule 15)."""
 
 
+NO_BREAK_GLASS = Reason(BUILT_IN, 0, Consequence(deny=True), "No rule allows break-glass here.")
+"""Nor does what allows or decides on ordinary access speak for what is taken at once (rule 11)."""
+
+
 def human_for_machine(facts: Facts) -> Reason | None:
-    """Above low risk a human must decide on what a machine identity asks for (rule 10); else None."""
-    if not facts.request.by_machine or facts.entitlement.risk == Risk.LOW:
+    """Above low risk a human must decide on what a machine identity asks for (rule 10); else None.
+
+    What something confers comes with it: the risk is that of the whole.
+    """
+    entitlement = facts.entitlement
+    if not facts.request.by_machine or entitlement.risk == entitlement.confers_risk == Risk.LOW:
         return None
     text = "A machine identity asks, and above low risk a human must decide."
     return Reason(BUILT_IN, 0, Consequence(steps=(StepSpec(StepKind.ENTITLEMENT_OWNER),)), text)
@@ -61,6 +69,7 @@ def _refusals(facts: Facts, limits: Iterable[Reason]) -> Iterator[str]:
     yield from _of_identity(facts.identity)
     yield from _of_purpose(facts.purpose, facts.entitlement, facts.identity)
     yield from _of_catalog(facts)
+    yield from _of_emergency(facts)
     if facts.request.term <= timedelta():
         yield "A lease has a length; this one has none."
     start = facts.now + facts.request.ahead
@@ -97,11 +106,31 @@ def _of_catalog(facts: Facts) -> Iterator[str]:
         yield f"{entitlement.name} is not open to this kind of identity: {label}."
 
 
+def _of_emergency(facts: Facts) -> Iterator[str]:
+    """An emergency and nothing else is what the glass is broken for, by a person, for themselves (rules 10 and 11).
+
+    Leases of the two kinds rest on different purposes, so that no lease is shared, and none renewed as the other.
+    """
+    request, reference = facts.request, facts.purpose.reference
+    if not request.break_glass:
+        if facts.purpose.emergency:
+            yield f"Purpose {reference} is an emergency: what it is for is taken by break-glass alone."
+        return
+    if not facts.purpose.emergency:
+        yield f"Purpose {reference} is no emergency: break-glass is for emergencies alone."
+    if request.by_machine or facts.identity.machine:
+        yield "A machine identity can't break the glass: above low risk a human decides."
+    if not request.for_self:
+        yield "Break-glass is for oneself alone."
+
+
 def _limits(facts: Facts) -> Iterator[Reason]:
     entitlement, purpose, identity, now = facts.entitlement, facts.purpose, facts.identity, facts.now
     yield _cap(
         entitlement.longest_lease, f"{entitlement.name} is leased for at most {length(entitlement.longest_lease)}."
     )
+    if facts.request.break_glass:
+        yield _cap(LONGEST_BREAK_GLASS, f"Break-glass lasts at most {length(LONGEST_BREAK_GLASS)}.")
     if purpose.ends_at is not None:
         yield _until(purpose.ends_at, _ending("The purpose", purpose.ends_at, now))
     if purpose.review_at is not None:

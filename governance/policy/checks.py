@@ -73,6 +73,8 @@ def _of_the_rest(outcomes: object, reason: str, mode: str) -> Iterator[Fault]:
         yield Fault("mode", f"A rule's mode is one of {', '.join(Mode.values)}.")
     elif mode == Mode.REQUIRE_APPROVAL and consequence.without_human:
         yield Fault("mode", "What allows without a human can't require an approval: ask for steps instead.")
+    elif mode == Mode.REQUIRE_APPROVAL and consequence.break_glass is not None:
+        yield Fault("mode", "Nobody approves break-glass beforehand, so it can't require an approval.")
 
 
 def _of_steps(steps: Iterable[StepSpec]) -> Iterator[Fault]:

@@ -12,6 +12,14 @@ LONGEST: Final = timedelta(days=3660)
 """The longest cap, and the longest time between two reviews."""
 
 OF_A_STEP: Final = frozenset({"kind", "required", "everyone", "stage", "team", "when", "counts", "skip_repeat"})
+LONGEST_BREAK_GLASS: Final = timedelta(hours=12)
+"""Break-glass is for hours, whatever a rule says (rule 11)."""
+
+KEYS: Final = frozenset(
+    {"deny", "steps", "allow_without_human", "cap_seconds", "cadence_seconds", "break_glass_seconds"}
+)
+"""What the JSON form may say."""
+
 MOST_APPROVERS: Final = 9
 LAST_STAGE: Final = 20
 
@@ -54,6 +62,7 @@ class Consequence:
 
     `cap` is the longest lease counted from its start. `until` is the latest end whatever the start; only what the
     domain itself demands sets it. `cadence` is the longest time between two reviews of access that goes on.
+    `break_glass` is for how long access may be taken at once in an emergency; of any other access it says nothing.
     """
 
     deny: bool = False
@@ -62,6 +71,7 @@ class Consequence:
     cap: timedelta | None = None
     until: datetime | None = None
     cadence: timedelta | None = None
+    break_glass: timedelta | None = None
 
     @property
     def kinds(self) -> tuple[OutcomeKind, ...]:
@@ -70,6 +80,7 @@ class Consequence:
             OutcomeKind.DENY: self.deny,
             OutcomeKind.REQUIRE_STEPS: bool(self.steps),
             OutcomeKind.ALLOW_WITHOUT_HUMAN: self.without_human,
+            OutcomeKind.ALLOW_BREAK_GLASS: self.break_glass is not None,
             OutcomeKind.CAP_LEASE: self.cap is not None or self.until is not None,
             OutcomeKind.TIGHTEN_REVIEW: self.cadence is not None,
         }
@@ -80,6 +91,18 @@ class Consequence:
         """Whether it says if access may be had at all: a cap or a cadence alone does not."""
         return self.deny or self.without_human or bool(self.steps)
 
+    def asked(self, *, break_glass: bool) -> "Consequence | None":
+        """What follows for access that is, or is not, taken at once in an emergency; None where nothing does.
+
+        How long break-glass lasts is a cap on it like any other.
+        """
+        if self.break_glass is None:
+            return self
+        if break_glass:
+            return replace(self, cap=min(self.break_glass, self.cap or self.break_glass))
+        rest = replace(self, break_glass=None)
+        return rest if rest.kinds else None
+
     def in_mode(self, mode: Mode) -> "Consequence":
         """What follows where a rule that says this is in the mode.
 
@@ -89,7 +112,7 @@ class Consequence:
         if mode != Mode.REQUIRE_APPROVAL:
             return self
         steps = self.steps or (StepSpec(StepKind.SECURITY),)
-        return replace(self, deny=False, without_human=False, steps=steps)
+        return replace(self, deny=False, without_human=False, break_glass=None, steps=steps)
 
 
 def union(steps: Iterable[StepSpec]) -> tuple[StepSpec, ...]:
@@ -140,6 +163,8 @@ def written(consequence: Consequence) -> dict[str, Any]:
         value["cap_seconds"] = int(consequence.cap.total_seconds())
     if consequence.cadence is not None:
         value["cadence_seconds"] = int(consequence.cadence.total_seconds())
+    if consequence.break_glass is not None:
+        value["break_glass_seconds"] = int(consequence.break_glass.total_seconds())
     return value
 
 
@@ -147,7 +172,7 @@ def read(value: object) -> Consequence:
     """What follows, from its JSON form. Raises ConsequenceError: what is not understood must not be passed over."""
     if not isinstance(value, Mapping):
         raise ConsequenceError('What follows is a JSON object, such as {"deny": true}.')
-    if unknown := sorted(set(value) - {"deny", "steps", "allow_without_human", "cap_seconds", "cadence_seconds"}):
+    if unknown := sorted(set(value) - KEYS):
         raise ConsequenceError(
             f"Nothing is called {unknown[0]}: a rule can deny, ask for steps, allow, cap, or tighten review."
         )
@@ -158,6 +183,7 @@ def read(value: object) -> Consequence:
             without_human=_flag(value, "allow_without_human"),
             cap=_length(value.get("cap_seconds"), "A cap"),
             cadence=_length(value.get("cadence_seconds"), "A cadence of review"),
+            break_glass=_length(value.get("break_glass_seconds"), "The time of break-glass", LONGEST_BREAK_GLASS),
         )
     )
 
@@ -165,7 +191,8 @@ def read(value: object) -> Consequence:
 def _sensible(consequence: Consequence) -> Consequence:
     if not consequence.kinds:
         raise ConsequenceError(
-            "Something has to follow: deny, steps, allow_without_human, cap_seconds or cadence_seconds."
+            "Something has to follow: deny, steps, allow_without_human, cap_seconds, cadence_seconds or"
+            " break_glass_seconds."
         )
     if consequence.deny and len(consequence.kinds) > 1:
         raise ConsequenceError("A rule that denies can do nothing else.")
@@ -181,11 +208,11 @@ def _flag(value: Mapping[str, Any], name: str) -> bool:
     return flag
 
 
-def _length(seconds: object, what: str) -> timedelta | None:
+def _length(seconds: object, what: str, longest: timedelta = LONGEST) -> timedelta | None:
     if seconds is None:
         return None
-    if type(seconds) is not int or not 0 < seconds <= LONGEST.total_seconds():
-        raise ConsequenceError(f"{what} is a whole number of seconds, more than none and at most {LONGEST.days} days.")
+    if type(seconds) is not int or not 0 < seconds <= longest.total_seconds():
+        raise ConsequenceError(f"{what} is a whole number of seconds, more than none and at most {length(longest)}.")
     return timedelta(seconds=seconds)
 
 
@@ -245,6 +272,8 @@ def sentences(consequence: Consequence) -> list[str]:
     told += [f"{_who(step)}{_how(step)}." for step in consequence.steps]
     told += ["Nobody has to decide."] if consequence.without_human else []
     told += [f"A lease lasts at most {length(consequence.cap)}."] if consequence.cap is not None else []
+    glass = consequence.break_glass
+    told += [f"In an emergency it may be taken at once, for at most {length(glass)}."] if glass is not None else []
     cadence = consequence.cadence
     return [*told, f"Access is reviewed at least every {length(cadence)}."] if cadence is not None else told
 

@@ -50,6 +50,7 @@ class EntitlementFacts:
     review_cadence: Annotated[timedelta, "The longest time between two reviews of it, as the catalog says"]
     allowed_kinds: Annotated[tuple[str, ...], "The kinds of identity that may hold it"]
     confers: Annotated[tuple[str, ...], "What it confers, directly or through others, as `system/entitlement` keys"]
+    confers_risk: Annotated[str, "The highest risk of what it confers; `low` where it confers nothing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,7 @@ EXAMPLE = Facts(
         review_cadence=timedelta(days=90),
         allowed_kinds=("person", "agent"),
         confers=("ledger/invoice-read",),
+        confers_risk="low",
     ),
     system=SystemFacts(
         id=UUID("0192f0c1-7a00-7000-8000-000000000003"),

@@ -12,6 +12,7 @@ from django.db.models import F, Q, QuerySet
 from governance.access.queries import Effective
 from governance.catalog import bundles
 from governance.catalog.models import Entitlement, System
+from governance.catalog.states import Risk
 from governance.core.subjects import Unbroken, leasing
 from governance.identities.models import Identity, Ownership, TeamMembership
 from governance.identities.queries import owners
@@ -139,7 +140,7 @@ def _gather_each(
     ids, who = [one.pk for one in wanted], [asking.identity for asking in askings]
     known = _Known(
         identities=identity_facts(who, now),
-        judged=judge_each(who, ids, now),
+        judged=judge_each(who, ids, now, emergency=askings[0].break_glass),
         leased=leasing().unbroken([one.pk for one in who], ids, now),
         justified=_justified(purpose, ids),
         approved=bundles.pre_approved({key for asking in askings for key in asking.bundles.values()}),
@@ -162,7 +163,7 @@ def _facts(asking: Asking, entitlement: Entitlement, known: _Known) -> Facts:
     identity, judged = known.identities[asking.identity.pk], known.judged[asking.identity.pk]
     return Facts(
         identity=identity,
-        entitlement=_entitlement(entitlement, _confers(judged.access, entitlement.pk)),
+        entitlement=_entitlement(entitlement, judged.access),
         system=_system(entitlement.system),
         purpose=_purpose(asking.purpose, identity, justifies=entitlement.pk in known.justified),
         request=_request(asking, _bundle(asking, entitlement.pk, identity, known)),
@@ -198,9 +199,8 @@ def _access(asking: Asking, access: Effective, entitlement_id: UUID, known: _Kno
     )
 
 
-def _confers(access: Effective, entitlement_id: UUID) -> tuple[str, ...]:
-    """What it confers besides itself."""
-    return _named(access.conferred[entitlement_id].keys() - {entitlement_id}, access.keys)
+def _highest(risks: Iterable[str]) -> str:
+    return max([Risk.LOW.value, *risks], key=Risk.values.index)
 
 
 def _named(entitlement_ids: Iterable[UUID], keys: Mapping[UUID, str]) -> tuple[str, ...]:
@@ -275,7 +275,8 @@ def _ownerships(identity_ids: Collection[UUID], now: datetime) -> Mapping[UUID, 
     return {pk: (bool(people[Identity.NOUN, pk].get(OwnerRole.OWNER)), until.get(pk)) for pk in identity_ids}
 
 
-def _entitlement(entitlement: Entitlement, confers: tuple[str, ...]) -> EntitlementFacts:
+def _entitlement(entitlement: Entitlement, access: Effective) -> EntitlementFacts:
+    confers = access.conferred[entitlement.pk].keys() - {entitlement.pk}
     return EntitlementFacts(
         id=entitlement.pk,
         key=entitlement.key,
@@ -286,7 +287,8 @@ def _entitlement(entitlement: Entitlement, confers: tuple[str, ...]) -> Entitlem
         longest_lease=entitlement.longest_lease,
         review_cadence=entitlement.review_cadence,
         allowed_kinds=tuple(sorted(entitlement.allowed_kinds)),
-        confers=confers,
+        confers=_named(confers, access.keys),
+        confers_risk=_highest(access.risks[pk] for pk in confers),
     )
 
 

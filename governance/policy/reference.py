@@ -78,6 +78,8 @@ def _follows(consequence: Consequence) -> str:
         parts.append("decided by " + ", ".join(step.kind.label.lower() for step in consequence.steps))
     if consequence.without_human:
         parts.append("allowed without a human")
+    if consequence.break_glass is not None:
+        parts.append(f"break-glass for at most {length(consequence.break_glass)}")
     if consequence.cap is not None:
         parts.append(f"at most {length(consequence.cap)}")
     if consequence.cadence is not None:

@@ -85,14 +85,21 @@ def evaluate(rules: RuleSet | Iterable[RuleData], facts: Facts) -> Verdict:
     ready = rules if isinstance(rules, RuleSet) else prepared(rules)
     applied = _applied(ready, facts)  # first: it also finds facts that are not what they should be
     reasons = [*builtin.reasons(facts), *builtin.separated(facts), *applied]
-    if not any(reason.covers for reason in applied):
-        reasons.append(builtin.UNCOVERED)
+    if silence := _silence(applied, facts):
+        reasons.append(silence)
     if not _steps(applied) and (human := builtin.human_for_machine(facts)):
         reasons.append(human)
     if beside := builtin.approval_beside_consent(_steps(reasons)):
         reasons.append(beside)
     reasons.sort(key=lambda reason: _rank(reason, facts.now))
     return _sum(reasons, facts, ready.versions)
+
+
+def _silence(applied: Iterable[Reason], facts: Facts) -> Reason | None:
+    """What denies where no rule speaks for it (rule 15). Break-glass needs one that says so itself (rule 11)."""
+    if facts.request.break_glass:
+        return None if any(reason.breaks_glass or reason.denies for reason in applied) else builtin.NO_BREAK_GLASS
+    return None if any(reason.covers for reason in applied) else builtin.UNCOVERED
 
 
 def _steps(reasons: Iterable[Reason]) -> list[StepSpec]:
@@ -143,7 +150,10 @@ def _reason(
     answer: bool | EvaluationFailed,  # noqa: FBT001 - the answer itself
     known: Given,
 ) -> Reason | None:
-    """What a rule says that applies, or that it is broken. None where it comes to nothing: no step of it is taken."""
+    """What a rule says that applies, or that it is broken.
+
+    None where it comes to nothing: no step of it is taken, or it says nothing of such access.
+    """
     if answer is not True:
         return _broken(rule, str(answer))
     try:
@@ -151,9 +161,10 @@ def _reason(
         text = rendered(rule.reason, {**known.values, **sayable(consequence)})
     except (TemplateError, EvaluationFailed) as error:
         return _broken(rule, str(error))
-    if not consequence.kinds:
+    follows = consequence.in_mode(rule.mode).asked(break_glass=known.values["request.break_glass"])
+    if follows is None or not consequence.kinds:
         return None
-    return Reason(rule.key, rule.version, consequence.in_mode(rule.mode), text, rule.priority, mode=rule.mode)
+    return Reason(rule.key, rule.version, follows, text, rule.priority, mode=rule.mode)
 
 
 def _taken(consequence: Consequence, known: Given) -> Consequence:
@@ -165,8 +176,11 @@ def _taken(consequence: Consequence, known: Given) -> Consequence:
 
 
 def sayable(consequence: Consequence) -> dict[str, timedelta]:
-    """What a reason may say of its own rule, besides the facts: `{cap}` where it caps, `{cadence}` where it reviews."""
-    said = {"cap": consequence.cap, "cadence": consequence.cadence}
+    """What a reason may say of its own rule, besides the facts.
+
+    `{cap}` where it caps, `{cadence}` where it reviews, `{break_glass}` where it allows break-glass.
+    """
+    said = {"cap": consequence.cap, "cadence": consequence.cadence, "break_glass": consequence.break_glass}
     return {name: length for name, length in said.items() if length is not None}
 
 

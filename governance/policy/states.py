@@ -59,6 +59,7 @@ class OutcomeKind(TextChoices):
     DENY = "deny", "Deny"
     REQUIRE_STEPS = "require_steps", "Require steps"
     ALLOW_WITHOUT_HUMAN = "allow_without_human", "Allow without a human"
+    ALLOW_BREAK_GLASS = "allow_break_glass", "Allow break-glass"
     CAP_LEASE = "cap_lease", "Cap the lease"
     TIGHTEN_REVIEW = "tighten_review", "Tighten review"
 

@@ -44,6 +44,11 @@ class Reason:
         return self.denies or (self.mode == Mode.BLOCK and self.consequence.covers)
 
     @property
+    def breaks_glass(self) -> bool:
+        """Whether it allows that access is taken at once in an emergency. Only a rule that is in force in full does."""
+        return self.mode == Mode.BLOCK and self.consequence.break_glass is not None
+
+    @property
     def outcome(self) -> OutcomeKind:
         """The heaviest thing that follows."""
         return self.consequence.kinds[0]
@@ -121,7 +126,7 @@ class Verdict:
     @property
     def why(self) -> str:
         """Why, in words: all denials, or else what the rules say that speak for it."""
-        speaking = (reason for reason in self.reasons if reason.bites and reason.consequence.covers)
+        speaking = (one for one in self.reasons if one.bites and (one.consequence.covers or one.breaks_glass))
         return " ".join(reason.text for reason in self.denials or speaking)
 
     def end(self, start: datetime, term: timedelta) -> datetime:

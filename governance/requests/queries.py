@@ -15,7 +15,7 @@ from governance.approvals.states import StepState
 from governance.catalog.models import Entitlement
 from governance.catalog.querysets import EntitlementQuerySet
 from governance.catalog.states import CatalogState
-from governance.core.actor import Actor
+from governance.core.actor import Actor, ActorKind
 from governance.core.models import Governed
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
@@ -42,7 +42,12 @@ OWN_WISH = "Whoever would be asked to consent has asked for it"
 
 
 def beneficiaries(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
-    """Whom the actor may ask for: themselves, their teammates, and the active machine identities they own."""
+    """Whom the actor may ask for: themselves, their teammates, and the active machine identities they own.
+
+    A machine identity asks for itself alone, whatever it is named the owner of (rule 10).
+    """
+    if actor.kind == ActorKind.MACHINE:
+        return Identity.objects.active(now).filter(pk__in=actor.identity_ids)
     owned = owned_ids("identity", actor.identity_ids, now)
     machines = Q(pk__among=owned, kind__in=MACHINE_KINDS)
     return Identity.objects.active(now).filter(Q(pk=actor.identity_id) | machines | _of_team(actor)).order_by("name")
@@ -61,8 +66,8 @@ def _of_team(actor: Actor) -> Q:
 
 
 def purposes_for(entitlement_ids: Collection[UUID], now: datetime) -> "PurposeQuerySet[Purpose]":
-    """Active purposes that may justify every one of the entitlements."""
-    found = Purpose.objects.active(now)
+    """Active purposes that may justify every one of the entitlements. Emergencies are for break-glass alone."""
+    found = Purpose.objects.active(now).filter(emergency=False)
     for entitlement_id in entitlement_ids:
         found = found.justifying(entitlement_id)
     return found.order_by("reference")

@@ -122,7 +122,7 @@ SHORTEST_WORDS = 10
 
 
 @unit_of_work()
-def propose_mitigation(
+def propose_mitigation(  # noqa: PLR0913 - all of it is said by whoever asks
     *,
     rule_id: UUID,
     identity_id: UUID,
@@ -132,8 +132,12 @@ def propose_mitigation(
     review_at: datetime,
     actor: Actor,
     now: datetime,
+    emergency: bool = False,
 ) -> Mitigation:
-    """Ask that somebody may hold both sides of a rule for a while. Raises NotFound, Denied, Invalid."""
+    """Ask that somebody may hold both sides of a rule for a while, or in an `emergency` alone.
+
+    Raises NotFound, Denied, Invalid.
+    """
     locked_all(SeparationRule.objects.filter(pk=rule_id), share=True)
     version, identity = in_force(rule_id), Identity.objects.filter(pk=identity_id).first()
     if identity is None or version is None or not _may_know(actor, rule_id, identity_id, now):
@@ -142,7 +146,8 @@ def propose_mitigation(
         raise Denied("Whom it is for, their manager or owner, the rule's owner or security asks for a mitigation.")
     locked_all(Identity.objects.filter(pk__in=same_human([identity_id])))
     wrong = {**_words(reason, control), **_dates(version.severity, ends_at, review_at, now)}
-    if Mitigation.objects.filter(rule=rule_id, holder=holder_of(identity), state=MitigationState.PROPOSED).exists():
+    beside = Mitigation.objects.filter(rule=rule_id, holder=holder_of(identity), emergency=emergency)
+    if beside.filter(state=MitigationState.PROPOSED).exists():
         wrong.setdefault("identity", "A mitigation of this rule is asked for them already.")
     if wrong:
         raise Invalid(wrong)
@@ -152,6 +157,7 @@ def propose_mitigation(
         holder=holder_of(identity),
         reason=reason.strip(),
         control=control.strip(),
+        emergency=emergency,
         requester=_as(actor),
         requested_at=now,
         ends_at=ends_at,

@@ -124,6 +124,7 @@ class Mitigation(Governed):
     """That somebody may hold both sides of a rule for a while, and what is done about it meanwhile.
 
     It is for an identity and counts for its human, named by `holder`: the human's id, a machine identity's own.
+    One for emergencies covers what is taken by break-glass and nothing else, any other everything but that (rule 11).
     """
 
     NOUN = "mitigation"
@@ -136,6 +137,7 @@ class Mitigation(Governed):
     holder = models.UUIDField()
     reason = models.TextField()
     control = models.TextField()
+    emergency = models.BooleanField(default=False)
     requester = models.ForeignKey(Identity, on_delete=models.PROTECT, related_name="+")
     requested_at = models.DateTimeField()
     ends_at = models.DateTimeField()
@@ -151,7 +153,9 @@ class Mitigation(Governed):
         constraints: ClassVar = [
             *(
                 models.UniqueConstraint(
-                    fields=["rule", "holder"], condition=Q(state=state), name=f"rule_07_one_{state}_mitigation"
+                    fields=["rule", "holder", "emergency"],
+                    condition=Q(state=state),
+                    name=f"rule_07_one_{state}_mitigation",
                 )
                 for state in (MitigationState.PROPOSED, MitigationState.APPROVED)
             ),
@@ -180,6 +184,7 @@ class Mitigation(Governed):
             "rule_id": str(self.rule_id),
             "identity_id": str(self.identity_id),
             "control": self.control,
+            "emergency": self.emergency,
             "ends_at": self.ends_at,
             "review_at": self.review_at,
         }

@@ -138,7 +138,8 @@ def retire(version: SeparationRuleVersion, *, actor: Actor, why: str, now: datet
 
 def approve(mitigation: Mitigation, by: Identity, *, actor: Actor, why: str, now: datetime) -> Mitigation:
     """Let a held mitigation cover what it is for, in the place of one that does so now."""
-    live = Mitigation.objects.filter(rule=mitigation.rule, holder=mitigation.holder, state=MitigationState.APPROVED)
+    beside = Mitigation.objects.filter(rule=mitigation.rule, holder=mitigation.holder, emergency=mitigation.emergency)
+    live = beside.filter(state=MitigationState.APPROVED)
     for old in locked_all(live.with_names()):
         move(old, MitigationState.ENDED, actor=actor, why=f"Followed by {mitigation}", now=now)
     to = MitigationState.APPROVED
@@ -161,6 +162,9 @@ def end(mitigation: Mitigation, *, actor: Actor, why: str, now: datetime) -> Mit
 
 
 def _standing(mitigation: Mitigation, state: str) -> list[SeparationViolation]:
+    """The violation that it covers, or did. What stands open in an emergency is to be seen, until that is over."""
+    if mitigation.emergency:
+        return []
     rows = SeparationViolation.objects.filter(rule=mitigation.rule, holder=mitigation.holder, state=state)
     return locked_all(rows.with_names())
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from governance.access.models import Inclusion
-from governance.core.actor import Actor, Role
+from governance.core.actor import Actor, ActorKind, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked, locked_all
 from governance.identities.models import Identity, Ownership
@@ -136,6 +136,8 @@ def refusal(actor: Actor, verb: str, mitigation: Mitigation, now: datetime) -> s
     mine = actor.identity_ids
     match verb:
         case "approve":
+            if actor.kind == ActorKind.MACHINE:
+                return "A human decides on a mitigation."
             if not decides:
                 return "The rule's owner or security decides on a mitigation."
             own = "Whoever asks for it, or would hold both sides, or owns who would, does not approve it."

@@ -57,16 +57,19 @@ class Judgement:
         return [one for one in self.conflicts[entitlement_id] if one.mitigation is None]
 
 
-def judge(identity: Identity, entitlement_ids: Collection[UUID], now: datetime) -> Judgement:
+def judge(
+    identity: Identity, entitlement_ids: Collection[UUID], now: datetime, *, emergency: bool = False
+) -> Judgement:
     """What each entitlement would break if the identity held it, beside all it holds and the others of them.
 
     Judged is what each confers, and what all identities of the same human hold. A constant number of queries.
+    In an `emergency` only a mitigation that was approved for emergencies covers anything (rule 11).
     """
-    return judge_each([identity], entitlement_ids, now)[identity.pk]
+    return judge_each([identity], entitlement_ids, now, emergency=emergency)[identity.pk]
 
 
 def judge_each(
-    identities: Sequence[Identity], entitlement_ids: Collection[UUID], now: datetime
+    identities: Sequence[Identity], entitlement_ids: Collection[UUID], now: datetime, *, emergency: bool = False
 ) -> Mapping[UUID, Judgement]:
     """The same for each of several identities by its id, as many queries as for one."""
     own = identities_of_humans(identities)
@@ -74,7 +77,9 @@ def judge_each(
     asked = accesses[0].conferred if accesses else {}
     versions = _touching({pk for conferred in asked.values() for pk in conferred})
     found = [{pk: tuple(_clashes(pk, asked, access.held, versions)) for pk in entitlement_ids} for access in accesses]
-    teller = _Teller([clash for those in found for told in those.values() for clash in told], versions, identities, now)
+    clashes = [clash for those in found for told in those.values() for clash in told]
+    holders, broken = {holder_of(identity) for identity in identities}, {clash.rule_id for clash in clashes}
+    teller = _Teller(clashes, versions, _live_mitigations(holders, broken, now, emergency=emergency))
     return {
         identity.pk: Judgement(
             access,
@@ -106,15 +111,14 @@ def _clashes(
 
 
 class _Teller:
-    """Says in words how access would break rules; reads all names and mitigations at once."""
+    """Says in words how access would break rules, and which mitigations cover it; reads all names at once."""
 
     def __init__(
-        self, clashes: Collection[Clash], versions: Versions, identities: Iterable[Identity], now: datetime
+        self, clashes: Iterable[Clash], versions: Versions, mitigations: Mapping[tuple[UUID, UUID], Mitigation]
     ) -> None:
         self._versions = versions
         self._names = names({pk for clash in clashes for pk in (*clash.left, *clash.right)})
-        holders = {holder_of(identity) for identity in identities}
-        self._mitigations = _live_mitigations(holders, {clash.rule_id for clash in clashes}, now)
+        self._mitigations = mitigations
 
     def told(self, clash: Clash, entitlement_id: UUID, identity: Identity, held: Mapping[UUID, Path]) -> Conflicting:
         """The clash, where the entitlement is the one that is asked for, for an identity that has `held` in effect."""
@@ -141,12 +145,12 @@ def names(entitlement_ids: Collection[UUID]) -> Mapping[UUID, str]:
 
 
 def _live_mitigations(
-    holders: Collection[UUID], rule_ids: Collection[UUID], now: datetime
+    holders: Collection[UUID], rule_ids: Collection[UUID], now: datetime, *, emergency: bool
 ) -> Mapping[tuple[UUID, UUID], Mitigation]:
     """By rule and holder."""
     if not rule_ids:
         return {}
-    live = Mitigation.objects.live(now).filter(rule__in=rule_ids, holder__in=holders)
+    live = Mitigation.objects.live(now, emergency=emergency).filter(rule__in=rule_ids, holder__in=holders)
     return {(mitigation.rule_id, mitigation.holder): mitigation for mitigation in live}
 
 

@@ -19,13 +19,19 @@ class VersionQuerySet(models.QuerySet[M]):
 class MitigationQuerySet(models.QuerySet[M]):
     """Reads over mitigations."""
 
-    def live(self, at: datetime) -> Self:
-        """Those that cover what they are for at the moment: once the end has come, whether or not a sweep has run."""
-        return self.filter(state=MitigationState.APPROVED, ends_at__gt=at)
+    def live(self, at: datetime, *, emergency: bool = False) -> Self:
+        """Those that cover what they are for at the moment, by what it is: ordinary access, or what an emergency takes.
+
+        Once the end has come they cover nothing, whether or not a sweep has run.
+        """
+        return self._unended(at).filter(emergency=emergency)
 
     def review_due(self, at: datetime) -> Self:
         """Those that cover what they are for, and are to be looked at again by the moment."""
-        return self.live(at).filter(review_at__lte=at)
+        return self._unended(at).filter(review_at__lte=at)
+
+    def _unended(self, at: datetime) -> Self:
+        return self.filter(state=MitigationState.APPROVED, ends_at__gt=at)
 
     def over(self, at: datetime) -> Self:
         """Those whose end has come without being recorded yet."""

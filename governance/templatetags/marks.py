@@ -162,7 +162,20 @@ MITIGATION = {
     "ended": Mark("end", "Ended"),
 }
 
+BREAK_GLASS = {
+    "open": Mark("alert", "Not reviewed", "warn"),
+    "reviewed": Mark("eye", "Reviewed", "note"),
+    "closed": Mark("check", "Closed", "ok"),
+}
+
+EXPOSURE = {
+    "exposed": Mark("alert", "Exposed", "bad"),
+    "rotated": Mark("check", "Rotated", "ok"),
+}
+
 STATES = {
+    "break_glass": BREAK_GLASS,
+    "exposure": EXPOSURE,
     "bundle": BUNDLE,
     "purpose": PURPOSE,
     "catalog": CATALOG,

@@ -26,7 +26,7 @@ from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.core.stepup import StepUpRequired
 from governance.evidence import actions
 from governance.evidence.actions import Asked
-from governance.evidence.tables import Table
+from governance.evidence.columns import Table
 from governance.web import exports, step_up
 from governance.web.actor import PortalRequest
 from governance.web.paging import Keyset

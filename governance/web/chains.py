@@ -153,6 +153,8 @@ def _policy(entry: Entry) -> Words:
     if decision is None:
         return "Policy decided", entry.why, ""
     _, words = present.policy_words(decision.allowed, [step["kind"] for step in decision.steps])
+    if decision.phase != Phase.ACTIVATION and decision.facts["request"].get("break_glass"):
+        return "Policy: break-glass is allowed", entry.why, ""
     if decision.phase == Phase.ACTIVATION:
         title = "Policy still holds" if decision.allowed else "Policy no longer holds"
         return title, "Asked again at activation, with the facts of that moment.", ""
@@ -274,6 +276,9 @@ def _reminded(entry: Entry) -> Words:
 
 DRAWN: Mapping[EntryKind, tuple[str, str, Callable[[Entry], Words]]] = {
     EntryKind.FOUNDED: ("seal", "note", _founded),
+    EntryKind.TAKEN: ("alert", "bad", _quoted("{by} took it at once")),
+    EntryKind.REVIEWED: ("eye", "ok", _quoted("Reviewed by {by}")),
+    EntryKind.CLOSED: ("check", "ok", _told("Closed by {by}")),
     EntryKind.REQUESTED: ("pen", "ok", _requested),
     EntryKind.POLICY: ("scale", "ok", _policy),
     EntryKind.APPROVED: ("check", "ok", _decided("Approved")),

@@ -11,11 +11,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from governance.audit.queries import Seal, lag, latest_checkpoint
+from governance.break_glass import permissions as break_glass
+from governance.break_glass.queries import of_whom_it_concerns
 from governance.core.actor import Actor
 from governance.identities.states import Kind
 from governance.notifications.permissions import unread
 from governance.web.accounts.personas import Persona, personas
 from governance.web.accounts.providers import provider_name
+from governance.web.emergency.present import Emergency, emergency
 from governance.web.menu import Group, Way, menu
 from governance.web.shapes import Who
 from governance.web.step_up import waiting
@@ -24,6 +27,8 @@ CHECK_FRESH = timedelta(minutes=15)
 """How long a check of the log speaks for it; the checker runs each minute."""
 
 MOST_UNREAD = 100
+
+MOST_EMERGENCIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,16 @@ class Portal:
     def unread(self) -> int:
         """How many notifications the visitor has not opened, counted up to `MOST_UNREAD`."""
         return unread(self._actor)[:MOST_UNREAD].count() if self._actor else 0
+
+    @cached_property
+    def emergencies(self) -> Sequence[Emergency]:
+        """What was taken at once and stands: the visitor's own, and all of it for security (rule 11)."""
+        actor = self._actor
+        if actor is None:
+            return ()
+        watches = actor.has(*break_glass.WATCHES)
+        found = of_whom_it_concerns(actor.identity_ids, self._now, watches=watches)
+        return [emergency(one, actor) for one in found[:MOST_EMERGENCIES]]
 
     @cached_property
     def checkpoint(self) -> Checkpoint | None:

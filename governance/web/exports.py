@@ -9,8 +9,8 @@ from django.utils import timezone
 from django_filters import FilterSet
 
 from governance.core.paging import AFTER, BEFORE
+from governance.evidence.columns import Table
 from governance.evidence.rules import Form
-from governance.evidence.tables import Table
 
 AS: Final = "as"
 

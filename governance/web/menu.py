@@ -9,6 +9,7 @@ from django.urls import reverse
 from governance.analysis import permissions as analysis
 from governance.approvals.permissions import CALENDARS, inbox
 from governance.audit import permissions as audit
+from governance.break_glass import permissions as break_glass
 from governance.core.actor import Actor
 from governance.lifecycle.permissions import sees_feeds
 from governance.policy import permissions as policy
@@ -80,7 +81,7 @@ class _Menu:
         ]
 
     def _policy(self) -> list[Way]:
-        """What decides, what must not come together, what has gone stale.
+        """What decides, what must not come together, what has gone stale; what was taken at once, how long people wait.
 
         For those who oversee; an owner is led to what is theirs by a message or another page, and finds the way there.
         """
@@ -89,6 +90,8 @@ class _Menu:
             (self._way("Separation", "violation-list"), separation.SEES_ALL),
             (self._way("Findings", "finding-list"), analysis.SEES_ALL),
             (self._way("Calendars", "calendar-list"), CALENDARS),
+            (self._way("Break-glass", "break-glass-list"), break_glass.SEES_ALL),
+            (self._way("Speed", "speed"), analysis.SEES_ALL),
         )
         return [way for way, roles in seen if way.current or self.actor.has(*roles)]
 

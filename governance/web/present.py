@@ -129,6 +129,7 @@ REASON_MARKS: Mapping[str, tuple[str, str]] = {
     OutcomeKind.DENY: ("bad", "cross"),
     OutcomeKind.REQUIRE_STEPS: ("note", "pen"),
     OutcomeKind.ALLOW_WITHOUT_HUMAN: ("ok", "check"),
+    OutcomeKind.ALLOW_BREAK_GLASS: ("warn", "alert"),
     OutcomeKind.CAP_LEASE: ("", "clock"),
     OutcomeKind.TIGHTEN_REVIEW: ("", "eye"),
 }

@@ -14,6 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bundles/", include("governance.web.bundles.urls")),
     path("catalog/", include("governance.web.catalog.urls")),
     path("findings/", include("governance.web.findings.urls")),
+    path("break-glass/", include("governance.web.emergency.urls")),
+    path("speed/", include("governance.web.speed.urls")),
     path("notifications/", include("governance.web.notifications.urls")),
     path("policy/", include("governance.web.policy.urls")),
     path("people/", include("governance.web.people.urls")),

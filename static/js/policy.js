@@ -2,7 +2,7 @@
 // Without this file the same stands beside the fields once the form has been sent.
 
 const WAIT = 300;
-const FIELDS = { condition: "condition", outcomes: "follows", cap: "cap", cadence: "cadence", mode: "mode", reason: "reason" };
+const FIELDS = { condition: "condition", outcomes: "follows", cap: "cap", cadence: "cadence", break_glass: "break_glass", mode: "mode", reason: "reason" };
 
 const form = document.querySelector("form[data-check]");
 const field = (name) => form.elements[name];

@@ -260,6 +260,13 @@ class TestRules:
         version = idle.versions.get()
         assert found(Stale.RULE, at) == {version.pk: "It applied to none of the 1 decisions of the last 90 days."}
 
+    def test_are_kept_for_an_emergency(self, org: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stale, "FEWEST_DECISIONS", 1)
+        builders.rule(condition="request.break_glass", break_glass_seconds=3600)
+        at = later()
+        org.submit(now=at - timedelta(days=1))
+        assert found(Stale.RULE, at) == {}
+
     def test_need_time_in_force(self, org: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(stale, "FEWEST_DECISIONS", 1)
         builders.rule(deny=True, condition="identity.department == 'Moon'")

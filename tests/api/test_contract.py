@@ -60,6 +60,8 @@ def ids(scene: Scene) -> dict[str, str]:
         "delegations": str(scene.delegation.pk),
         "grants": str(scene.grant.pk),
         "request-drafts": str(scene.put_aside.pk),
+        "break-glass": str(scene.taken.pk),
+        "exposures": str(scene.exposure.pk),
         "approval-routes": str(scene.step.route_id),
         "manual-tasks": str(scene.done.pk),
         "evidence": str(scene.done.evidence_id),

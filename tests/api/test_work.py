@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from hashlib import sha256
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.core.cache import cache
 from django.utils import timezone
@@ -26,6 +26,7 @@ from tests.api.conftest import Call
 from tests.api.test_frame import problem
 from tests.builders import Organisation, entitlement, keep, portal_role
 from tests.changing import bundle
+from tests.leases import approve
 from tests.lifecycle.feeding import a_file, a_source, administrator, row
 
 
@@ -157,10 +158,11 @@ class TestConsents:
         assert filed.status_code == 201, filed.content
         first, step, _ = filed.json()["items"][0]["steps"]
         assert [first["consents"], step["consents"]] == [False, True]
-        assert call(org.boss).post(f"/approval-steps/{first['id']}/approve", {"reason": "Fits."}).status_code == 200
-        done = call(org.owner).post(f"/approval-steps/{step['id']}/approve", {"reason": "It needs this."})
-        assert done.status_code == 200, done.content
-        assert [one["verdict"] for one in done.json()["decisions"]] == ["consent"]
+        approve(UUID(first["id"]), org.boss)
+        where, owner = f"/approval-steps/{step['id']}", call(org.owner)
+        problem(owner.post(f"{where}/approve", {"reason": "It needs this."}), 403, "step_up_required")
+        approve(UUID(step["id"]), org.owner)
+        assert [one["verdict"] for one in owner.get(where).json()["decisions"]] == ["consent"]
 
 
 def task_of(org: Organisation) -> ManualTask:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -13,6 +14,8 @@ from governance.approvals.models import Decision
 from governance.approvals.states import Verdict
 from governance.audit.actions import redact
 from governance.audit.models import AuditEvent
+from governance.break_glass.actions import take
+from governance.break_glass.rules import Draft as Taken
 from governance.catalog.states import Risk
 from governance.core.actor import Actor, ActorKind, Role
 from governance.core.stepup import FRESH, Sensitive, StepUpRequired, stands
@@ -22,7 +25,7 @@ from governance.identities.models import Identity
 from governance.lifecycle.actions import end_identity
 from governance.separation import actions as separation
 from tests import apart
-from tests.builders import Organisation, actor, entitlement, live_grant, person, purpose, step_ids
+from tests.builders import Organisation, actor, entitlement, live_grant, person, purpose, rule, step_ids
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +100,14 @@ def mitigating(org: Organisation) -> Act:
     )
 
 
+def breaking_the_glass(org: Organisation) -> Act:
+    emergency = purpose(org.owner, org.entitlement, emergency=True)
+    rule(condition="request.break_glass", break_glass_seconds=3600)
+    words: dict[str, Any] = {"incident": "INC-1", "justification": "Payments are stuck.", "form_token": uuid4()}
+    wish = Taken(entitlement_id=org.entitlement.pk, purpose_id=emergency.pk, term=timedelta(hours=1), **words)
+    return lambda session: take(draft=wish, actor=actor(org.requester, **session), now=timezone.now())
+
+
 ACTS: Mapping[Sensitive, Callable[[Organisation], Act]] = {
     Sensitive.APPROVE_HIGH_RISK: approving,
     Sensitive.REVOKE_GRANT: revoking,
@@ -105,6 +116,7 @@ ACTS: Mapping[Sensitive, Callable[[Organisation], Act]] = {
     Sensitive.END_IDENTITY: ending,
     Sensitive.MAKE_CREDENTIAL: making_a_token,
     Sensitive.DELEGATE: delegating,
+    Sensitive.BREAK_GLASS: breaking_the_glass,
 }
 
 

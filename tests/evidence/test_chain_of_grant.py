@@ -21,8 +21,9 @@ from governance.grants.models import Grant
 from governance.lifecycle.founding import Founder, found
 from governance.requests import actions as requests
 from governance.web.chains import SHOWN_AT_EACH_END, links
-from tests import builders
+from tests import builders, glass
 from tests.builders import Organisation
+from tests.glass import Outage
 
 K = EntryKind
 
@@ -41,6 +42,25 @@ def grant(org: Organisation) -> Grant:
 
 def kinds(grant: Grant) -> list[EntryKind]:
     return [entry.kind for entry in chain_of_grant(grant).entries]
+
+
+@pytest.mark.django_db
+class TestBreakGlass:
+    def test_goes_from_the_breaking_to_the_closing(self) -> None:
+        outage = Outage()
+        taken, by = outage.take(), builders.actor(outage.owner)
+        end = glass.gone(taken)
+        glass.reviewed(taken, by, now=end)
+        glass.close(taken, by, now=end)
+        grant = Grant.objects.get(pk=taken.grant_id)
+        assert kinds(grant) == [K.POLICY, K.TAKEN, K.POLICY, K.STARTED, K.ENDED, K.REMOVED, K.REVIEWED, K.CLOSED]
+
+    def test_says_who_took_it_and_why(self) -> None:
+        outage = Outage()
+        drawn = links(chain_of_grant(outage.take().grant), builders.actor(outage.owner), timezone.now())
+        assert [(one.title, one.quote) for one in drawn if "at once" in one.title] == [
+            ("Requester took it at once", "Payments are stuck since noon.")
+        ]
 
 
 class TestChainOfGrant:

@@ -15,11 +15,13 @@ STEP = st.builds(StepSpec, st.sampled_from(KINDS), *HOW) | st.builds(
 )
 STEPS = st.lists(STEP, min_size=1).map(union)
 CAPS = st.integers(1, 86400 * 3660).map(lambda seconds: timedelta(seconds=seconds))
+HOURS = st.integers(1, 12 * 3600).map(lambda seconds: timedelta(seconds=seconds))
 CONSEQUENCES = st.one_of(
     st.just(Consequence(deny=True)),
     st.builds(Consequence, steps=STEPS, cap=st.none() | CAPS),
     st.builds(Consequence, without_human=st.just(True), cap=st.none() | CAPS),
     st.builds(Consequence, cap=CAPS),
+    st.builds(Consequence, steps=st.just(()) | STEPS, break_glass=HOURS),
 )
 
 
@@ -53,6 +55,9 @@ class TestRead:
             ({"cap_seconds": 1.5}, "whole number of seconds"),
             ({"cap_seconds": True}, "whole number of seconds"),
             ({"cap_seconds": 86400 * 3661}, "at most 3660 days"),
+            ({"break_glass_seconds": 0}, "whole number of seconds"),
+            ({"break_glass_seconds": 12 * 3600 + 1}, "at most 12 hours"),
+            ({"break_glass_seconds": 60, "deny": True}, "can do nothing else"),
         ],
     )
     def test_refuses_what_it_does_not_understand(self, value: Any, words: str) -> None:
@@ -70,6 +75,7 @@ class TestUnion:
 class TestCovers:
     def test_is_not_said_of_a_cap_alone(self) -> None:
         assert not read({"cap_seconds": 60}).covers
+        assert not read({"break_glass_seconds": 60}).covers
         assert all(read(value).covers for value in ({"deny": True}, {"allow_without_human": True}))
         assert read({"steps": [{"kind": "manager"}], "cap_seconds": 60}).covers
 
@@ -117,3 +123,7 @@ class TestAStep:
             "Team ledger decides, 2 of them, where true, counting those of whom is true: true, "
             "skipped where they have approved another step."
         )
+
+    def test_say_how_long_break_glass_lasts(self) -> None:
+        told = sentences(Consequence(break_glass=timedelta(hours=4)))
+        assert told == ["In an emergency it may be taken at once, for at most 4 hours."]

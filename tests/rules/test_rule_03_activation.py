@@ -148,7 +148,7 @@ class TestActivation:
         def broken(*_: object, **__: object) -> None:
             raise RuntimeError
 
-        monkeypatch.setattr("governance.grants.actions.decide", broken)
+        monkeypatch.setattr("governance.grants.activation.decide", broken)
         with pytest.raises(RuntimeError):
             begin(grant)
         assert fresh(grant).state == GrantState.APPROVED

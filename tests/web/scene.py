@@ -15,6 +15,9 @@ from governance.approvals.actions import Proof
 from governance.approvals.models import ApprovalStep, Calendar, Decision, Question
 from governance.approvals.states import Verdict
 from governance.audit.models import AuditEvent
+from governance.break_glass import actions as break_glass
+from governance.break_glass.models import BreakGlass
+from governance.break_glass.rules import Draft
 from governance.core.actor import Role
 from governance.core.locking import unit_of_work
 from governance.grants.models import Grant
@@ -33,7 +36,7 @@ from governance.separation import actions as separation
 from governance.separation.models import SeparationViolation
 from governance.separation.states import VersionState
 from governance.users.models import ApiToken
-from tests import apart, builders, changing, handwork
+from tests import apart, builders, changing, glass, handwork
 from tests.analysis.surveying import found_by_now
 from tests.delegations import delegated
 from tests.leases import ask_back
@@ -89,6 +92,26 @@ class Scene:
         )
         self.survey, self.finding, self.suggestion = found_by_now(self.grant.entitlement, timezone.now())
         self.delegation = delegated(self.people["approver"], self.people["owner"], kind="security")
+        self._break_glass()
+
+    def _break_glass(self) -> None:
+        """The holder has broken the glass: one lease stands, others wait for review, for rotation, to be closed."""
+        builders.rule(key="POL-90", condition="request.break_glass", break_glass_seconds=3600)
+        self.taken, self.unreviewed, self.exposing, self.closable = (self._taken() for _ in range(4))
+        owner, password = builders.actor(self.people["owner"]), glass.PASSWORD
+        ends = [glass.gone(one) for one in (self.unreviewed, self.exposing, self.closable)]
+        glass.reviewed(self.exposing, owner, password, now=max(ends))
+        glass.reviewed(self.closable, owner, now=max(ends))
+        self.exposure = self.exposing.exposures.get()
+
+    def _taken(self) -> BreakGlass:
+        owner, holder = self.people["owner"], self.people["holder"]
+        what = builders.entitlement(self.system, owner)
+        why = builders.purpose(owner, what, emergency=True)
+        words = {"incident": "INC-1", "justification": "Payments are stuck.", "form_token": uuid4()}
+        hour = timedelta(hours=1)
+        draft = Draft(entitlement_id=what.pk, purpose_id=why.pk, term=hour, **words)  # type: ignore[arg-type]
+        return break_glass.take(draft=draft, actor=builders.actor(holder), now=timezone.now())
 
     def _keep_apart(self) -> None:
         """The holder holds what rules of the owner's keep apart; the approver has asked for mitigations."""

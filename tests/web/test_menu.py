@@ -52,7 +52,7 @@ class TestMenu:
         builders.portal_role(someone, role)
         found = menu(visit(someone))
         assert found["Catalog"] == CATALOG
-        assert found["Policy"] == ["Rules", "Separation", "Findings", "Calendars"]
+        assert found["Policy"] == ["Rules", "Separation", "Findings", "Calendars", "Break-glass", "Speed"]
         alone = [name for name, ways in found.items() if not ways and name not in EACH_DAY]
         assert alone == ["Tasks", *([] if role == Role.SECURITY else ["People"]), "Audit"]
 

@@ -122,6 +122,16 @@ def where(scene: Scene) -> dict[str, list[Any]]:
         "openid_connect_callback": ["sso"],
         **where_changes(scene),
         **where_findings(scene),
+        **where_break_glass(scene),
+    }
+
+
+def where_break_glass(scene: Scene) -> dict[str, list[Any]]:
+    """The same of what was taken at once."""
+    glasses = {"detail": scene.taken, "stop": scene.taken, "review": scene.unreviewed, "close": scene.closable}
+    return {
+        **{f"{of}break-glass-{verb}": [one.pk] for of in ("", "api-") for verb, one in glasses.items()},
+        **{f"{of}exposure-rotate": [scene.exposure.pk] for of in ("", "api-")},
     }
 
 
@@ -232,6 +242,10 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         "grant-renew": {"token": str(uuid4()), "justification": "It goes on for a while.", "term": "7200"},
         "api-grant-narrow": {"until": f"{timezone.now() + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"},
         "api-grant-renew": {"justification": "It goes on for a while.", "term_seconds": 7200},
+        **{f"{of}break-glass-stop": told for of in ("", "api-")},
+        "break-glass-review": {"done": "It was restarted.", "nothing_exposed": "on"},
+        "api-break-glass-review": {"done": "It was restarted.", "nothing_exposed": True},
+        **{f"{of}exposure-rotate": {"evidence": "The old one is refused."} for of in ("", "api-")},
         **{f"{what}-dismiss": {**told, "until": str(SOON.date())} for what in ("finding", "suggestion")},
         **{f"api-{what}-dismiss": {**told, "until": SOON.isoformat()} for what in ("finding", "suggestion")},
         "route-comment": {"text": "See the ticket."},

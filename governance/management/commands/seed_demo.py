@@ -36,6 +36,8 @@ from governance.management.demonstration import (
     BADGES,
     CARE,
     DAY,
+    EMERGENCY,
+    GLASS,
     GROUPS,
     MACHINES,
     OFFERS,
@@ -47,6 +49,7 @@ from governance.management.demonstration import (
 )
 from governance.management.demonstration_scim import GROUPS as IN_GROUPS
 from governance.management.demonstration_scim import USERS, prepared
+from governance.policy import moves as policy
 from governance.purposes.models import Dedication, Justification, Purpose
 from governance.purposes.states import PurposeState
 from governance.requests import actions as requests
@@ -123,6 +126,7 @@ class _Organisation:
         """People, systems, purposes and machine identities."""
         portal = System.objects.get(key=PORTAL_SYSTEM)
         self.people[PERSONAS[0].username] = self._founder(PERSONAS[0])
+        policy.install([GLASS], self.people[PERSONAS[0].username], actor=SEED, why="The demonstration", now=self.now)
         for persona in PERSONAS[1:]:
             self.people[persona.username] = self._person(persona)
             portal_account(self.people[persona.username], portal, self.now)
@@ -145,6 +149,8 @@ class _Organisation:
             if not self.offers.keys() & set(roles):
                 continue
             self.purposes[reference] = self._purpose(reference, name, owner, self.now + length, roles)
+        reference, name, owner, length, roles = EMERGENCY
+        self._purpose(reference, name, owner, self.now + length, roles, emergency=True)
         for machine in MACHINES:
             self.machines[machine.name] = self._machine(machine)
         self._accounts(database)
@@ -253,8 +259,18 @@ class _Organisation:
         self._own(entitlement, "amara", "jonas")
         return entitlement
 
-    def _purpose(self, reference: str, name: str, owner: str, ends_at: datetime, roles: tuple[str, ...]) -> Purpose:
-        purpose = Purpose(reference=reference, name=name, state=PurposeState.ACTIVE, ends_at=ends_at)
+    def _purpose(
+        self,
+        reference: str,
+        name: str,
+        owner: str,
+        ends_at: datetime,
+        roles: tuple[str, ...],
+        *,
+        emergency: bool = False,
+    ) -> Purpose:
+        active = PurposeState.ACTIVE
+        purpose = Purpose(reference=reference, name=name, state=active, ends_at=ends_at, emergency=emergency)
         self._keep(purpose)
         self._own(purpose, owner)
         for role in roles:

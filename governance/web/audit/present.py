@@ -16,7 +16,12 @@ from governance.audit.queries import Proof
 from governance.core.paging import AFTER, BEFORE
 from governance.requests.models import RequestItem
 
-PAGES = {"access_request": "request-detail", "grant": "grant-detail", "proposed_change": "change-detail"}
+PAGES = {
+    "access_request": "request-detail",
+    "break_glass": "break-glass-detail",
+    "grant": "grant-detail",
+    "proposed_change": "change-detail",
+}
 """Kinds of subject with a page of their own, which whoever reads the log may see."""
 
 REDACTED = "redacted"

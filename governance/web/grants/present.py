@@ -13,7 +13,7 @@ from governance.audit.queries import events_of
 from governance.core.actor import Actor
 from governance.evidence.entries import Chain, EntryKind
 from governance.grants.models import Grant
-from governance.grants.states import NOT_STARTED, STANDING, UNPROVEN, GrantState
+from governance.grants.states import NOT_STARTED, STANDING, UNPROVEN, Basis, GrantState
 from governance.identities.models import Identity
 from governance.identities.queries import owners_of
 from governance.identities.states import OwnerRole
@@ -85,7 +85,7 @@ class Detail:
 def detail(grant: Grant, chain: Chain, now: datetime) -> Detail:
     """One grant in full."""
     started = grant.state not in NOT_STARTED
-    item = RequestItem.objects.filter(pk=grant.source_id).select_related("request").first()
+    basis, basis_url = _basis(grant)
     return Detail(
         pk=grant.pk,
         ref=str(grant),
@@ -98,8 +98,8 @@ def detail(grant: Grant, chain: Chain, now: datetime) -> Detail:
         purpose=present.purpose(grant.purpose),
         owner=grant.accountable_owner.name,
         backup_owner=present.any_of([one.name for one in _backups(grant, now)]),
-        basis=f"Request {item.request}" if item else grant.get_basis_display(),
-        request_url=reverse("request-detail", args=[item.request_id]) if item else None,
+        basis=basis,
+        request_url=basis_url,
         approved_by=present.all_of(_deciders(chain)),
         term=grant.ends_at - grant.starts_at if started else grant.term or grant.ends_at - now,
         starts_at=grant.starts_at if started else None,
@@ -107,6 +107,16 @@ def detail(grant: Grant, chain: Chain, now: datetime) -> Detail:
         account=grant.assignment.account.login if grant.assignment else "",
         note=_proof(grant, chain),
     )
+
+
+def _basis(grant: Grant) -> tuple[str, str | None]:
+    """What the lease rests on, and where that has its page."""
+    if grant.basis == Basis.BREAK_GLASS:
+        return f"{grant.get_basis_display()}, {grant.purpose}", reverse("break-glass-detail", args=[grant.source_id])
+    item = RequestItem.objects.filter(pk=grant.source_id).select_related("request").first()
+    if item is None:
+        return grant.get_basis_display(), None
+    return f"Request {item.request}", reverse("request-detail", args=[item.request_id])
 
 
 PROVEN = frozenset({GrantState.ACTIVE, GrantState.REVOKED})

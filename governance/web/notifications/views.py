@@ -21,6 +21,7 @@ from governance.web.paging import Keyset
 PAGES = {
     "access_request": "request-detail",
     "approval_step": "approval-detail",
+    "break_glass": "break-glass-detail",
     "grant": "grant-detail",
     "manual_task": "task-detail",
     "policy_rule": "rule-detail",

@@ -35,7 +35,7 @@ MODES = (
     ),
     (Mode.BLOCK, "All that follows takes effect."),
 )
-LENGTHS: Final = {"cap": "cap_seconds", "cadence": "cadence_seconds"}
+LENGTHS: Final = {"cap": "cap_seconds", "cadence": "cadence_seconds", "break_glass": "break_glass_seconds"}
 """The fields that are lengths of time, and what the stored form calls them."""
 
 CODE = {"spellcheck": "false", "autocapitalize": "off", "autocomplete": "off", "data-code": ""}
@@ -136,6 +136,11 @@ class WordingForm(forms.Form):
     )
     cap = Length(label="A lease lasts at most", required=False, help_text="Such as 7 days or 8 hours.")
     cadence = Length(label="Review at least every", required=False, help_text="Such as 90 days.")
+    break_glass = Length(
+        label="Break-glass for at most",
+        required=False,
+        help_text="Such as 4 hours. Whoever the condition is true of takes it at once in an emergency. Empty: nobody.",
+    )
     mode = forms.ChoiceField(
         label="How far it reaches",
         choices=Mode.choices,
@@ -146,7 +151,8 @@ class WordingForm(forms.Form):
     reason = OwnWords(
         "Say in words that a requester can read why this follows.",
         rows=2,
-        help_text="Requesters read it. {fact} is replaced by the fact in words, {cap} and {cadence} by the rule's own.",
+        help_text="Requesters read it. {fact} is replaced by the fact in words, and {cap}, {cadence}"
+        " and {break_glass} by the rule's own.",
     )
     priority = forms.IntegerField(
         label="Priority",
@@ -198,7 +204,9 @@ class WordingForm(forms.Form):
             said = {"steps": [step.said() for step in (*self.steps, *self.teams) if step.is_valid() and step.is_asked]}
         elif follows in {"deny", "allow_without_human"}:
             said = {follows: True}
-        return said if follows == "deny" else {**said, **self._length("cap"), **self._length("cadence")}
+        if follows == "deny":
+            return said
+        return {**said, **{stored: seconds for name in LENGTHS for stored, seconds in self._length(name).items()}}
 
     def wording(self) -> Wording:
         """What the form says."""

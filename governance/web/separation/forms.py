@@ -87,6 +87,9 @@ class MitigationForm(forms.Form):
         label="Until", widget=forms.DateInput(attrs={"type": "date"}), help_text="The end of this day, UTC."
     )
     review_at = forms.DateField(label="Reviewed again on", widget=forms.DateInput(attrs={"type": "date"}))
+    emergency = forms.BooleanField(
+        label="For emergencies alone: it covers what is taken by break-glass, and no other access", required=False
+    )
 
     def period(self) -> dict[str, datetime]:
         """Its end and its review, as moments."""

@@ -87,6 +87,7 @@ class MitigationRow:
     decider: str
     decided_at: datetime | None
     note: str
+    emergency: bool
 
 
 def mitigation(row_: Mitigation, now: datetime) -> MitigationRow:
@@ -109,6 +110,7 @@ def mitigation(row_: Mitigation, now: datetime) -> MitigationRow:
         decider=row_.decider.name if row_.decider else "",
         decided_at=row_.decided_at,
         note=row_.state_reason,
+        emergency=row_.emergency,
     )
 
 

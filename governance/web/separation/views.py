@@ -140,7 +140,7 @@ class NewMitigation(bases.FormPage):
 
     def act(self, form: Any) -> HttpResponse:
         """Ask for it."""
-        said = {name: form.cleaned_data[name] for name in ("reason", "control")}
+        said = {name: form.cleaned_data[name] for name in ("reason", "control", "emergency")}
         asked: UUID = self.kwargs["identity"]
         made = actions.propose_mitigation(
             rule_id=self.kwargs["rule"], identity_id=asked, **said, **form.period(), actor=self.actor, now=self.now
