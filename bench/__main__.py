@@ -11,7 +11,7 @@ from pathlib import Path
 from bench import data
 from bench.sizes import SIZES
 
-NAMES = ("expiry-sweep", "pages", "policy-decision", "policy-replay")
+NAMES = ("expiry-sweep", "pages", "policy-decision", "policy-replay", "request-flow")
 
 
 def main() -> None:

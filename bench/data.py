@@ -54,7 +54,11 @@ def measured(postgres: Postgres, name: str, size: str) -> dict[str, Any]:
     environ = _environ(postgres, size)
     others = [] if name != "pages" else [prepared(postgres, "S")]
     _run(environ, "manage.py", "collectstatic", "--noinput", "--verbosity", "0")
-    return dict(json.loads(_run(environ, "-m", module, size, *others)))
+    if name != "request-flow":
+        return dict(json.loads(_run(environ, "-m", module, size, *others)))
+    with copied(postgres, size) as address:
+        environ |= {"DATABASE_URL": address, "BENCH_TARGET_DSN": _address(postgres, "postgres")}
+        return dict(json.loads(_run(environ, "-m", module, size)))
 
 
 def prepared(postgres: Postgres, size: str) -> str:
@@ -70,6 +74,19 @@ def prepared(postgres: Postgres, size: str) -> str:
             rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
             connection.execute(rename.format(sql.Identifier(unfinished), sql.Identifier(name)))
     return _address(postgres, name)
+
+
+@contextmanager
+def copied(postgres: Postgres, size: str) -> Iterator[str]:
+    """The address of a copy of the size's database, which is dropped afterwards: what is done in it stays done."""
+    template, copy = (sql.Identifier(f"bench_{size.lower()}{end}") for end in ("", "_copy"))
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(copy))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(copy, template))
+        try:
+            yield _address(postgres, f"bench_{size.lower()}_copy")
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(copy))
 
 
 def _fill(postgres: Postgres, size: str, database: str) -> None:

@@ -353,6 +353,7 @@ def end_delegation(
     return delegating.end(delegation, actor=actor, why=reason.strip() or "Ended early", now=now)
 
 
+@unit_of_work()
 def escalate(*, step_id: UUID, now: datetime) -> bool:
     """Bring others in for a step that has waited too long. Answers whether it had: safe to run twice or late."""
     _lock_subject(step_id)

@@ -52,6 +52,11 @@ def cases(scene: Scene) -> dict[str, Case]:
         "api-request-withdraw": (requester, scene.waiting.pk, why),
         "api-request-answer": (requester, scene.returned.pk, {"question": scene.question.pk, "answer": "All."}),
         **{f"api-approval-step-{verb}": (approver, scene.step.pk, why) for verb in ("approve", "reject", "return")},
+        **{f"api-approval-step-{verb}": (approver, scene.step.pk, {}) for verb in ("claim", "release")},
+        "api-approval-step-reassign": (approver, scene.step.pk, {**why, "taker": scene.deputy.pk}),
+        "api-delegation-end": (approver, scene.delegation.pk, {}),
+        **{f"api-request-draft-{verb}": (requester, scene.put_aside.pk, {}) for verb in ("save", "discard")},
+        "api-grant-narrow": (holder, scene.grant.pk, {"until": timezone.now() + timedelta(hours=1)}),
         "api-grant-hand-back": (holder, scene.grant.pk, why),
         "api-grant-revoke": (owner, scene.grant.pk, why),
         "api-manual-task-done": (owner, scene.task.pk, report),
@@ -70,6 +75,7 @@ def cases(scene: Scene) -> dict[str, Case]:
         "api-finding-dismiss": (owner, scene.finding.pk, {**why, "until": until}),
         "api-suggestion-dismiss": (admin, scene.suggestion.pk, {**why, "until": until}),
         **of_separation(scene, why),
+        **of_break_glass(scene, why),
     }
 
 
@@ -85,6 +91,18 @@ def of_separation(scene: Scene, why: Mapping[str, Any]) -> dict[str, Case]:
         "api-mitigation-withdraw": (approver, scene.proposed.pk, why),
         "api-mitigation-end": (owner, scene.covering.pk, why),
         "api-inclusion-end": (admin, scene.inclusion.pk, why),
+    }
+
+
+def of_break_glass(scene: Scene, why: Mapping[str, Any]) -> dict[str, Case]:
+    """The same of what was taken at once."""
+    owner = builders.actor(scene.people["owner"])
+    security = builders.actor(scene.people["unrelated"], Role.SECURITY)
+    return {
+        "api-break-glass-stop": (security, scene.taken.pk, why),
+        "api-break-glass-review": (owner, scene.unreviewed.pk, {"done": "It was restarted.", "nothing_exposed": True}),
+        "api-break-glass-close": (owner, scene.closable.pk, {}),
+        "api-exposure-rotate": (owner, scene.exposure.pk, {"evidence": "The old one is refused."}),
     }
 
 
