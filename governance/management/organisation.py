@@ -26,8 +26,10 @@ from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM
 from governance.lifecycle.founding import Founder, found
 from governance.policy import moves as policy
 from governance.policy import risk
+from governance.policy.consequences import read
 from governance.policy.models import PolicyRule, PolicyRuleVersion
 from governance.policy.risk import Factor
+from governance.policy.verdicts import Reason
 
 GENERATOR = Actor.system("organisation generator")
 WHY = "A generated organisation"
@@ -145,14 +147,7 @@ def _staff_teams(now: datetime) -> None:
 
 def _statements(size: Size, version: PolicyRuleVersion, now: datetime) -> list[str]:
     """The statements with everything put in: functions and tables made of others' results take no parameters."""
-    reason: dict[str, Any] = {
-        "broken": False,
-        "outcome": "allow_without_human",
-        "outcomes": ["allow_without_human"],
-        "rule": version.rule.key,
-        "text": version.reason,
-        "version": version.number,
-    }
+    reason = Reason(version.rule.key, version.number, read(version.outcomes), version.reason, version.priority)
     values = {
         "seed": f"'{size.seed} '",
         "now": _literal(now.astimezone(UTC).isoformat()),
@@ -161,7 +156,7 @@ def _statements(size: Size, version: PolicyRuleVersion, now: datetime) -> list[s
         "systems": size.systems,
         "grants": size.grants,
         "version": _literal(str(version.pk)),
-        "reasons": _literal(rfc8785.dumps([reason]).decode()),
+        "reasons": _literal(rfc8785.dumps([policy.stored(reason)]).decode()),
         "versions": _literal(rfc8785.dumps({version.rule.key: version.number}).decode()),
     }
     text = SQL.read_text(encoding="utf-8").replace("{facts}", _facts(size).replace("%", "%%")) % values

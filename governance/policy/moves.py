@@ -214,7 +214,7 @@ def record_decision(
         cap=verdict.cap,
         cadence=verdict.cadence,
         latest_end=verdict.latest_end,
-        reasons=[_reason(reason) for reason in verdict.reasons],
+        reasons=[stored(reason) for reason in verdict.reasons],
         facts=facts,
         facts_hash=facts_hash(facts),
         rule_versions=dict(verdict.rule_versions),
@@ -231,7 +231,8 @@ def facts_hash(facts: dict[str, Any]) -> str:
     return sha256(rfc8785.dumps(facts)).hexdigest()
 
 
-def _reason(reason: Reason) -> dict[str, Any]:
+def stored(reason: Reason) -> dict[str, Any]:
+    """A reason as decisions keep it."""
     return {
         "rule": reason.rule_key,
         "version": reason.version,

@@ -12,7 +12,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from governance.analysis import actions as replays
 from governance.audit.models import AuditEvent
+from governance.core.actor import Role
 from governance.core.errors import Invalid
 from governance.evidence.queries import chain_of_grant
 from governance.grants.models import Grant
@@ -20,10 +22,12 @@ from governance.grants.states import GrantState
 from governance.identities.models import Identity
 from governance.management import organisation
 from governance.management.organisation import Size, faults, generate
+from governance.policy import actions as policies
 from governance.policy.facts import Facts
 from governance.policy.models import PolicyDecision
-from governance.policy.moves import facts_hash
+from governance.policy.moves import Wording, facts_hash
 from governance.policy.risk import assessed
+from tests.builders import actor
 from tests.harness.undone import undone
 
 pytestmark = pytest.mark.django_db
@@ -99,6 +103,21 @@ class TestGenerate:
             }
             weighed.add(said["tier"])
         assert weighed == {"moderate", "high"}
+
+    def test_makes_decisions_that_can_be_replayed(self) -> None:
+        generate(SMALL, now=timezone.now())
+        founder = actor(Identity.objects.get(source="founding"), Role.ADMINISTRATOR)
+        wording = Wording("true", {"steps": [{"kind": "security"}]}, "Security looks at it.")
+        told = {"actor": founder, "why": "To see", "now": timezone.now()}
+        version = policies.create_rule(
+            key="POL-77", title="Looked at", owner_id=founder.identity_id, wording=wording, **told
+        )
+        run = replays.start(version_id=version.pk, days=30, actor=founder, now=timezone.now())
+        while replays.run(replay_id=run.pk, actor=founder, clock=timezone.now):
+            pass
+        run.refresh_from_db()
+        counts = (run.counts or {})["grant"]
+        assert counts["changed"] == counts["read"] > 1_000
 
     def test_is_recorded_by_an_event_for_each_kind_of_row(self) -> None:
         generate(SMALL, now=timezone.now())
