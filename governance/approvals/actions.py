@@ -271,7 +271,7 @@ def reassign(
     _lock_subject(step_id, actor.identity_ids | {taker_id})
     step, asked = permissions.lock(actor, "reassign", step_id, now)
     as_seen()
-    if refusal := queries.cannot_give(step, asked, now):
+    if refusal := queries.cannot_give(step, asked):
         raise Denied(refusal)
     taker = Identity.objects.filter(pk=taker_id).first()
     if found := _handing_problems(step, taker, reason, now):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Max, Min, Q, QuerySet
 
-from governance.approvals.handing_on import brought_in, counting, handed_on, named, with_takers
+from governance.approvals.handing_on import BROUGHT_IN, brought_in, counting, handed_on, named, with_takers
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Delegation, Reassignment, StepApprover
 from governance.approvals.rules import Asked, Candidates, Place, choose, stand_in
 from governance.approvals.states import YES, Verdict
@@ -124,12 +124,11 @@ def stays(step: ApprovalStep) -> str:
     return ""
 
 
-def cannot_give(step: ApprovalStep, giver: Asked, now: datetime) -> str:
+def cannot_give(step: ApprovalStep, giver: Asked) -> str:
     """Why somebody who is asked can't hand an open step on, in words; empty when they can."""
-    chain = with_takers(_chain(step, now), handed_on(step), step, now)
     if giver.on_behalf_of:
         return "What one decides in another's place is not passed on."
-    if not any(giver.identity_id in group.identity_ids for group in chain):
+    if giver.via == BROUGHT_IN:
         return "Whoever is brought in besides decides it, or leaves it to those who are asked."
     return stays(step)
 

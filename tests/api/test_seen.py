@@ -51,7 +51,10 @@ def cases(scene: Scene) -> dict[str, Case]:
     return {
         "api-request-withdraw": (requester, scene.waiting.pk, why),
         "api-request-answer": (requester, scene.returned.pk, {"question": scene.question.pk, "answer": "All."}),
-        **{f"api-approval-step-{verb}": (approver, scene.step.pk, why) for verb in ("approve", "reject", "return")},
+        **{
+            f"api-approval-step-{verb}": (approver, scene.step.pk, {**why, "ticket": ""})
+            for verb in ("approve", "reject", "return")
+        },
         **{f"api-approval-step-{verb}": (approver, scene.step.pk, {}) for verb in ("claim", "release")},
         "api-approval-step-reassign": (approver, scene.step.pk, {**why, "taker": scene.deputy.pk}),
         "api-delegation-end": (approver, scene.delegation.pk, {}),

@@ -71,7 +71,7 @@ class TestHome:
         holder = scene.people["holder"]
         shown = visit(holder).get("/").context
         assert {line.ref for line in shown["requests"]} == {str(scene.waiting), str(scene.returned)}
-        assert len(shown["decided"]) == 1
+        assert len(shown["decided"]) == 2
 
     def test_says_why_a_lease_ended(self, org: Organisation, visit: Visit) -> None:
         over, revoked, given_back = (builders.live_grant(self._other(org)) for _ in range(3))

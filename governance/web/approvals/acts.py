@@ -106,7 +106,7 @@ class ReassignPage(_OfStep, bases.FormPage):
         if step.state != StepState.OPEN:
             raise Conflict(permissions.already(step, self.actor), code="already_decided")
         giver = permissions.decider_for(self.actor, step, self.now)
-        refusal = queries.cannot_give(step, giver, self.now) if giver else "Only those who are asked hand it on."
+        refusal = queries.cannot_give(step, giver) if giver else "Only those who are asked hand it on."
         if refusal:
             raise Denied(refusal)
         act = Act(
