@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from governance.api import bases
@@ -15,7 +16,13 @@ from governance.core.errors import NotFound
 from governance.core.paging import Keyset
 from governance.users.states import Scope
 
-TIME = "%H:%M"
+
+@extend_schema_field({"type": "string", "pattern": r"^\d{2}:\d{2}$", "description": "By the clock of the zone."})
+class TimeOfDay(serializers.TimeField):
+    """A time as a clock shows it. JSON Schema's `time` has an offset, which a calendar's has not."""
+
+    def __init__(self) -> None:
+        super().__init__(format="%H:%M")
 
 
 class CalendarShape(Shape):
@@ -25,8 +32,8 @@ class CalendarShape(Shape):
     name = serializers.CharField()
     zone = serializers.CharField(help_text="A name of the IANA time zone database.")
     weekdays = serializers.ListField(child=serializers.IntegerField(), help_text="1 is Monday.")
-    opens_at = serializers.TimeField(format=TIME)
-    closes_at = serializers.TimeField(format=TIME)
+    opens_at = TimeOfDay()
+    closes_at = TimeOfDay()
     holidays = serializers.DictField(child=serializers.CharField(), help_text="Names by their dates.")
     departments = serializers.ListField(child=serializers.CharField())
     general = serializers.BooleanField()

@@ -28,7 +28,7 @@ def plain(value: Any) -> Any:
         case None | bool() | int() | str():
             return value
         case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         case date() | time() | UUID():
             return str(value)
         case timedelta():

@@ -57,6 +57,7 @@ def ids(scene: Scene) -> dict[str, str]:
         "replays": str(scene.replay.pk),
         "requests": str(scene.waiting.pk),
         "approval-steps": str(scene.step.pk),
+        "calendars": str(scene.calendar.pk),
         "decision": str(scene.proven.pk),
         "delegations": str(scene.delegation.pk),
         "grants": str(scene.grant.pk),

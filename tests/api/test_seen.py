@@ -57,9 +57,9 @@ def cases(scene: Scene) -> dict[str, Case]:
         },
         **{f"api-approval-step-{verb}": (approver, scene.step.pk, {}) for verb in ("claim", "release")},
         "api-approval-step-reassign": (approver, scene.step.pk, {**why, "taker": scene.deputy.pk}),
-        "api-delegation-end": (approver, scene.delegation.pk, {}),
+        "api-delegation-end": (approver, scene.delegation.pk, why),
         **{f"api-request-draft-{verb}": (requester, scene.put_aside.pk, {}) for verb in ("save", "discard")},
-        "api-grant-narrow": (holder, scene.grant.pk, {"until": timezone.now() + timedelta(hours=1)}),
+        "api-grant-narrow": (holder, scene.grant.pk, {**why, "until": timezone.now() + timedelta(hours=1)}),
         "api-grant-hand-back": (holder, scene.grant.pk, why),
         "api-grant-revoke": (owner, scene.grant.pk, why),
         "api-manual-task-done": (owner, scene.task.pk, report),
@@ -104,7 +104,7 @@ def of_break_glass(scene: Scene, why: Mapping[str, Any]) -> dict[str, Case]:
     return {
         "api-break-glass-stop": (security, scene.taken.pk, why),
         "api-break-glass-review": (owner, scene.unreviewed.pk, {"done": "It was restarted.", "nothing_exposed": True}),
-        "api-break-glass-close": (owner, scene.closable.pk, {}),
+        "api-break-glass-close": (owner, scene.closable.pk, why),
         "api-exposure-rotate": (owner, scene.exposure.pk, {"evidence": "The old one is refused."}),
     }
 
