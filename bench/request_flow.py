@@ -50,6 +50,7 @@ from governance.provisioning.models import ProvisioningTask  # noqa: E402
 from governance.purposes.models import Justification, Purpose  # noqa: E402
 from governance.purposes.states import PurposeState  # noqa: E402
 from governance.requests import actions as requests  # noqa: E402
+from governance.requests.models import AccessRequest  # noqa: E402
 from governance.requests.rules import Draft  # noqa: E402
 
 TARGET = 0.2
@@ -160,7 +161,7 @@ def stages(grant: Grant) -> list[rows.Stage]:
     item = Grant.objects.select_related("policy_decision").get(pk=grant.pk).source_id
     steps = ApprovalStep.objects.filter(route__subject_id=item).order_by("position")
     route, (first, second) = steps[0].route, Decision.objects.filter(step__in=steps).order_by("at")
-    asked = requests.AccessRequest.objects.get(items=item)
+    asked = AccessRequest.objects.get(items=item)
     part = asked.items.get()
     assert grant.assignment is not None and grant.activation_decision is not None  # noqa: PT018, S101 - it is active
     task = ProvisioningTask.objects.get(assignment=grant.assignment)

@@ -106,13 +106,13 @@ class TestGenerate:
 
     def test_makes_decisions_that_can_be_replayed(self) -> None:
         generate(SMALL, now=timezone.now())
-        founder = actor(Identity.objects.get(source="founding"), Role.ADMINISTRATOR)
+        owner = Identity.objects.get(source="founding")
+        founder, now = actor(owner, Role.ADMINISTRATOR), timezone.now()
         wording = Wording("true", {"steps": [{"kind": "security"}]}, "Security looks at it.")
-        told = {"actor": founder, "why": "To see", "now": timezone.now()}
         version = policies.create_rule(
-            key="POL-77", title="Looked at", owner_id=founder.identity_id, wording=wording, **told
+            key="POL-77", title="Looked at", owner_id=owner.pk, wording=wording, actor=founder, why="To see", now=now
         )
-        run = replays.start(version_id=version.pk, days=30, actor=founder, now=timezone.now())
+        run = replays.start(version_id=version.pk, days=30, actor=founder, now=now)
         while replays.run(replay_id=run.pk, actor=founder, clock=timezone.now):
             pass
         run.refresh_from_db()
