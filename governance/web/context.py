@@ -93,13 +93,17 @@ class Portal:
 
     @cached_property
     def emergencies(self) -> Sequence[Emergency]:
-        """What was taken at once and stands: the visitor's own, and all of it for security (rule 11)."""
+        """What was taken at once and stands: the visitor's own, and all of it for security (rule 11).
+
+        Its own page says so itself.
+        """
         actor = self._actor
         if actor is None:
             return ()
         watches = actor.has(*break_glass.WATCHES)
         found = of_whom_it_concerns(actor.identity_ids, self._now, watches=watches)
-        return [emergency(one, actor) for one in found[:MOST_EMERGENCIES]]
+        told = (emergency(one, actor) for one in found[:MOST_EMERGENCIES])
+        return [one for one in told if one.url != self._request.path]
 
     @cached_property
     def checkpoint(self) -> Checkpoint | None:

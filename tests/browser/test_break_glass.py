@@ -24,9 +24,11 @@ class TestBreakGlass:
         lena.get_by_label("Why").fill("Payments are stuck since noon.")
         lena.get_by_label("For how long").fill("1 hour")
         lena.get_by_role("button", name="Break the glass").click()
-        expect(lena.get_by_text("You have taken Write payments").first).to_be_visible()
+        expect(lena.get_by_role("heading", name="Taken at once, and standing")).to_be_visible()
         wait_for(lena, PRESENT)
         assert holds("lena", "payments_write")
+        lena.goto(demonstration.url)
+        expect(lena.get_by_text("You have taken Write payments")).to_be_visible()
 
         hana.goto(demonstration.url)
         expect(hana.get_by_text("Lena Fischer has taken Write payments")).to_be_visible()

@@ -83,8 +83,8 @@ class Command(BaseCommand):
         found(Founder(first.username, f"{first.username}@demo.example", first.name, None), now=timezone.now())
         organisation = _Organisation(timezone.now(), there)
         organisation.make()
+        organisation.catalogued()  # before anything waits: who changes what a route rests on decides nothing of it
         organisation.live()
-        organisation.catalogued()
 
 
 def _prepare_target(dsn: str) -> None:

@@ -25,7 +25,7 @@ class CalendarForm(forms.Form):
     name = forms.CharField(label="Name", max_length=200)
     zone = forms.CharField(label="Time zone", max_length=64, help_text="Such as Europe/Berlin.")
     weekdays = forms.TypedMultipleChoiceField(
-        label="Working days", choices=WEEKDAYS, coerce=int, widget=forms.SelectMultiple(attrs={"size": len(WEEKDAYS)})
+        label="Working days", choices=WEEKDAYS, coerce=int, widget=forms.CheckboxSelectMultiple
     )
     opens_at = forms.TimeField(label="From", help_text="Such as 09:00.")
     closes_at = forms.TimeField(label="To", help_text="Such as 17:00, on the same day.")

@@ -23,6 +23,7 @@ from governance.requests.models import RequestItem
 from governance.templatetags.leasehold import duration
 from governance.web import chains, present
 from governance.web.chains import EXPIRY
+from governance.web.requests.forms import as_long_as
 from governance.web.shapes import Act, Banner, Named, Point, Who
 
 
@@ -259,5 +260,6 @@ def renewal(grant: Grant, form: Form) -> Act:
         f"A new lease begins where this one ends, {present.at_minute(grant.ends_at)}, if policy and approvers agree."
         f" {grant.identity.name} never loses the access in between."
     )
+    form.initial.setdefault("term", as_long_as(grant.ends_at - grant.starts_at))
     back, url = reverse("grant-detail", args=[grant.pk]), reverse("grant-renew", args=[grant.pk])
     return Act("renew", "Renew", f"Renew {grant}", text, url, back, form, leave="Let it end")

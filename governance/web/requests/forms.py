@@ -58,6 +58,12 @@ def offered_terms() -> list[tuple[str, str]]:
     return [*((seconds(term), label) for label, term in terms().items()), (UNTIL, "A date")]
 
 
+def as_long_as(length: timedelta) -> str:
+    """The longest length on offer that is no longer, as a field takes it; the shortest where all are."""
+    offered = sorted(terms().values())
+    return seconds(max((term for term in offered if term <= length), default=offered[0]))
+
+
 def length_of(given: Mapping[str, Any]) -> tuple[timedelta | None, datetime | None]:
     """The length or the end that a valid form says."""
     until = given["until"] if given["term"] == UNTIL else None
