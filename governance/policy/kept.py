@@ -17,6 +17,7 @@ from governance.core.moves import plain
 from governance.policy.facts import EXAMPLE, Declaration, Facts, declarations
 
 NONE_SAID: Final = "no end"
+NO_TIME: Final = "no time"
 _LENGTH: Final = re.compile(r"(\d+) ?(day|hour|minute)s?", re.IGNORECASE)
 _YES, _NO = frozenset({"yes", "true"}), frozenset({"no", "false"})
 
@@ -135,6 +136,8 @@ def _end(text: str) -> datetime | None:
 
 
 def _length(text: str) -> timedelta:
+    if text.lower() == NO_TIME:
+        return timedelta()
     parts = _LENGTH.findall(text)
     if not parts or _LENGTH.sub("", text).strip():
         raise ValueError("A duration is expected: 30 days, 8 hours, 90 minutes.")

@@ -145,12 +145,6 @@ def propose_mitigation(  # noqa: PLR0913 - all of it is said by whoever asks
     if not permissions.may_ask(actor, rule_id, identity_id, now):
         raise Denied("Whom it is for, their manager or owner, the rule's owner or security asks for a mitigation.")
     locked_all(Identity.objects.filter(pk__in=same_human([identity_id])))
-    wrong = {**_words(reason, control), **_dates(version.severity, ends_at, review_at, now)}
-    beside = Mitigation.objects.filter(rule=rule_id, holder=holder_of(identity), emergency=emergency)
-    if beside.filter(state=MitigationState.PROPOSED).exists():
-        wrong.setdefault("identity", "A mitigation of this rule is asked for them already.")
-    if wrong:
-        raise Invalid(wrong)
     mitigation = Mitigation(
         rule=version.rule,
         identity=identity,
@@ -163,6 +157,8 @@ def propose_mitigation(  # noqa: PLR0913 - all of it is said by whoever asks
         ends_at=ends_at,
         review_at=review_at,
     )
+    if wrong := _wrong(mitigation, version.severity, now):
+        raise Invalid(wrong)
     create(mitigation, actor=actor, why=mitigation.reason, now=now)
     notices.tell_proposed(mitigation, now=now)
     return mitigation
@@ -171,6 +167,15 @@ def propose_mitigation(  # noqa: PLR0913 - all of it is said by whoever asks
 def _may_know(actor: Actor, rule_id: UUID, identity_id: UUID, now: datetime) -> bool:
     seen = visible_identities(actor, now).filter(pk=identity_id).exists()
     return seen or permissions.visible_rules(actor, now).filter(pk=rule_id).exists()
+
+
+def _wrong(asked: Mitigation, severity: str, now: datetime) -> dict[str, str]:
+    """What is wrong with what is asked for, by field; empty when nothing is."""
+    wrong = {**_words(asked.reason, asked.control), **_dates(severity, asked.ends_at, asked.review_at, now)}
+    beside = Mitigation.objects.filter(rule=asked.rule, holder=asked.holder, emergency=asked.emergency)
+    if beside.filter(state=MitigationState.PROPOSED).exists():
+        wrong.setdefault("identity", "A mitigation of this rule is asked for them already.")
+    return wrong
 
 
 def _words(reason: str, control: str) -> dict[str, str]:

@@ -51,13 +51,7 @@ def cases(scene: Scene) -> dict[str, Case]:
     return {
         "api-request-withdraw": (requester, scene.waiting.pk, why),
         "api-request-answer": (requester, scene.returned.pk, {"question": scene.question.pk, "answer": "All."}),
-        **{
-            f"api-approval-step-{verb}": (approver, scene.step.pk, {**why, "ticket": ""})
-            for verb in ("approve", "reject", "return")
-        },
-        **{f"api-approval-step-{verb}": (approver, scene.step.pk, {}) for verb in ("claim", "release")},
-        "api-approval-step-reassign": (approver, scene.step.pk, {**why, "taker": scene.deputy.pk}),
-        "api-delegation-end": (approver, scene.delegation.pk, why),
+        **of_approvals(approver, scene, why),
         **{f"api-request-draft-{verb}": (requester, scene.put_aside.pk, {}) for verb in ("save", "discard")},
         "api-grant-narrow": (holder, scene.grant.pk, {**why, "until": timezone.now() + timedelta(hours=1)}),
         "api-grant-hand-back": (holder, scene.grant.pk, why),
@@ -79,6 +73,19 @@ def cases(scene: Scene) -> dict[str, Case]:
         "api-suggestion-dismiss": (admin, scene.suggestion.pk, {**why, "until": until}),
         **of_separation(scene, why),
         **of_break_glass(scene, why),
+    }
+
+
+def of_approvals(approver: Actor, scene: Scene, why: Mapping[str, Any]) -> dict[str, Case]:
+    """The same of what is decided, and by whom."""
+    return {
+        **{
+            f"api-approval-step-{verb}": (approver, scene.step.pk, {**why, "ticket": ""})
+            for verb in ("approve", "reject", "return")
+        },
+        **{f"api-approval-step-{verb}": (approver, scene.step.pk, {}) for verb in ("claim", "release")},
+        "api-approval-step-reassign": (approver, scene.step.pk, {**why, "taker": scene.deputy.pk}),
+        "api-delegation-end": (approver, scene.delegation.pk, why),
     }
 
 

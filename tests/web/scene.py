@@ -79,6 +79,10 @@ class Scene:
         self.bundle = changing.bundle(self.grant.entitlement, self.people["owner"], self.people["requester"])
         self.said = Notification.objects.get(recipient=self.people["approver"], subject_id=self.step.pk)
         self.deputy = builders.person("Deputy", manager=boss)
+        self._besides()
+
+    def _besides(self) -> None:
+        """What is about neither requests nor the catalog."""
         vault = handwork.manual_system(self.people["owner"], self.deputy)
         self.task = handwork.asked(self.people["holder"], vault)
         self.done = handwork.done(handwork.asked(self.people["holder"], vault), self.deputy)

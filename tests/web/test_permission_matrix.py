@@ -237,15 +237,7 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         **{f"approval-{verb}": reason for verb in ("approve", "reject", "return")},
         "approval-reassign": {**told, "taker": scene.deputy.email},
         "approval-together": {**told, "steps": [str(scene.step.pk)], "verdict": "approve"},
-        "grant-revoke": reason,
-        "grant-narrow": {"until": f"{timezone.now() + timedelta(days=1):%Y-%m-%dT%H:%M}"},
-        "grant-renew": {"token": str(uuid4()), "justification": "It goes on for a while.", "term": "7200"},
-        "api-grant-narrow": {"until": f"{timezone.now() + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}"},
-        "api-grant-renew": {"justification": "It goes on for a while.", "term_seconds": 7200},
-        **{f"{of}break-glass-stop": told for of in ("", "api-")},
-        "break-glass-review": {"done": "It was restarted.", "nothing_exposed": "on"},
-        "api-break-glass-review": {"done": "It was restarted.", "nothing_exposed": True},
-        **{f"{of}exposure-rotate": {"evidence": "The old one is refused."} for of in ("", "api-")},
+        **_of_leases(told),
         **{f"{what}-dismiss": {**told, "until": str(SOON.date())} for what in ("finding", "suggestion")},
         **{f"api-{what}-dismiss": {**told, "until": SOON.isoformat()} for what in ("finding", "suggestion")},
         "route-comment": {"text": "See the ticket."},
@@ -267,13 +259,30 @@ def what(scene: Scene) -> dict[str, dict[str, Any]]:
         **{f"api-approval-step-{verb}": told for verb in ("approve", "reject", "return")},
         "api-approval-step-reassign": {**told, "taker": str(scene.deputy.pk)},
         "api-approval-step-together": {**told, "steps": [str(scene.step.pk)], "verdict": "approve"},
-        "api-grant-revoke": told,
         "api-delegation-list": _delegating(scene),
         "api-comment-list": {"text": "See the ticket."},
         "api-manual-task-done": {"report": "It is done.", "file_name": "a.txt", "content": "U2VlbiBpdC4="},
         "api-manual-task-send-back": {"judgement": "The picture is dark."},
         "api-feed-run-list": {"source": str(scene.source.pk), "file_name": "a.csv", "content": "U2VlbiBpdC4="},
         "api-notification-preferences": {"work": "daily", "outcome": "never", "end": "at_once", "digest_hour": 6},
+    }
+
+
+def _of_leases(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What is sent about leases, and about those that were taken at once."""
+    tomorrow = timezone.now() + timedelta(days=1)
+    goes_on = {"justification": "It goes on for a while."}
+    return {
+        "grant-revoke": {**told, "acknowledged": "on"},
+        "api-grant-revoke": told,
+        "grant-narrow": {"until": f"{tomorrow:%Y-%m-%dT%H:%M}"},
+        "grant-renew": {**goes_on, "token": str(uuid4()), "term": "7200"},
+        "api-grant-narrow": {"until": f"{tomorrow:%Y-%m-%dT%H:%M:%SZ}"},
+        "api-grant-renew": {**goes_on, "term_seconds": 7200},
+        **{f"{of}break-glass-stop": told for of in ("", "api-")},
+        "break-glass-review": {"done": "It was restarted.", "nothing_exposed": "on"},
+        "api-break-glass-review": {"done": "It was restarted.", "nothing_exposed": True},
+        **{f"{of}exposure-rotate": {"evidence": "The old one is refused."} for of in ("", "api-")},
     }
 
 
