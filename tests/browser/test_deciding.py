@@ -42,8 +42,10 @@ class TestAnInboxOfFifty:
         full_inbox(tomas)
         page = sign_in("tomas")
         page.get_by_role("link", name=re.compile("^Approvals")).click()
-        press(page, "j", "j", "k")
         first = page.locator("[data-row]").first
+        first.wait_for()
+        page.wait_for_load_state()  # keys are heard from then on
+        press(page, "j", "j", "k")
         expect(first).to_be_focused()
         press(page, "Enter")
         expect(page.get_by_role("form", name="Your decision")).to_be_visible()

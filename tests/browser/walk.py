@@ -102,7 +102,8 @@ def confirm(page: Page, what: str) -> None:
 
 def look_over(page: Page) -> None:
     """The page as it stands, in every width and scheme: whole, and accessible."""
-    assert faults_everywhere(page) == []
+    found = faults_everywhere(page)
+    assert not found, found
 
 
 def faults_everywhere(page: Page) -> list[str]:
