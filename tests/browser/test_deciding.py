@@ -22,7 +22,7 @@ def full_inbox(manager: Identity, size: int = MANY) -> None:
     on = builders.system(manager, name="Ledger archive", key="ledger-archive")
     what = builders.entitlement(on, manager, name="Read ledger", risk="low")
     why = builders.purpose(manager, what, name="Old books")
-    builders.rule("manager")
+    builders.rule("manager", key="POL-90")
     for number in range(size):
         someone = builders.person(f"Asker {number:02}", manager=manager)
         builders.account(someone, on)
