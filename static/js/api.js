@@ -14,7 +14,7 @@ window.SwaggerUIBundle({
   url: docs.dataset.schema,
   domNode: docs,
   deepLinking: true,
-  docExpansion: "list",
+  docExpansion: "none", // of well over a hundred operations at once it draws the first dozen
   defaultModelsExpandDepth: -1,
   validatorUrl: null,
   persistAuthorization: false,
