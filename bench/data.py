@@ -57,7 +57,7 @@ def measured(postgres: Postgres, name: str, size: str) -> dict[str, Any]:
     if name != "request-flow":
         return dict(json.loads(_run(environ, "-m", module, size, *others)))
     with copied(postgres, size) as address:
-        environ |= {"DATABASE_URL": address, "BENCH_TARGET_DSN": _address(postgres, "postgres")}
+        environ |= {"DATABASE_URL": address, "TARGET_BENCH_DSN": _address(postgres, "postgres")}
         return dict(json.loads(_run(environ, "-m", module, size)))
 
 

@@ -61,7 +61,7 @@ FLOWS = {"S": 20, "M": 200, "L": 200}
 BENCH = Actor.system("benchmark")
 WHY = "To be timed."
 KEY = "request-flow"
-ADDRESS = "BENCH_TARGET_DSN"
+ADDRESS = "TARGET_BENCH_DSN"
 DAY = timedelta(days=1)
 
 
