@@ -22,7 +22,6 @@ import django
 django.setup()
 
 import psycopg  # noqa: E402 - models can be imported from here on
-from django.db import connection  # noqa: E402
 from django.db.models import QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from psycopg import sql  # noqa: E402
@@ -35,7 +34,7 @@ from governance.approvals.states import StepState, Verdict  # noqa: E402
 from governance.catalog.models import Entitlement, System  # noqa: E402
 from governance.catalog.states import Risk  # noqa: E402
 from governance.connectors import moves as connectors  # noqa: E402
-from governance.core.actor import Actor, ActorKind  # noqa: E402
+from governance.core.actor import Actor  # noqa: E402
 from governance.core.locking import unit_of_work  # noqa: E402
 from governance.core.moves import create  # noqa: E402
 from governance.grants import actions as grants  # noqa: E402
@@ -44,6 +43,7 @@ from governance.grants.states import GrantState  # noqa: E402
 from governance.identities.models import Identity  # noqa: E402
 from governance.identities.moves import answer_for  # noqa: E402
 from governance.identities.states import Environment, Kind  # noqa: E402
+from governance.management.acting import signed_in  # noqa: E402
 from governance.management.organisation import SOURCE  # noqa: E402
 from governance.provisioning.actions import run_task  # noqa: E402
 from governance.provisioning.models import ProvisioningTask  # noqa: E402
@@ -129,11 +129,12 @@ def flow(person: Identity) -> Grant:
         until=None,
         form_token=uuid4(),
     )
-    item = requests.submit(draft=wish, actor=_as(person), now=timezone.now()).items.get()
+    item = requests.submit(draft=wish, actor=signed_in(person), now=timezone.now()).items.get()
     for _ in range(2):
         step = ApprovalStep.objects.get(route__subject_id=item.pk, state=StepState.OPEN)
         asked = step.approvers.filter(ends_at__isnull=True).select_related("identity")[0].identity
-        approvals.decide(step_id=step.pk, verdict=Verdict.APPROVE, reason=WHY, actor=_as(asked), now=timezone.now())
+        by, now = signed_in(asked), timezone.now()
+        approvals.decide(step_id=step.pk, verdict=Verdict.APPROVE, reason=WHY, actor=by, now=now)
     grant = grants.activate(grant_id=Grant.objects.get(source_id=item.pk).pk, now=timezone.now())
     run_task(ProvisioningTask.objects.get(assignment=grant.assignment_id).pk, clock=timezone.now)
     grant.refresh_from_db()
@@ -141,19 +142,6 @@ def flow(person: Identity) -> Grant:
         msg = f"{grant} is {grant.state}: {grant.state_reason}"
         raise AssertionError(msg)
     return grant
-
-
-def _as(identity: Identity) -> Actor:
-    return Actor(
-        kind=ActorKind.HUMAN,
-        label=identity.name,
-        user_id=identity.user_id,
-        identity_id=identity.pk,
-        human_id=identity.human_id,
-        identity_ids=frozenset({identity.pk}),
-        assurance=2,
-        proven_at=timezone.now(),
-    )
 
 
 def stages(grant: Grant) -> list[rows.Stage]:
@@ -186,7 +174,7 @@ def work(kind: str, first: int, last: int, share: int) -> None:
     people = list(_people()[first:last])[share::WORKERS]
     act: Callable[[Identity], Any] = flow
     if kind == "limit":
-        act = rows.copier(connection, json.loads(sys.stdin.readline()))
+        act = rows.copier(json.loads(sys.stdin.readline()))
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
@@ -197,7 +185,6 @@ def work(kind: str, first: int, last: int, share: int) -> None:
 def timed(kind: str, first: int, last: int, template: str) -> float:
     """Seconds that the workers take for all of them, from the moment at which all are ready."""
     command = [sys.executable, "-m", "bench.request_flow", kind, str(first), str(last)]
-    began = 0.0
     workers = [
         subprocess.Popen([*command, str(share)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own program
         for share in range(WORKERS)

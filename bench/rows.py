@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Model
 
 from governance.access.models import Account
@@ -43,7 +43,7 @@ def template(stages: Sequence[Stage], holder: Identity) -> dict[str, Any]:
     return {"ids": [*ids, *tokens], "stages": told}
 
 
-def copier(connection: Any, pattern: dict[str, Any]) -> Callable[[Identity], None]:
+def copier(pattern: dict[str, Any]) -> Callable[[Identity], None]:
     """What writes the pattern's rows for a person, a transaction for each stage."""
     accounts = dict(Account.objects.filter(system__key="request-flow").values_list("identity", "pk"))
 
@@ -68,8 +68,6 @@ def _table(row: Model) -> str:
 
 
 def _read(row: Model) -> str:
-    from django.db import connection  # noqa: PLC0415 - the template's own
-
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT to_jsonb(r)::text FROM {_table(row)} AS r WHERE id = %s", [row.pk])
         return str(cursor.fetchone()[0])

@@ -118,35 +118,16 @@ PURPOSES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Care:
-    """A bundle: what whoever does one job needs."""
+CARE = ("customer-care", "Customer care", ("Support agents", "Support exports"), "Who joins the desk needs both.")
+"""A bundle: its key and name, what it holds, and why it was proposed."""
 
-    key: str
-    name: str
-    roles: tuple[str, ...]
-    why: str
-
-
-CARE = Care("customer-care", "Customer care", ("Support agents", "Support exports"), "Who joins the desk needs both.")
-
-
-@dataclass(frozen=True, slots=True)
-class Apart:
-    """A rule of separation, between writing payments and a bundle."""
-
-    key: str
-    title: str
-    reason: str
-    why: str
-
-
-APART = Apart(
+APART = (
     "SOD-01",
     "Correcting payments and customers' data",
     "Whoever corrects payments could hide it from customers by what they write to them.",
     "The auditors have asked for it.",
 )
+"""What keeps writing payments apart from that bundle: key, title, reason, and why it came into force."""
 
 EMERGENCY = ("P-0911", "Payments are down", "amara", 365 * DAY, ("payments_write",))
 """What the glass can be broken for."""

@@ -21,7 +21,7 @@ from governance.catalog.states import Risk
 from governance.changes import actions as changes
 from governance.changes.models import ProposedChange
 from governance.connectors import moves as connectors
-from governance.core.actor import Actor, ActorKind, Role
+from governance.core.actor import Actor, Role
 from governance.core.locking import locked, unit_of_work
 from governance.core.models import Recorded
 from governance.core.moves import amend, create, plain
@@ -30,6 +30,7 @@ from governance.identities.models import Human, Identity, Ownership, Team, TeamM
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM
 from governance.identities.states import Environment, Kind, OwnerRole, Status
 from governance.lifecycle.founding import Founder, found, portal_account
+from governance.management.acting import signed_in
 from governance.management.demonstration import (
     APART,
     BADGE_WORK,
@@ -318,28 +319,30 @@ class _Organisation:
 
     def catalogued(self) -> None:
         """A bundle, what is kept apart from it, and a change that waits, proposed and decided as people would."""
-        held = sorted(f"{one.system.key}/{one.key}" for role, one in self.offers.items() if role in CARE.roles)
+        key, name, roles, why = CARE
+        held = sorted(f"{one.system.key}/{one.key}" for role, one in self.offers.items() if role in roles)
         if held:
-            new = {"key": CARE.key, "name": CARE.name, "review_at": plain(self.now + 180 * DAY), "entitlements": held}
+            new = {"key": key, "name": name, "review_at": plain(self.now + 180 * DAY), "entitlements": held}
             new["owner"] = str(self.people["amara"].pk)
-            bundle = self._changed("bundle.new", None, "tomas", CARE.why, new)
+            bundle = self._changed("bundle.new", None, "tomas", why, new)
             self._kept_apart(SideWording(frozenset(), frozenset({bundle.subject_id})))
         waits = {"description": "Correct and re-send payments, one at a time."}
         self._propose("entitlement.edit", self.offers["payments_write"].pk, "tomas", "It says too little.", waits)
 
     def _kept_apart(self, side: SideWording) -> None:
         """A rule of separation in force, drafted by who runs the portal and put in force by security."""
+        key, title, reason, why = APART
         write = SideWording(frozenset({self.offers["payments_write"].pk}))
         version = separation.create_rule(
-            key=APART.key,
-            title=APART.title,
+            key=key,
+            title=title,
             owner_id=self.people["hana"].pk,
-            wording=Wording(write, side, Risk.HIGH, APART.reason),
-            actor=_as(self.people["naomi"], Role.ADMINISTRATOR),
-            why=APART.why,
+            wording=Wording(write, side, Risk.HIGH, reason),
+            actor=signed_in(self.people["naomi"], Role.ADMINISTRATOR),
+            why=why,
             now=timezone.now(),
         )
-        self._changed("separation_rule.publish", version.pk, "naomi", APART.why, {}, Role.ADMINISTRATOR)
+        self._changed("separation_rule.publish", version.pk, "naomi", why, {}, Role.ADMINISTRATOR)
 
     def _propose(
         self, kind: str, subject: UUID | None, who: str, why: str, payload: Mapping[str, Any], *roles: Role
@@ -350,7 +353,7 @@ class _Organisation:
             payload=payload,
             reason=why,
             token=uuid4(),
-            actor=_as(self.people[who], *roles),
+            actor=signed_in(self.people[who], *roles),
             now=timezone.now(),
         )
 
@@ -374,7 +377,7 @@ class _Organisation:
             until=None,
             form_token=uuid4(),
         )
-        return requests.submit(draft=draft, actor=_as(who), now=timezone.now())
+        return requests.submit(draft=draft, actor=signed_in(who), now=timezone.now())
 
     def _leased(
         self, who: Identity, whom: Identity | None, what: Entitlement, why: Purpose, because: str, days: int
@@ -389,19 +392,6 @@ class _Organisation:
         if step is None:
             return False
         asked = step.approvers.filter(ends_at__isnull=True).select_related("identity").order_by("identity__name")[0]
-        approvals.decide(step_id=step.pk, verdict=verdict, reason=reason, actor=_as(asked.identity), now=timezone.now())
+        by, now = signed_in(asked.identity), timezone.now()
+        approvals.decide(step_id=step.pk, verdict=verdict, reason=reason, actor=by, now=now)
         return True
-
-
-def _as(identity: Identity, *roles: Role) -> Actor:
-    return Actor(
-        kind=ActorKind.HUMAN,
-        label=identity.name,
-        user_id=identity.user_id,
-        identity_id=identity.pk,
-        human_id=identity.human_id,
-        identity_ids=frozenset({identity.pk}),
-        roles=frozenset(roles),
-        assurance=2,
-        proven_at=timezone.now(),
-    )
