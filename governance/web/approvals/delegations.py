@@ -95,7 +95,8 @@ class NewDelegation(bases.FormPage):
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The form."""
-        return self.draw({"form": form, "longest": LONGEST.days, "back": reverse("delegation-list")}, status=status)
+        context = {"form": form, "title": "Delegate", "longest": LONGEST.days}
+        return self.draw({**context, "back": reverse("delegation-list")}, status=status)
 
 
 class EndDelegation(bases.FormPage):

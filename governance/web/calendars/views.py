@@ -81,7 +81,8 @@ class _Calendar(bases.FormPage):
         """The form, for those who may send it."""
         permissions.require_calendars(self.actor)
         found = self.calendar()
-        return self.draw({"form": form, "title": found.name if found else "A new calendar"}, status=status)
+        title, back = found.name if found else "A new calendar", reverse("calendar-list")
+        return self.draw({"form": form, "title": title, "back": back}, status=status)
 
 
 class CalendarNew(_Calendar):

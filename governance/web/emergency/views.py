@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from governance.break_glass import actions, permissions, queries
 from governance.break_glass.filters import GlassFilter
@@ -73,7 +74,8 @@ class Take(bases.FormPage):
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The form."""
-        return self.draw({"form": form}, status=status)
+        context = {"form": form, "title": "Break the glass", "back": reverse("break-glass-list")}
+        return self.draw(context, status=status)
 
 
 class Report(bases.Page):

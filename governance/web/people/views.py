@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.evidence import tables
@@ -220,7 +221,8 @@ class NewSource(_AdministratorPage):
 
     def show(self, form: Any, *, status: int = 200) -> HttpResponse:
         """The form."""
-        return self.draw({"form": form, "title": "New source", "may_change": True}, status=status)
+        context = {"form": form, "title": "New source", "back": reverse("feed-run-list"), "may_change": True}
+        return self.draw(context, status=status)
 
 
 class ChangeSource(bases.FormPage):
@@ -259,7 +261,8 @@ class ChangeSource(bases.FormPage):
         """The form, to be read alone by those who may not change it."""
         source = self._source()
         may_change = permissions.runs_feeds(self.actor)
-        return self.draw({"form": form, "title": source.name, "may_change": may_change}, status=status)
+        context = {"form": form, "title": source.name, "back": reverse("feed-run-list"), "may_change": may_change}
+        return self.draw(context, status=status)
 
     def _source(self) -> Source:
         if not permissions.sees_feeds(self.actor):
