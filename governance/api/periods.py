@@ -1,6 +1,6 @@
 """The period that figures are told of: in the address, or the last ninety days."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from drf_spectacular.types import OpenApiTypes
@@ -10,8 +10,8 @@ from rest_framework.request import Request
 from governance.api.fields import Body, Moment
 from governance.api.query import checked
 from governance.core.errors import Invalid
+from governance.core.filters import USUAL_PERIOD
 
-USUAL: Final = timedelta(days=90)
 SINCE, UNTIL = "since", "until"
 
 PARAMETERS: Final = (
@@ -34,7 +34,7 @@ def period_of(request: Request, now: datetime, *others: str) -> tuple[datetime, 
     read.is_valid(raise_exception=True)
     until: datetime = read.validated_data.get(UNTIL, now)
     try:
-        since: datetime = read.validated_data.get(SINCE) or until - USUAL
+        since: datetime = read.validated_data.get(SINCE) or until - USUAL_PERIOD
     except OverflowError:
         raise Invalid({UNTIL: "Nothing was measured then."}) from None
     if since >= until:

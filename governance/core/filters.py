@@ -1,8 +1,8 @@
 """What the filters of several lists are made of."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
 
 import django_filters
 from django.core.exceptions import ValidationError
@@ -13,6 +13,9 @@ from django_filters.fields import IsoDateTimeField
 from governance.core.querysets import saying
 
 M = TypeVar("M", bound=Model)
+
+USUAL_PERIOD: Final = timedelta(days=90)
+"""What figures are told of where nobody says of which time."""
 
 
 class Words(django_filters.CharFilter):

@@ -1,11 +1,10 @@
 """The period that figures are shown of: as the visitor chose it, or the last ninety days."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
 
 from django import forms
 
-USUAL: Final = timedelta(days=90)
+from governance.core.filters import USUAL_PERIOD
 
 
 def _day(label: str) -> forms.DateField:
@@ -32,7 +31,9 @@ class PeriodForm(forms.Form):
         last: date | None = said.get("until")
         first: date | None = said.get("since")
         until = _midnight(last) + timedelta(days=1) if last and last < date.max else now
-        since = _midnight(first) if first else max(until, datetime.min.replace(tzinfo=UTC) + USUAL) - USUAL
+        since = (
+            _midnight(first) if first else max(until, datetime.min.replace(tzinfo=UTC) + USUAL_PERIOD) - USUAL_PERIOD
+        )
         return min(since, until), until
 
 
