@@ -7,7 +7,8 @@ from governance.approvals.actions import comment
 from governance.approvals.models import ApprovalRoute, Comment
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
-from tests.builders import Organisation, actor
+from tests.builders import Organisation, actor, person
+from tests.delegations import delegated
 from tests.leases import approve, leave
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +44,14 @@ class TestAMention:
     def test_of_the_requester_says_so(self, org: Organisation) -> None:
         said = say(route_of(org), org.manager, "@requester: until when?")
         assert "names you" in told(said)["Requester"]
+
+    def test_of_who_is_away_reaches_them(self, org: Organisation) -> None:
+        """Whoever has another decide in their place still has to do with it."""
+        route = route_of(org)
+        delegated(org.manager, person("Deputy"))
+        said = say(route, org.requester, "@Manager, before you leave: is it right?")
+        assert "names you" in told(said)["Manager"]
+        assert "has a new comment" in told(said)["Deputy"]
 
     def test_of_who_may_not_read_it_is_mere_text(self, org: Organisation) -> None:
         said = say(route_of(org), org.manager, "Ask @Stranger")

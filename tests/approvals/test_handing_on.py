@@ -17,6 +17,7 @@ from governance.notifications.models import Notification
 from governance.requests.actions import submit
 from tests.builders import Organisation, account, actor, draft, machine, person, rule, step_ids, team
 from tests.core.log import events_of
+from tests.delegations import delegated
 from tests.harness.races import at_once, rounds, seeds
 from tests.leases import approve, leave, newcomer
 from tests.rules.sql import run
@@ -37,6 +38,11 @@ def hand(step: UUID, giver: Identity, taker: Identity | UUID, reason: str = "She
 def asked(step: UUID) -> set[str]:
     rows = ApprovalStep.objects.get(pk=step).approvers.filter(ends_at__isnull=True)
     return set(rows.values_list("identity__name", flat=True))
+
+
+def in_finance(*people: Identity) -> None:
+    for one in people:
+        run("UPDATE governance_identity SET department = 'Finance' WHERE id = %s", one.pk)
 
 
 class TestReassign:
@@ -117,6 +123,26 @@ class TestReassign:
         step = step_ids(org.submit())[0]
         with pytest.raises(Invalid, match="asked already"):
             hand(step, org.manager, org.manager)
+
+    def test_is_not_to_somebody_who_would_not_count(self) -> None:
+        """Else whoever decides a step could be chosen past what policy asks of them."""
+        org = Organisation("manager")
+        rule(steps=[{"kind": "entitlement_owner", "stage": 1, "counts": ["identity.department == 'Finance'"]}])
+        in_finance(org.owner, org.backup)
+        step = ApprovalStep.objects.get(pk__in=step_ids(org.submit()), kind="entitlement_owner").pk
+        with pytest.raises(Invalid, match="does not meet what the step asks") as refused:
+            hand(step, org.owner, org.stranger)
+        assert list(refused.value.fields) == ["taker"]
+        hand(step, org.owner, org.backup)
+        assert asked(step) == {"Backup"}
+
+    def test_is_not_by_whoever_decides_in_anothers_place(self, org: Organisation) -> None:
+        step = step_ids(org.submit())[0]
+        deputy = person("Deputy")
+        delegated(org.manager, deputy)
+        with pytest.raises(Denied, match="not passed on"):
+            hand(step, deputy, org.stranger)
+        assert asked(step) == {"Deputy"}
 
     def test_is_not_out_of_a_team(self) -> None:
         org = Organisation("security")

@@ -91,6 +91,15 @@ class TestLess:
         with pytest.raises(Invalid):
             allow(step, org.manager, Span(until=now), now=now)
 
+    def test_of_what_begins_later_ends_after_it_begins(self, org: Organisation) -> None:
+        begin = timezone.now() + timedelta(days=2)
+        step = step_ids(org.submit(term=None, starts_at=begin, until=begin + timedelta(days=3)))[0]
+        for end in (begin - HOUR, begin):
+            with pytest.raises(Invalid, match="and after") as refused:
+                allow(step, org.manager, Span(until=end))
+            assert list(refused.value.fields) == ["until"]
+        assert allow(step, org.manager, Span(until=begin + HOUR)).until == begin + HOUR
+
     @pytest.mark.parametrize("verdict", [Verdict.REJECT, Verdict.RETURN])
     def test_is_said_by_a_yes_alone(self, org: Organisation, verdict: Verdict) -> None:
         step = step_ids(org.submit())[0]

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from governance.approvals import tasks
-from governance.approvals.actions import claim, decide, escalate, keep_calendar, release, remind
+from governance.approvals.actions import ask_again, claim, decide, escalate, keep_calendar, release, remind
 from governance.approvals.hours import ESCALATION_TERM, CalendarDraft
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Calendar, Question
 from governance.approvals.moves import CLAIM_TERM
@@ -142,6 +142,18 @@ class TestEscalate:
         step = step_ids(org.submit())[0]
         escalate(step_id=step, now=timezone.now() + LATE)
         assert asked(step) == {"Manager", "Gwen", "Gus"}
+
+    def test_brings_in_only_who_counts(self) -> None:
+        """The managers of those asked would decide otherwise whom policy keeps out (rule 2)."""
+        org = Organisation("manager")
+        rule(steps=[{"kind": "entitlement_owner", "stage": 1, "counts": ["identity.department == 'Finance'"]}])
+        run("UPDATE governance_identity SET department = 'Finance' WHERE id = %s", org.owner.pk)
+        step = ApprovalStep.objects.get(pk__in=step_ids(org.submit()), kind="entitlement_owner").pk
+        escalate(step_id=step, now=timezone.now() + LATE)
+        assert "Boss" not in asked(step)
+        run("UPDATE governance_identity SET department = 'Finance' WHERE id = %s", org.boss.pk)
+        ask_again(step_id=step, now=timezone.now() + LATE)
+        assert asked(step) == {"Owner", "Boss"}
 
     def test_comes_once_and_not_before_its_time(self, org: Organisation) -> None:
         step = step_ids(org.submit())[0]

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -414,3 +414,7 @@ class TestPlain:
     def test_refuses_what_json_cannot_hold_exactly(self) -> None:
         with pytest.raises(TypeError):
             moves.plain(1.5)
+
+    def test_writes_early_years_with_four_digits(self) -> None:
+        """RFC 3339 knows no shorter ones."""
+        assert moves.plain(datetime(7, 2, 3, tzinfo=UTC)) == "0007-02-03T00:00:00.000000Z"

@@ -99,6 +99,10 @@ class TestBanner:
                 assert "INC-2041" in page
         assert "You have taken" in text(visit(outage.requester), "/")
 
+    def test_is_not_drawn_twice_on_its_own_page(self, outage: Outage, visit: Visit) -> None:
+        glass = outage.take()
+        assert BANNER not in text(visit(outage.requester), f"/break-glass/{glass.pk}/")
+
     def test_is_nobody_elses(self, outage: Outage, visit: Visit) -> None:
         outage.take()
         for client in (visit(outage.stranger), visit(outage.owner), with_role(visit, Role.AUDITOR)):

@@ -96,6 +96,15 @@ class TestRenewing:
         text = client.get(first).content.decode()
         assert f">{grant}</a>" in text.partition("Renews")[2]
 
+    @pytest.mark.parametrize(("length", "nearest"), [(2, 2), (36, 24)])
+    def test_begins_with_the_length_that_the_lease_had(
+        self, org: Organisation, visit: Visit, length: int, nearest: int
+    ) -> None:
+        """Or the longest on offer that is shorter: policy has agreed to as much before."""
+        grant = builders.live_grant(org.submit(term=timedelta(hours=length)))
+        page = visit(org.requester).get(reverse("grant-renew", args=[grant.pk]))
+        assert page.context["ending"].form["term"].value() == str(nearest * 3600)
+
     def test_says_beside_the_field_what_is_wrong(self, org: Organisation, visit: Visit, grant: Grant) -> None:
         address = reverse("grant-renew", args=[grant.pk])
         form = {**self.WISH, "token": str(uuid4()), "term": "until"}
