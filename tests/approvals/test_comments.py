@@ -47,8 +47,8 @@ class TestAMention:
 
     def test_of_who_is_away_reaches_them(self, org: Organisation) -> None:
         """Whoever has another decide in their place still has to do with it."""
-        route = route_of(org)
         delegated(org.manager, person("Deputy"))
+        route = route_of(org)
         said = say(route, org.requester, "@Manager, before you leave: is it right?")
         assert "names you" in told(said)["Manager"]
         assert "has a new comment" in told(said)["Deputy"]
