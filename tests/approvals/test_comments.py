@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from governance.approvals.actions import comment
-from governance.approvals.models import ApprovalRoute, Comment
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from tests.builders import Organisation, actor, person
@@ -52,6 +52,7 @@ class TestAMention:
         said = say(route, org.requester, "@Manager, before you leave: is it right?")
         assert "names you" in told(said)["Manager"]
         assert "has a new comment" in told(said)["Deputy"]
+        assert Notification.objects.get(recipient=org.manager).subject_kind == ApprovalStep.NOUN
 
     def test_of_who_may_not_read_it_is_mere_text(self, org: Organisation) -> None:
         said = say(route_of(org), org.manager, "Ask @Stranger")
