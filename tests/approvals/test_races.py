@@ -10,8 +10,8 @@ import pytest
 from django.utils import timezone
 
 from governance.approvals import actions
-from governance.approvals.models import ApprovalStep, Decision, Delegation, StepApprover
-from governance.approvals.states import StepState
+from governance.approvals.models import ApprovalStep, Decision, Delegation, Question, StepApprover
+from governance.approvals.states import StepState, Verdict
 from governance.audit.models import AuditEvent
 from governance.core.errors import Conflict, Denied
 from governance.core.locking import locked_all, unit_of_work
@@ -20,14 +20,14 @@ from governance.grants.models import Grant
 from governance.identities.models import Identity, Ownership
 from governance.identities.states import Status
 from governance.requests import moves
-from governance.requests.actions import withdraw
+from governance.requests.actions import answer, withdraw
 from governance.requests.models import AccessRequest
 from governance.requests.moves import settle
 from governance.requests.states import ItemState, RequestState
 from tests.builders import Organisation, actor, entitlement, person, purpose, rule, step_ids, team
 from tests.delegations import delegated, ended
 from tests.harness.races import at_once, rounds, seeds, split
-from tests.leases import HR, approve, leave, newcomer, reject
+from tests.leases import HR, approve, ask_back, leave, newcomer, reject
 from tests.rules.sql import run
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -176,6 +176,27 @@ class TestAnApprovalAgainstAWithdrawal:
             assert outcome(request) == TAKEN_BACK
             states = [ApprovalStep.objects.get(pk=step).state for step in steps]
             assert states == [StepState.APPROVED if came_first else StepState.CANCELLED, StepState.CANCELLED]
+
+
+class TestAnApprovalAgainstAQuestion:
+    @rounds
+    def test_leaves_one_of_the_two(self, rounds: int) -> None:
+        """Whoever asks first stops the clock: nobody says yes to what a question waits for."""
+        org, first, second = security(1)
+        for seed, request, step in asked(org, rounds):
+            done, refused = split(at_once(partial(approve, step, first), partial(ask_back, step, second), seed=seed))
+            assert len(done) == 1
+            assert [type(error) for error in refused] == [Conflict]
+            question = Question.objects.filter(step=step)
+            if done[0].verdict == Verdict.APPROVE:
+                assert (outcome(request), question.exists()) == (APPROVED, False)
+                continue
+            assert ApprovalStep.objects.get(pk=step).state == StepState.RETURNED
+            assert outcome(request) == (RequestState.RETURNED, ItemState.PENDING, 0)
+            mine, now = actor(org.requester), timezone.now()
+            answer(request_id=request.pk, question_id=question.get().pk, text="These.", actor=mine, now=now)
+            approve(step, first)
+            assert outcome(request) == APPROVED
 
 
 class TestAnApproverWhoLeaves:

@@ -4,6 +4,8 @@ from functools import partial
 
 import pytest
 
+from governance.access.models import Assignment
+from governance.approvals.models import Decision
 from governance.core.errors import Conflict
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
@@ -11,10 +13,11 @@ from governance.lifecycle import actions, reevaluation
 from governance.lifecycle.models import Reevaluation
 from governance.lifecycle.states import ReevaluationState
 from tests import builders
-from tests.builders import live_grant
+from tests.builders import live_grant, step_ids
+from tests.changing import steps_of
 from tests.core.log import events_of
 from tests.harness.races import at_once, rounds, seeds, split
-from tests.leases import give_back, newcomer
+from tests.leases import approve, begin, fresh, give_back, newcomer
 from tests.lifecycle.test_reevaluation import SYSTEM, Company, counts, later
 from tests.provisioning.things import Scripted
 
@@ -63,3 +66,28 @@ class TestAVersionAndTheHolderAtOnce:
                 one.refresh_from_db()
             assert (found.state, grant.state) == (ReevaluationState.DONE, GrantState.REVOKING)
             assert grant.history.filter(state=GrantState.REVOKING).count() == 1
+
+
+class TestAVersionAndADecisionAtOnce:
+    @rounds
+    def test_give_no_access_that_the_version_denies(self, rounds: int, memory: Scripted) -> None:
+        """A route is frozen with its version; what is in force as the lease begins has the last word."""
+        company = Company()
+        builders.rule("manager", key="POL-90")
+        for seed in seeds(rounds):
+            newcomer(company, f"Asker {seed}")
+            request = company.submit()
+            version = company.draft(f"identity.name == 'Asker {seed}'", deny=True)
+            company.rehearse(version)
+            (publishing,) = steps_of(company.propose(version))
+            (step,) = step_ids(request)
+            published, decided = at_once(
+                partial(approve, publishing, company.judge), partial(approve, step, company.manager), seed=seed
+            )
+            assert isinstance(published, Decision)
+            assert isinstance(decided, Decision)
+            grant = Grant.objects.get(source_id=request.items.get().pk)
+            assert begin(grant).state == GrantState.CANCELLED
+            assert "Because of the draft." in fresh(grant).state_reason
+            works(Reevaluation.objects.get(version=version))
+            assert not Assignment.objects.filter(account=company.account, wanted=True).exists()
