@@ -1,14 +1,15 @@
 """Rule 2 against any order of events: nobody's own request is decided by themselves, nor by others standing in alone.
 
 Hypothesis draws an organisation: humans with several identities, who reports to whom, teams, who owns what, and the
-steps that policy asks for. Then everybody asks, decides, delegates, takes back, hands things over and joins teams. What
-was decided is held against the tables in words of this test's own.
+steps that policy asks for. Then everybody asks, decides, delegates, takes back, hands steps on and things over, joins
+teams, or lets it wait until others are brought in. What was decided is held against the tables in words of this test's
+own.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -22,7 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from governance.approvals import actions
 from governance.approvals.delegating import Terms
-from governance.approvals.models import ApprovalStep, Decision, Delegation, StepApprover
+from governance.approvals.handing_on import BROUGHT_IN
+from governance.approvals.models import ApprovalStep, Decision, Delegation, Reassignment, StepApprover
 from governance.approvals.states import Provenance, Verdict
 from governance.core.actor import Actor
 from governance.core.errors import DomainError
@@ -42,7 +44,17 @@ from tests.harness.undone import undone
 MINUTE: Final = timedelta(minutes=1)
 PEOPLE: Final = 6
 KINDS: Final = ("manager", "purpose_owner", "entitlement_owner", "system_owner", "security", "team", "identity_owner")
-REACHED: Final = {"asked", "delegated", "taken back", "approved", "approved for another", "granted", "refused"}
+REACHED: Final = {
+    "asked",
+    "delegated",
+    "taken back",
+    "handed on",
+    "brought in",
+    "approved",
+    "approved for another",
+    "granted",
+    "refused",
+}
 """What a play comes to: without it it would prove little."""
 
 who = st.integers(min_value=0, max_value=99)
@@ -57,6 +69,15 @@ step = st.fixed_dictionaries(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Somebody has changed who answers for a thing, or who is in a team."""
+
+    at: datetime
+    human: UUID | None
+    thing: UUID
+
+
 class Others(RuleBasedStateMachine):
     """Everybody plays for themselves."""
 
@@ -64,6 +85,7 @@ class Others(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
+        self.changes: list[Changed] = []
         self.undo = ExitStack()
         self.undo.enter_context(undone())
         self.now = timezone.now()
@@ -124,13 +146,14 @@ class Others(RuleBasedStateMachine):
 
     # What everybody does ----------------------------------------------------------------------------------------------
 
-    @rule(asker=who, robot=st.booleans())
-    def ask(self, asker: int, robot: bool) -> None:
-        self.asked(asker, robot=robot)
+    @rule(asker=who, whom=st.one_of(st.none(), who), robot=st.booleans())
+    def ask(self, asker: int, whom: int | None, robot: bool) -> None:
+        self.asked(asker, whom, robot=robot)
 
-    def asked(self, asker: int, *, robot: bool) -> None:
-        """Somebody asks for themselves, or for the machine identity."""
-        wish = builders.draft(self.robot if robot else self.one(asker), self.what, self.why)
+    def asked(self, asker: int, whom: int | None = None, *, robot: bool) -> None:
+        """Somebody asks for themselves, for somebody else, or for the machine identity."""
+        beneficiary = self.robot if robot else self.one(asker if whom is None else whom)
+        wish = builders.draft(beneficiary, self.what, self.why)
         with self.tried("asked"):
             requests.submit(draft=wish, actor=self.acting(self.one(asker)), now=self.tick())
 
@@ -149,8 +172,8 @@ class Others(RuleBasedStateMachine):
     @rule(which=who, decider=who)
     def intrude(self, which: int, decider: int) -> None:
         """Anybody tries to decide anything."""
-        if found := list(ApprovalStep.objects.filter(state="open").order_by("pk")):
-            self.decide(found[which % len(found)].pk, self.one(decider), Verdict.APPROVE)
+        if found := self.open_steps():
+            self.decide(found[which % len(found)], self.one(decider), Verdict.APPROVE)
 
     def decide(self, step_id: UUID, decider: Identity, verdict: Verdict) -> None:
         with self.tried("decided"):
@@ -179,6 +202,32 @@ class Others(RuleBasedStateMachine):
             actions.delegate(delegate_id=delegate.pk, terms=terms, actor=self.acting(delegator), now=now)
             moved(now)
 
+    @rule(which=who, taker=who)
+    def hand_on(self, which: int, taker: int) -> None:
+        """Somebody who is asked has another asked in their place, who then decides, as they themselves try to."""
+        asked = StepApprover.objects.filter(ends_at=None, step__state="open").order_by("pk").select_related("identity")
+        if found := list(asked):
+            row, other = found[which % len(found)], self.one(taker)
+            with self.tried("handed on"):
+                by, now, why = self.acting(row.identity), self.tick(), "You know it."
+                actions.reassign(step_id=row.step_id, taker_id=other.pk, reason=why, actor=by, now=now)
+            for decider in (row.identity, other):
+                self.decide(row.step_id, decider, Verdict.APPROVE)
+
+    @rule()
+    def nobody_answers(self) -> None:
+        """Days pass: others are brought in, and one of them decides."""
+        self.now += timedelta(days=4)
+        late = [one for one in self.open_steps() if actions.escalate(step_id=one, now=self.now)]
+        moved(self.now)
+        besides = StepApprover.objects.filter(ends_at=None, step__in=late, via=BROUGHT_IN).select_related("identity")
+        for row in besides.order_by("pk")[:1]:
+            self.reached["brought in"] += 1
+            self.decide(row.step_id, row.identity, Verdict.APPROVE)
+
+    def open_steps(self) -> list[UUID]:
+        return list(ApprovalStep.objects.filter(state="open").order_by("pk").values_list("pk", flat=True))
+
     @rule(which=who)
     def take_back(self, which: int) -> None:
         if live := list(Delegation.objects.at(self.now).order_by("pk").select_related("delegate")):
@@ -191,7 +240,9 @@ class Others(RuleBasedStateMachine):
     def hand_over(self, thing: int, giver: int, holder: int) -> None:
         """Somebody has another answer for a thing, or for the machine identity."""
         things: tuple[Governed, ...] = (self.what, self.system, self.why, self.robot)
-        self.give(things[thing], self.one(holder), self.acting(self.one(giver)))
+        by = self.one(giver)
+        self.give(things[thing], self.one(holder), self.acting(by))
+        self.changes.append(Changed(self.now, by.human_id, things[thing].pk))
 
     def give(self, thing: Governed, holder: Identity | Team, by: Actor) -> None:
         with unit_of_work():
@@ -206,6 +257,7 @@ class Others(RuleBasedStateMachine):
             locked_all(Identity.objects.filter(pk=one.pk))
             joined = TeamMembership(team=team, identity=one, starts_at=now)
             create(joined, actor=self.acting(self.one(giver)), why="Joined", now=now)
+        self.changes.append(Changed(now, self.one(giver).human_id, team.pk))
 
     @rule(minutes=st.sampled_from([1, 30]))
     def time_passes(self, minutes: int) -> None:
@@ -235,6 +287,24 @@ class Others(RuleBasedStateMachine):
             said.setdefault(decision.step.route_id, []).append(self.names(decision))
         for all_of_them in said.values():
             assert sum(map(len, all_of_them)) == len(set().union(*all_of_them))
+
+    @invariant()
+    def whoever_changed_who_decides_has_no_say(self) -> None:
+        """Who answers for what a step asks about, or is in a team that it may ask, and to whom it was handed."""
+        fallbacks = set(Team.objects.filter(key__in=["governance", "security"]).values_list("pk", flat=True))
+        for decision, _ in self.approvals():
+            assert decision.step is not None
+            route = decision.step.route
+            steps = ApprovalStep.objects.filter(route=route)
+            asked_about = {*steps.values_list("target_id", flat=True), route.beneficiary_id}
+            owning = Ownership.objects.filter(subject_id__in=asked_about, team__isnull=False)
+            matters = asked_about | fallbacks | set(owning.values_list("team", flat=True))
+            made = {
+                one.human for one in self.changes if one.thing in matters and route.opened_at <= one.at <= decision.at
+            }
+            gave = Reassignment.objects.filter(step__in=steps, at__lte=decision.at)
+            made |= set(gave.values_list("giver__human", flat=True))
+            assert not made & self.names(decision), f"{decision.decider} after a change of theirs"
 
     @invariant()
     def who_decides_for_another_was_asked_to_by_them(self) -> None:
