@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urljoin
 
 import requests
+from time_machine import escape_hatch
 
 from config import addresses, network
 from config.embedded.children import Program
@@ -72,9 +73,9 @@ class Provider:
 
 
 def _wait_for_another_second() -> None:
-    """This provider's access tokens differ by the second alone, and it refuses the same one twice."""
-    second = int(time.time())
-    while int(time.time()) == second:
+    """This provider's access tokens differ by the second alone, of its own clock, and it refuses the same one twice."""
+    second = int(escape_hatch.time.time())
+    while int(escape_hatch.time.time()) == second:
         time.sleep(0.01)
 
 
