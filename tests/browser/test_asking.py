@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Holds, SignIn
-from tests.browser.walk import PRESENT, approve, ask, look_over, open_grant, wait_for
+from tests.browser.walk import PRESENT, Counted, approve, ask, look_over, open_grant, wait_for
 
 
 def lost(holds: Callable[[], bool], done: Event) -> bool:
@@ -54,6 +54,20 @@ class TestACart:
         lena.get_by_role("link", name=re.compile("The month must be reconciled")).click()
         expect(lena.get_by_label("Report on payments")).to_be_checked()
         look_over(lena)
+
+
+@pytest.mark.usefixtures("demonstration")
+class TestCommonAccess:
+    def test_is_asked_for_in_six_steps_from_home(self, sign_in: SignIn) -> None:
+        lena = Counted(sign_in("lena"))
+        lena.click("link", "Request access")
+        lena.click("checkbox", "Report on payments")
+        lena.click("radio", "Month-end close")
+        lena.fill("Why is this needed now?", "The month must be reconciled before it is closed.")
+        lena.click("radio", "2 hours")
+        lena.click("button", "Send request")
+        expect(lena.page.get_by_role("heading", name="Who decides")).to_be_visible()
+        assert lena.steps <= 6
 
 
 @pytest.mark.usefixtures("demonstration")

@@ -12,7 +12,7 @@ from governance.identities.models import Identity
 from governance.requests.actions import submit
 from tests import builders
 from tests.browser.conftest import SignIn
-from tests.browser.walk import look_over
+from tests.browser.walk import Counted, look_over
 
 MANY = 50
 
@@ -57,6 +57,19 @@ class TestAnInboxOfFifty:
         expect(page.get_by_text("Your approval is on record.")).to_be_visible()
         assert Decision.objects.count() == before + 1
         look_over(page)
+
+    def test_is_answered_in_two_keys_each(self, sign_in: SignIn) -> None:
+        """Counted from where its page is open, as a notification opens it."""
+        full_inbox(Identity.objects.get(external_key="tomas"), 2)
+        tomas = Counted(sign_in("tomas"))
+        tomas.page.get_by_role("link", name=re.compile("^Approvals")).click()
+        tomas.page.locator(".item", has_text="Asker 00").get_by_role("link").click()
+        tomas.page.get_by_role("form", name="Your decision").wait_for()
+        before = Decision.objects.count()
+        tomas.press("a")
+        tomas.press("Enter")
+        expect(tomas.page.get_by_text("Your approval is on record.")).to_be_visible()
+        assert (Decision.objects.count(), tomas.steps) == (before + 1, 2)
 
     def test_is_decided_in_part_and_together(self, sign_in: SignIn) -> None:
         full_inbox(Identity.objects.get(external_key="tomas"), 3)

@@ -17,6 +17,28 @@ PRESENT = "Active, verified present"
 ABSENT = "Revoked, verified absent"
 
 
+class Counted:
+    """Somebody whose every click, filled field and key is counted: as many steps as a task takes."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.steps = page, 0
+
+    def click(self, role: Literal["link", "radio", "checkbox", "button"], name: str) -> None:
+        """Click the first thing of the role whose name begins so."""
+        self.steps += 1
+        self.page.get_by_role(role, name=re.compile(f"^{re.escape(name)}")).first.click()
+
+    def fill(self, label: str, text: str) -> None:
+        """Write into the field."""
+        self.steps += 1
+        self.page.get_by_label(label).fill(text)
+
+    def press(self, key: str) -> None:
+        """Press one key, wherever the focus is."""
+        self.steps += 1
+        self.page.keyboard.press(key)
+
+
 def go(page: Page, group: str, name: str) -> None:
     """Open a group of the menu, and go one of its ways."""
     main = page.get_by_role("navigation", name="Main")

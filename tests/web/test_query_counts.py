@@ -1,4 +1,4 @@
-"""How many queries each page takes, as `query_counts.json` has it: the same with ten rows and with a thousand.
+"""How many queries each page takes, as `query_counts.json` has it: the same with ten rows, a thousand, and five thousand (`long`).
 
 `UPDATE_QUERY_COUNTS=1` writes the file anew; a change of it is looked at in review.
 """
@@ -193,7 +193,7 @@ def told(name: str, queries: list[dict[str, Any]], kept: int | None) -> str:
     return "\n".join([f"{name}: {len(queries)} queries instead of {kept}", *lines])
 
 
-@pytest.mark.parametrize("size", [10, 1000])
+@pytest.mark.parametrize("size", [10, 1000, pytest.param(5000, marks=pytest.mark.long)])
 class TestPages:
     def test_take_as_many_queries_as_are_on_record(self, org: Organisation, visit: Visit, size: int) -> None:
         auditor = builders.person("Auditor")
