@@ -1,4 +1,4 @@
-"""How many queries each page takes, as `query_counts.json` has it: the same with ten rows, a thousand, and five thousand (`long`).
+"""How many queries each page takes, as `query_counts.json` has it: the same with ten rows and with thousands.
 
 `UPDATE_QUERY_COUNTS=1` writes the file anew; a change of it is looked at in review.
 """
