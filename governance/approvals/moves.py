@@ -313,8 +313,12 @@ def _approved(step: ApprovalStep, decision: Decision, *, actor: Actor, now: date
 
 
 def _ask_others_again(step: ApprovalStep, *, why: str, now: datetime) -> None:
-    """The steps that are open beside this one: what somebody has done to it may have them decide no other."""
-    for other in locked_all(step.route.steps.filter(state=StepState.OPEN).exclude(pk=step.pk)):
+    """The steps that were open beside this one: what somebody has done to it may have them decide no other.
+
+    What opens at this moment has asked with that in view.
+    """
+    beside = step.route.steps.filter(state=StepState.OPEN).exclude(pk=step.pk).exclude(opened_at=now)
+    for other in locked_all(beside):
         other.route = step.route
         ask_again(other, why=why, now=now)
 

@@ -212,21 +212,20 @@ def _changers(route: ApprovalRoute) -> Iterable[UUID]:
     named = [pk for kind, pk in targets if kind == Team.NOUN]
     teams = Q(team__in=owned.values("team")) | Q(team__in=named) | Q(team__key__in=[GOVERNANCE_TEAM, SECURITY_TEAM])
     asked = StepApprover.objects.filter(step__in=steps)
-    subjects = {
-        *(pk for kind, pk in targets if kind == Identity.NOUN),
-        *(pk for pair in asked.values_list("identity", "on_behalf_of") for pk in filter(None, pair)),
-        *owned.values_list("pk", flat=True),
-        *TeamMembership.objects.filter(teams).values_list("pk", flat=True),
-    }
+    watched = asked.values_list("identity", flat=True).union(
+        asked.values_list("on_behalf_of", flat=True),
+        owned.values_list("pk", flat=True),
+        TeamMembership.objects.filter(teams).values_list("pk", flat=True),
+    )
+    subjects = {pk for kind, pk in targets if kind == Identity.NOUN} | set(watched)
     changes = AuditEvent.objects.filter(at__gte=route.opened_at)
     policy = Q(action__startswith=f"{PolicyRuleVersion.NOUN}.")
     policy |= Q(action__startswith=f"{SeparationRuleVersion.NOUN}.")
     kept_apart = BundleVersion.objects.filter(bundle__in=named_bundles())
     policy |= Q(action__startswith=f"{BundleVersion.NOUN}.", subject_id__in=kept_apart.values("pk"))
     made = changes.filter(Q(subject_id__in=subjects) | policy)
-    actors = made.values_list("actor_id", flat=True).union(*_behind(made))
     givers = Reassignment.objects.filter(step__in=steps).values_list("giver", flat=True)
-    return [*givers, *(actor for actor in actors if actor is not None)]
+    return filter(None, made.values_list("actor_id", flat=True).union(*_behind(made), givers))
 
 
 def _behind(made: "QuerySet[AuditEvent]") -> "Iterable[QuerySet[AuditEvent, UUID | None]]":

@@ -4,14 +4,13 @@ A deadlock needs two orders, so there is one list here. `locked()` refuses to go
 accept only rows that this transaction holds: load, check and save without a lock cannot be written.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.core.exceptions import EmptyResultSet
 from django.db import OperationalError, connection, models, transaction
 
 from governance.core.errors import Conflict
@@ -159,16 +158,13 @@ def _for_update(rows: "models.QuerySet[M]", *, skip_locked: bool) -> list[M]:
 
 
 def _share(rows: "models.QuerySet[M]") -> list[M]:
-    """Django has no FOR SHARE, so the ids are locked by hand and the rows read again under the lock."""
-    try:
-        sql, params = rows.values("pk").query.sql_with_params()
-    except EmptyResultSet:  # what is looked for among no ids
-        return []
-    table = connection.ops.quote_name(rows.model._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"{sql} FOR SHARE OF {table}", params)
-        ids = [row[0] for row in cursor.fetchall()]
-    return list(rows.filter(pk__in=ids))
+    """Django has no FOR SHARE: what it says to lock rows for an update is sent as that."""
+    with connection.execute_wrapper(_said_as_share):
+        return _for_update(rows, skip_locked=False)
+
+
+def _said_as_share(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001 - Django's hook
+    return execute(sql.replace(" FOR NO KEY UPDATE OF ", " FOR SHARE OF "), params, many, context)
 
 
 def locked(rows: "models.QuerySet[M]", pk: UUID, *, share: bool = False) -> M:

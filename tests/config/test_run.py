@@ -70,19 +70,21 @@ def checkout() -> Iterator[Checkout]:
 
 
 class TestRun:
-    def test_serves_until_it_is_killed_and_leaves_nothing(self, checkout: Checkout) -> None:
+    def test_serves_until_it_is_stopped_and_leaves_nothing(self, checkout: Checkout) -> None:
+        """One checkout all along: the first start, which makes everything, takes the longest by far."""
         first = checkout.start()
         assert checkout.says(f"Leasehold runs at http://localhost:{checkout.port}\n"), checkout.output.read_text()
         assert checkout.answers()
         everything = processes.descendants(first.pid)
-
         assert checkout.start().wait() == 1
         assert checkout.says("runs from this clone already")
-
         first.send_signal(signal.SIGKILL)
         first.wait()
         assert processes.wait_until(lambda: not processes.alive(everything), seconds=15)
+        self._stops_when_told_to(checkout)
+        self._says_which_program_has_died(checkout)
 
+    def _stops_when_told_to(self, checkout: Checkout) -> None:
         again = checkout.start()
         assert checkout.says("Leasehold runs at"), checkout.output.read_text()
         everything = processes.descendants(again.pid)
@@ -90,7 +92,7 @@ class TestRun:
         assert again.wait() == 0
         assert not processes.alive(everything)
 
-    def test_says_which_program_has_died(self, checkout: Checkout) -> None:
+    def _says_which_program_has_died(self, checkout: Checkout) -> None:
         running = checkout.start()
         assert checkout.says("Leasehold runs at"), checkout.output.read_text()
         worker = next(pid for pid in processes.descendants(running.pid) if processes.runs(pid, "worker"))

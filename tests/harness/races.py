@@ -15,7 +15,7 @@ Act = Callable[[], Any]
 LONGEST_HEAD_START = 0.008
 """Seconds. Some races are lost only by whoever comes a little later."""
 
-rounds = pytest.mark.parametrize("rounds", [10, pytest.param(50, marks=pytest.mark.long)])
+rounds = pytest.mark.parametrize("rounds", [5, pytest.param(50, marks=pytest.mark.long)])
 """How often a race is run: short for every day, long before a release."""
 
 
