@@ -6,6 +6,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PYTEST := $(BIN)/python -m pytest
 TESTS ?= -n 2 --maxschedchunk 2
 UV := $(shell command -v uv)
+POSTGRES_15 ?= $(wildcard /usr/lib/postgresql/15/bin)
 # Enough of a configuration for tools that load the settings and connect to nothing.
 STAND_INS := DEBUG=true DATABASE_URL=postgresql:///leasehold
 
@@ -32,14 +33,14 @@ test: $(VENV)/.installed-dev ## All tests, on servers of their own; REQUIRE_ALL=
 	@$(MAKE) --no-print-directory test-15
 
 # Production may run on PostgreSQL 15, the oldest that is supported: the rules must hold there too. A part of the rules
-# machine's sequences tells whether it does. One process: there is one server, and one transaction holds back its sealing.
+# machine's sequences tells whether it does.
 .PHONY: test-15
-test-15: export DATABASE_URL = $(TEST_DATABASE_URL_15)
+test-15: export TEST_POSTGRES = $(POSTGRES_15)
 test-15:
-ifneq ($(TEST_DATABASE_URL_15),)
-	$(PYTEST) -m "not long" -k "not hundred_sequences or first" tests/migrations tests/rules
+ifneq ($(POSTGRES_15),)
+	$(PYTEST) $(TESTS) -m "not long" -k "not hundred_sequences or first" tests/migrations tests/rules
 else
-	@echo "Not run on PostgreSQL 15: TEST_DATABASE_URL_15 does not name one."
+	@echo "Not run on PostgreSQL 15: POSTGRES_15 does not name the folder of its programs."
 	@test "$(REQUIRE_ALL)" != 1
 endif
 

@@ -13,7 +13,10 @@ from config.embedded.children import Program
 from config.embedded.errors import CantRunError
 from config.embedded.place import Place, identity
 
-INITDB = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--no-sync"]
+INITDB = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+OWN_LOCALES = "--locale-provider=builtin"
+"""So that nothing depends on the machine's locales; known from PostgreSQL 17 on."""
+
 SETTINGS = {"listen_addresses": "", "max_connections": "60", "timezone": "UTC", "log_min_messages": "warning"}
 VOLATILE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -26,7 +29,8 @@ class InitialisationError(CantRunError):
 class Postgres:
     """One cluster: `name` is its directory, `admin` its superuser, `database` the one database made in it.
 
-    A `volatile` one is quicker and does not outlive a power cut.
+    A `volatile` one is quicker and does not outlive a power cut. `programs` are in the folder of another
+    release.
     """
 
     place: Place
@@ -35,6 +39,7 @@ class Postgres:
     database: str
     password: str
     volatile: bool = False
+    programs: Path | None = None
 
     @property
     def url(self) -> str:
@@ -77,7 +82,7 @@ class Postgres:
         return self.place.sockets / self.name
 
     def _tool(self, name: str) -> str:
-        return str(software.postgres_programs(self.place) / name)
+        return str((self.programs or software.postgres_programs(self.place)) / name)
 
     def _initialise(self) -> None:
         """Make the cluster under another name first, so that an interrupted attempt is never taken for one."""
@@ -88,8 +93,9 @@ class Postgres:
         password.write_text(self.password)
         self.place.give(password)
         try:
-            user = f"--username={self.admin}"
-            self._run("initdb", [*INITDB, user, f"--pwfile={password}", "-D", str(unfinished)])
+            options = INITDB if self.programs else [*INITDB, OWN_LOCALES]
+            told = [f"--username={self.admin}", f"--pwfile={password}", "-D", str(unfinished)]
+            self._run("initdb", [*options, *told])
             self._run("postgres", ["--single", "-D", str(unfinished), "postgres"], f"CREATE DATABASE {self.database}\n")
         finally:
             password.unlink()

@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from config.embedded.place import temporary
@@ -34,8 +35,13 @@ def own_supervisor() -> Iterator[Supervisor]:
 
 
 def started_postgres(supervisor: Supervisor, name: str, admin: str, database: str) -> str:
-    """Start a new PostgreSQL cluster; returns the address of its database, for its superuser."""
-    server = Postgres(supervisor.place, name, admin, database, secrets.token_urlsafe(), volatile=True)
+    """Start a new PostgreSQL cluster; returns the address of its database, for its superuser.
+
+    TEST_POSTGRES names the folder of another release's programs than those that `make run` starts.
+    """
+    programs = Path(os.environ["TEST_POSTGRES"]) if os.environ.get("TEST_POSTGRES") else None
+    password = secrets.token_urlsafe()
+    server = Postgres(supervisor.place, name, admin, database, password, volatile=True, programs=programs)
     supervisor.start_servers(server)
     return server.url
 
