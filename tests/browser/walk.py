@@ -1,6 +1,7 @@
 """The steps that people take through the pages, as browser tests take them."""
 
 import re
+from collections.abc import Iterable
 from itertools import product
 from typing import Literal
 from urllib.parse import urljoin
@@ -123,15 +124,20 @@ def confirm(page: Page, what: str) -> None:
 
 
 def look_over(page: Page) -> None:
-    """The page as it stands, in every width and scheme: whole, and accessible."""
-    found = faults_everywhere(page)
+    """The page as it stands, wide and light, narrow and dark: whole, and accessible."""
+    found = faults_seen(page, zip(WIDTHS, SCHEMES, strict=True))
     assert not found, found
 
 
 def faults_everywhere(page: Page) -> list[str]:
     """What is wrong with the page as it stands, in every width and scheme."""
+    return faults_seen(page, product(WIDTHS, SCHEMES))
+
+
+def faults_seen(page: Page, looks: Iterable[tuple[int, Scheme]]) -> list[str]:
+    """What is wrong with the page as it stands, in each width and scheme."""
     found = []
-    for width, scheme in product(WIDTHS, SCHEMES):
+    for width, scheme in looks:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         found += [f"{page.url} at {width} in {scheme}: {fault}" for fault in faults(page)]
