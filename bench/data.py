@@ -73,6 +73,8 @@ def prepared(postgres: Postgres, size: str) -> str:
             _fill(postgres, size, unfinished)
             rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
             connection.execute(rename.format(sql.Identifier(unfinished), sql.Identifier(name)))
+        else:  # by an earlier state of the checkout, perhaps
+            _run(_environ(postgres, size), "manage.py", "migrate", "--verbosity", "0")
     return _address(postgres, name)
 
 

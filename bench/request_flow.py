@@ -1,8 +1,9 @@
 """Access asked for, decided twice, begun, granted on a real server and read back: whole flows by two workers at once.
 
-The limit writes the domain's own rows of such a flow in as many transactions, by two workers as well: no policy, no
-locks, no history, no event, no message, no server to be asked. Both write for good, into a copy of the organisation's
-database that is dropped afterwards; each flow is another person's.
+The limit is the bare SQL writes of such a flow: the statements by which one has inserted and changed its rows, their
+history, events and messages, with other ids, in as many transactions and by two workers as well. It knows no policy,
+takes no lock, reads nothing and asks no server. Both write for good, into a copy of the organisation's database that is
+dropped afterwards; each flow is another person's.
 """
 
 import json
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import django
 
@@ -26,10 +27,10 @@ from django.db.models import QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from psycopg import sql  # noqa: E402
 
-from bench import frame, rows  # noqa: E402
+from bench import frame, writes  # noqa: E402
 from governance.access.models import Account  # noqa: E402
 from governance.approvals import actions as approvals  # noqa: E402
-from governance.approvals.models import ApprovalStep, Decision, StepApprover  # noqa: E402
+from governance.approvals.models import ApprovalStep  # noqa: E402
 from governance.approvals.states import StepState, Verdict  # noqa: E402
 from governance.catalog.models import Entitlement, System  # noqa: E402
 from governance.catalog.states import Risk  # noqa: E402
@@ -50,7 +51,6 @@ from governance.provisioning.models import ProvisioningTask  # noqa: E402
 from governance.purposes.models import Justification, Purpose  # noqa: E402
 from governance.purposes.states import PurposeState  # noqa: E402
 from governance.requests import actions as requests  # noqa: E402
-from governance.requests.models import AccessRequest  # noqa: E402
 from governance.requests.rules import Draft  # noqa: E402
 
 TARGET = 0.2
@@ -104,6 +104,10 @@ def _login(person: Identity) -> str:
     return f"bench_{person.external_key.lower().replace('-', '_')}"
 
 
+def _accounts() -> dict[UUID, UUID]:
+    return dict(Account.objects.filter(system__key=KEY).values_list("identity", "pk"))
+
+
 def server_roles(address: str, names: Sequence[str]) -> None:
     """The role that is asked for, and the logins, on the server that the connector reaches."""
     with psycopg.connect(address, autocommit=True) as server:
@@ -117,7 +121,7 @@ def server_roles(address: str, names: Sequence[str]) -> None:
 # One flow ------------------------------------------------------------------------------------------------------------
 
 
-def flow(person: Identity) -> Grant:
+def flow(person: Identity, form_token: UUID | None = None) -> Grant:
     """From the request to the proof, by the actions that people and workers use."""
     what, why = Entitlement.objects.get(system__key=KEY), Purpose.objects.get(reference="P-BENCH")
     wish = Draft(
@@ -127,7 +131,7 @@ def flow(person: Identity) -> Grant:
         justification="It is asked for to be timed.",
         term=DAY,
         until=None,
-        form_token=uuid4(),
+        form_token=form_token or uuid4(),
     )
     item = requests.submit(draft=wish, actor=signed_in(person), now=timezone.now()).items.get()
     for _ in range(2):
@@ -144,28 +148,6 @@ def flow(person: Identity) -> Grant:
     return grant
 
 
-def stages(grant: Grant) -> list[rows.Stage]:
-    """The rows of a flow that is over, in the transactions in which it wrote them: inserted, and changed later."""
-    item = Grant.objects.select_related("policy_decision").get(pk=grant.pk).source_id
-    steps = ApprovalStep.objects.filter(route__subject_id=item).order_by("position")
-    route, (first, second) = steps[0].route, Decision.objects.filter(step__in=steps).order_by("at")
-    asked = AccessRequest.objects.get(items=item)
-    part = asked.items.get()
-    assert grant.assignment is not None and grant.activation_decision is not None  # noqa: PT018, S101 - it is active
-    task = ProvisioningTask.objects.get(assignment=grant.assignment)
-    attempt, proof = task.attempts.get(), grant.assignment.verifications.get()
-    presence = grant.assignment.presence_periods.get()
-    approvers = StepApprover.objects.filter(step__in=steps)
-    return [
-        rows.Stage([asked, part.policy_decision, part, route, *steps, *approvers], []),
-        rows.Stage([first], list(steps)),
-        rows.Stage([second, grant.activation_decision, grant.assignment, grant], [steps[1], route, part, asked]),
-        rows.Stage([task], [grant.assignment, grant]),
-        rows.Stage([], [task]),
-        rows.Stage([proof, attempt, presence], [task, grant.assignment, grant]),
-    ]
-
-
 # The workers ----------------------------------------------------------------------------------------------------------
 
 
@@ -174,7 +156,8 @@ def work(kind: str, first: int, last: int, share: int) -> None:
     people = list(_people()[first:last])[share::WORKERS]
     act: Callable[[Identity], Any] = flow
     if kind == "limit":
-        act = rows.copier(json.loads(sys.stdin.readline()))
+        accounts = _accounts()
+        act = writes.copier(json.loads(sys.stdin.readline()), lambda person: [uuid4(), accounts[person.pk]])
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     sys.stdin.readline()
@@ -210,7 +193,9 @@ def main(size: str) -> None:
     prepare(2 * frame.ROUNDS * each + 1)
     people = list(_people()[: 2 * frame.ROUNDS * each + 1])
     server_roles(os.environ[ADDRESS], [_login(person) for person in people])
-    template = json.dumps(rows.template(stages(flow(people[-1])), people[-1]))
+    last, token = people[-1], uuid4()
+    theirs = [token, _accounts()[last.pk]]
+    template = json.dumps(writes.pattern(lambda: flow(last, token), last, theirs))
     taken: dict[str, list[float]] = {"limit": [], "flow": []}
     for number, kind in _turns():
         first = number * each
