@@ -7,6 +7,7 @@ from django.utils import timezone
 from governance.analysis.publishing import RulePublish
 from governance.approvals.models import ApprovalStep
 from governance.audit import moves as audit
+from governance.break_glass.queries import without_reviewer
 from governance.changes import kinds
 from governance.changes.bundles import BundleEdit, BundleNew, BundleRetire
 from governance.changes.entitlements import EntitlementEdit
@@ -41,7 +42,13 @@ def connect() -> None:
 
 def readiness_warnings() -> Mapping[str, Callable[[], str | None]]:
     """What readiness says of the organisation: each answers what is wrong in words, or None."""
-    return {"governance team": _governance_team, "approvals": _approvals, "ownership": _ownership, "mail": _mail}
+    return {
+        "governance team": _governance_team,
+        "approvals": _approvals,
+        "break-glass": _break_glass,
+        "ownership": _ownership,
+        "mail": _mail,
+    }
 
 
 def _governance_team() -> str | None:
@@ -51,6 +58,11 @@ def _governance_team() -> str | None:
 def _approvals() -> str | None:
     count = ApprovalStep.objects.unasked().count()
     return f"{count} open without anybody eligible to decide (rule 15)" if count else None
+
+
+def _break_glass() -> str | None:
+    count = without_reviewer(timezone.now())
+    return f"{count} ended without anybody who may review or close it (rules 11 and 15)" if count else None
 
 
 def _ownership() -> str | None:

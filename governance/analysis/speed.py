@@ -44,7 +44,8 @@ WITH measured (measure, entitlement_id, seconds) AS (
     WHERE a.subject_kind = 'request_item' AND a.state IN ('approved', 'rejected', 'expired')
         AND a.closed_at >= %(since)s AND a.closed_at < %(until)s
     UNION ALL
-    SELECT 'fulfilment', i.entitlement_id, extract(epoch FROM seen.at - r.submitted_at)::float8
+    SELECT 'fulfilment', i.entitlement_id,
+        greatest(0, extract(epoch FROM seen.at - greatest(r.submitted_at, r.starts_at)))::float8
     FROM (
         SELECT h.id, min(h.history_date) AS at FROM governance_historicalgrant h
         WHERE h.state = 'active' AND h.history_date < %(until)s
@@ -87,9 +88,9 @@ def distributions(
 ) -> Sequence[Distribution]:
     """How long people waited for what was decided or fulfilled in `[since, until)`; one query, whatever there is.
 
-    `entitlements` are those to be looked at, None for all; owners are those of `now`. Time runs from the submission: to
-    the last decision of those who were asked, and to the first proof that the access is there. What policy answers at
-    once is not decided by anybody, and counts for fulfilment alone.
+    `entitlements` are those to be looked at, None for all; owners are those of `now`. Time runs from the submission to
+    the last decision of those who were asked, and from the submission, or the later start that was asked for, to the
+    first proof that the access is there. What policy answers at once is decided by nobody, and counts for fulfilment.
     """
     given: dict[str, Any] = {
         "since": since,

@@ -19,7 +19,16 @@ from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, Name
 from governance.break_glass import actions, permissions, queries
 from governance.break_glass.filters import GlassFilter
 from governance.break_glass.models import BreakGlass, Exposure
-from governance.break_glass.rules import MOST_EXPOSED, MOST_INCIDENT, MOST_LOCATOR, SHORTEST_WORDS, Draft, Exposed
+from governance.break_glass.rules import (
+    MOST_EXPOSED,
+    MOST_INCIDENT,
+    MOST_LOCATOR,
+    SHORTEST_INCIDENT,
+    SHORTEST_TERM,
+    SHORTEST_WORDS,
+    Draft,
+    Exposed,
+)
 from governance.break_glass.states import ExposureState, GlassState, Secret
 from governance.core.errors import Invalid, NotFound
 from governance.core.paging import Keyset
@@ -81,9 +90,11 @@ class TakeBody(Body):
 
     entitlement = Id()
     purpose = Id(help_text="An active emergency that justifies it.")
-    incident = Text(min_length=3, max_length=MOST_INCIDENT, help_text="The incident's reference.")
+    incident = Text(min_length=SHORTEST_INCIDENT, max_length=MOST_INCIDENT, help_text="The incident's reference.")
     justification = Text(min_length=SHORTEST_WORDS, help_text="Security and the owners read it at once.")
-    term_seconds = Whole(min_value=300, max_value=int(LONGEST_BREAK_GLASS.total_seconds()))
+    term_seconds = Whole(
+        min_value=int(SHORTEST_TERM.total_seconds()), max_value=int(LONGEST_BREAK_GLASS.total_seconds())
+    )
 
 
 class ExposedBody(Body):

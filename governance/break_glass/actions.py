@@ -51,6 +51,8 @@ class Proposal:
     verdict: Verdict
     skipped: Sequence[queries.Skipped]
     told: frozenset[UUID]
+    watching: frozenset[UUID]
+    unreviewed: Sequence[BreakGlass]
 
 
 def preview(*, draft: Draft, actor: Actor, now: datetime) -> Proposal:
@@ -108,10 +110,19 @@ def _proposal(draft: Draft, actor: Actor, now: datetime) -> Proposal:
     verdict = decide(asking, found)
     skipped = queries.skipped(verdict, Wish(holder, holder, found, purpose), now)
     hearing = {pk for step in skipped for pk in step.identity_ids}
-    hearing |= queries.answering(found, purpose.pk, now) | queries.watching(now)
-    told = frozenset(hearing) - same_human([holder.pk])
+    watching = queries.watching(holder.pk, now)
+    hearing |= queries.answering(found, purpose.pk, now) | watching
     return Proposal(
-        draft, holder, found, purpose, accountable_owner("purpose", purpose.pk, now), verdict, skipped, told
+        draft=draft,
+        holder=holder,
+        entitlement=found,
+        purpose=purpose,
+        owner=accountable_owner("purpose", purpose.pk, now),
+        verdict=verdict,
+        skipped=skipped,
+        told=frozenset(hearing) - same_human([holder.pk]),
+        watching=watching,
+        unreviewed=list(queries.unreviewed(holder.pk, found.pk).select_related("grant")),
     )
 
 
@@ -128,8 +139,10 @@ def refusals(proposal: Proposal, now: datetime) -> dict[str, str]:
         found.setdefault("entitlement", f"{grant} leases it for this emergency until {minute(grant.ends_at)}.")
     if proposal.owner is None:
         found.setdefault("purpose", "Nobody active answers for this emergency.")
-    if not proposal.told:
-        found.setdefault("entitlement", "There is nobody who could be told of it: no owner, no security.")
+    if late := next((one for one in proposal.unreviewed if now >= one.due_at), None):
+        found.setdefault("entitlement", f"{late} is overdue: you take this again once somebody has reviewed it.")
+    if not proposal.watching:
+        found.setdefault("entitlement", "There is nobody of security or governance who could be told of it.")
     return found
 
 
@@ -150,7 +163,7 @@ def _break(proposal: Proposal, actor: Actor, now: datetime) -> BreakGlass:
     glass.grant = activation.begin(glass.grant, now=now)
     if glass.grant.state == GrantState.CANCELLED:
         raise Conflict(glass.grant.state_reason, code="not_begun")
-    notices.tell_taken(glass, proposal.told, now=now)
+    notices.tell_taken(glass, proposal.told, unreviewed=proposal.unreviewed, now=now)
     return glass
 
 
@@ -282,6 +295,12 @@ def _as(actor: Actor, glass: BreakGlass, now: datetime) -> Identity:
 
 @unit_of_work()
 def remind(*, break_glass_id: UUID, now: datetime) -> None:
-    """Tell those who may review it that it has ended and waits, and each day that it is overdue. Safe to run twice."""
+    """Tell those who may review it that it has ended and waits, and each day that it is overdue. Safe to run twice.
+
+    Where nobody is left who may, the administrators are told (rule 15).
+    """
     for glass in BreakGlass.objects.unclosed(now).with_names().filter(pk=break_glass_id):
-        notices.tell_waiting(glass, queries.reviewers(glass, now), now=now)
+        if able := queries.able_to_review(glass, now):
+            notices.tell_waiting(glass, able, now=now)
+        else:
+            notices.tell_stuck(glass, queries.administrators(now), now=now)

@@ -1,5 +1,6 @@
 """Access that somebody took at once in an emergency, and what is to be done about it afterwards (rule 11)."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -7,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from governance.break_glass import querysets
-from governance.break_glass.rules import MOST_INCIDENT, MOST_LOCATOR
+from governance.break_glass.rules import MOST_INCIDENT, MOST_LOCATOR, REVIEW_TERM
 from governance.break_glass.states import EXPOSURE_MOVES, GLASS_MOVES, ExposureState, GlassState, Secret
 from governance.core.models import Governed
 from governance.core.numbers import NextNumber
@@ -67,6 +68,11 @@ class BreakGlass(Governed):
                 condition=~Q(reviewer=F("holder")) & ~Q(closer=F("holder")), name="rule_11_nobody_reviews_their_own"
             ),
         ]
+
+    @property
+    def due_at(self) -> datetime:
+        """By when it is to be closed."""
+        return self.grant.ends_at + REVIEW_TERM
 
     def facts(self) -> dict[str, Any]:
         """Whose it is, for which incident, and who was skipped and told."""

@@ -8,7 +8,7 @@ from django.db.models import Q
 from governance.break_glass.models import BreakGlass
 from governance.break_glass.queries import parties, reviewers
 from governance.break_glass.querysets import GlassQuerySet
-from governance.break_glass.states import GlassState
+from governance.break_glass.states import ExposureState, GlassState
 from governance.core.actor import Actor, ActorKind, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked
@@ -91,7 +91,7 @@ def obstacle(verb: str, glass: BreakGlass, now: datetime) -> str | None:
             )
         case "close" if grant.state not in OVER:
             return f"The removal of {grant} is not verified yet."
-        case "close" if left := glass.exposures.exclude(state="rotated").count():
+        case "close" if left := glass.exposures.exclude(state=ExposureState.ROTATED).count():
             return f"{left} exposed credential{'' if left == 1 else 's'} must be rotated first."
     return None
 

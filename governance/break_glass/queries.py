@@ -11,11 +11,15 @@ from django.db.models import Count, Q
 from governance.approvals.queries import foresee
 from governance.break_glass.models import BreakGlass
 from governance.break_glass.querysets import GlassQuerySet
+from governance.break_glass.rules import waiting_mark
+from governance.break_glass.states import GlassState
 from governance.catalog.models import Entitlement
 from governance.catalog.querysets import EntitlementQuerySet
-from governance.grants.queries import PORTAL_SYSTEM
+from governance.core.actor import Role
+from governance.grants.queries import PORTAL_SYSTEM, role_holders
 from governance.identities.models import Identity
 from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, answerable_for, members, owners, same_human
+from governance.notifications.models import Notification
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Justification, Purpose
@@ -67,9 +71,15 @@ def answering(entitlement: Entitlement, purpose_id: UUID, now: datetime) -> froz
     return frozenset(one.pk for roles in found for people in roles.values() for one in people if not one.is_machine)
 
 
-def watching(now: datetime) -> frozenset[UUID]:
-    """Security; the governance team where nobody of security acts (rule 15)."""
-    return _people(SECURITY_TEAM, now) or _people(GOVERNANCE_TEAM, now)
+def watching(holder_id: UUID, now: datetime) -> frozenset[UUID]:
+    """Security, by team or by role; the governance team where nobody of security acts but the holder (rule 15)."""
+    own = same_human([holder_id])
+    return (_security(now) - own) or (_people(GOVERNANCE_TEAM, now) - own)
+
+
+def _security(now: datetime) -> frozenset[UUID]:
+    """The team, and those who hold the portal's role: they alone can stop it."""
+    return _people(SECURITY_TEAM, now) | role_holders(Role.SECURITY, now)
 
 
 def _people(team: str, now: datetime) -> frozenset[UUID]:
@@ -77,18 +87,58 @@ def _people(team: str, now: datetime) -> frozenset[UUID]:
 
 
 def parties(glass: BreakGlass, now: datetime) -> frozenset[UUID]:
-    """Who had a part in it: the holder, whoever answers for them, all who broke the glass for the same incident.
+    """Who had a part in it: the holder, whoever answers for them, and all who broke the glass beside them.
 
-    With all identities of those humans.
+    That is for the same incident, or meanwhile for the same emergency, however they wrote the incident. With all
+    identities of those humans.
     """
-    beside = BreakGlass.objects.filter(incident__iexact=glass.incident).values_list("holder", flat=True)
+    grant = glass.grant
+    meanwhile = Q(grant__purpose=grant.purpose_id, taken_at__lt=grant.ends_at, grant__ends_at__gt=glass.taken_at)
+    beside = BreakGlass.objects.filter(Q(incident__iexact=glass.incident) | meanwhile).values_list("holder", flat=True)
     return same_human([glass.holder_id, *beside]) | answerable_for(glass.holder_id, now)
 
 
 def reviewers(glass: BreakGlass, now: datetime) -> frozenset[UUID]:
     """Who may review it: owners, security and the governance team, and nobody who had a part in it (rules 11, 16)."""
     able = answering(glass.grant.entitlement, glass.grant.purpose_id, now)
-    return (able | watching(now) | _people(GOVERNANCE_TEAM, now)) - parties(glass, now)
+    return (able | _people(SECURITY_TEAM, now) | _people(GOVERNANCE_TEAM, now)) - parties(glass, now)
+
+
+def able_to_review(glass: BreakGlass, now: datetime) -> frozenset[UUID]:
+    """Those, and whoever holds the portal's role Security: their session may have to claim it as well."""
+    return reviewers(glass, now) | (role_holders(Role.SECURITY, now) - parties(glass, now))
+
+
+def administrators(now: datetime) -> frozenset[UUID]:
+    """Who hears that nobody is left to review: they give others the part of security or governance (rule 15)."""
+    return role_holders(Role.ADMINISTRATOR, now)
+
+
+def without_reviewer(now: datetime) -> int:
+    """How much has ended, is not closed, and can be reviewed or closed by nobody."""
+    rows = BreakGlass.objects.unclosed(now).with_names()
+    return sum(not able_to_review(glass, now) for glass in rows)
+
+
+def to_remind(now: datetime) -> list[UUID]:
+    """What has ended, is not closed, and is to be told of, the oldest first; a constant number of queries.
+
+    Left out is what somebody has been told of for now: those told as it happened, security, governance, administrators.
+    """
+    rows = list(BreakGlass.objects.unclosed(now).select_related("grant").order_by("taken_at"))
+    if not rows:
+        return []
+    people = {pk for glass in rows for pk in glass.told} | _security(now) | _people(GOVERNANCE_TEAM, now)
+    marks = {glass.pk: waiting_mark(glass.pk, glass.due_at, now) for glass in rows}
+    said = Notification.objects.filter(recipient__in=people | administrators(now), once__in=marks.values())
+    known = frozenset(said.values_list("once", flat=True))
+    return [pk for pk, mark in marks.items() if mark not in known]
+
+
+def unreviewed(holder_id: UUID, entitlement_id: UUID) -> "GlassQuerySet[BreakGlass]":
+    """What a human has taken of the entitlement before, by any identity, and nobody has reviewed yet."""
+    taken = BreakGlass.objects.filter(holder__in=same_human([holder_id]), grant__entitlement=entitlement_id)
+    return taken.filter(state=GlassState.OPEN).order_by("number")
 
 
 def of_whom_it_concerns(identity_ids: Collection[UUID], now: datetime, *, watches: bool) -> "GlassQuerySet[BreakGlass]":

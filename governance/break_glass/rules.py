@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -46,6 +46,13 @@ def problems(draft: Draft) -> Mapping[str, str]:
     if draft.term < SHORTEST_TERM:
         found["term"] = "It lasts five minutes at least."
     return found
+
+
+def waiting_mark(break_glass_id: UUID, due: datetime, now: datetime) -> str:
+    """What marks that it was said of break-glass: once when it has ended, and each day from when it is overdue."""
+    if now < due:
+        return f"glass ended:{break_glass_id}"
+    return f"glass overdue:{break_glass_id}:{(now - due).days}"
 
 
 @dataclass(frozen=True, slots=True)

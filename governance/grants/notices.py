@@ -1,16 +1,19 @@
 """What people are told about a lease. Said once to each, however often these run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
 from governance.grants.models import Grant
 from governance.grants.rules import ENDED_ONCE, Reminder
+from governance.identities.models import Identity
+from governance.identities.queries import keepers
 from governance.notifications.moves import Notice, notify
 from governance.notifications.states import Topic
 from governance.policy.words import minute
 
-People = Callable[[Grant], Iterable[UUID]]
+Keepers = Mapping[UUID, Identity]
+People = Callable[[Grant, Keepers], Iterable[UUID]]
 Words = Callable[[Grant], str]
 
 
@@ -69,19 +72,22 @@ def tell_ended(grants: Iterable[Grant], *, now: datetime) -> None:
 def _tell(
     grants: Iterable[Grant], people: People, topic: Topic, once: str, title: Words, body: Words, *, now: datetime
 ) -> None:
+    leases = list(grants)
+    known = keepers((one for grant in leases for one in (grant.identity, grant.requester)), now)
     notices = (
         Notice(person, topic, title(grant), body(grant), (Grant.NOUN, grant.pk), f"{once}{grant.pk}")
-        for grant in grants
-        for person in people(grant)
+        for grant in leases
+        for person in people(grant, known)
     )
     notify(notices, now=now)
 
 
-def _asking(grant: Grant) -> frozenset[UUID]:
-    """Who asked, and the holder; a machine identity has no inbox, its requester has."""
-    return frozenset([*([] if grant.identity.is_machine else [grant.identity_id]), grant.requester_id])
+def _asking(grant: Grant, known: Keepers) -> frozenset[UUID]:
+    """Who asked, and the holder; a machine identity has no inbox, its requester and its owner have."""
+    people = {grant.requester_id, *([] if grant.identity.is_machine else [grant.identity_id])}
+    return frozenset(people | {known[pk].pk for pk in (grant.identity_id, grant.requester_id) if pk in known})
 
 
-def _concerned(grant: Grant) -> frozenset[UUID]:
+def _concerned(grant: Grant, known: Keepers) -> frozenset[UUID]:
     """Those, and who answers for the lease."""
-    return _asking(grant) | {grant.accountable_owner_id}
+    return _asking(grant, known) | {grant.accountable_owner_id}

@@ -14,6 +14,8 @@ from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
 from governance.grants.rules import ENDED_ONCE, Reminder, unbroken
 from governance.grants.states import NOT_STARTED, UNPROVEN, GrantState
+from governance.identities.models import Identity
+from governance.identities.states import MACHINE_KINDS
 from governance.notifications.models import Notification
 
 PORTAL_SYSTEM = "portal"
@@ -30,6 +32,13 @@ def portal_roles(identity_ids: Collection[UUID], user_id: UUID, now: datetime) -
         assignment__account__native_id=str(user_id),
     )
     return frozenset(Role(key) for key in leased.values_list("entitlement__key", flat=True))
+
+
+def role_holders(role: Role, now: datetime) -> frozenset[UUID]:
+    """The active people who hold one of the portal's roles now, by a usable grant (rule 17)."""
+    leased = Grant.objects.usable(now).filter(entitlement__system__key=PORTAL_SYSTEM, entitlement__key=role)
+    people = Identity.objects.active(now).exclude(kind__in=MACHINE_KINDS)
+    return frozenset(people.filter(pk__in=leased.values("identity")).values_list("pk", flat=True))
 
 
 def assignments_due(now: datetime, most: int) -> list[UUID]:

@@ -69,9 +69,20 @@ def owners_of(kind: str, pk: UUID, now: datetime, *, role: str = OwnerRole.OWNER
 
 def accountable_owner(kind: str, pk: UUID, now: datetime) -> Identity | None:
     """The one active person to name as answerable: the owner, else the backup owner, else nobody."""
-    roles = owners([(kind, pk)], now)[kind, pk]
+    return _accountable(owners([(kind, pk)], now)[kind, pk])
+
+
+def _accountable(roles: Mapping[str, list[Identity]]) -> Identity | None:
     people = roles.get(OwnerRole.OWNER) or roles.get(OwnerRole.BACKUP_OWNER) or []
     return people[0] if people else None
+
+
+def keepers(identities: Iterable[Identity], now: datetime) -> Mapping[UUID, Identity]:
+    """The accountable owner of each machine identity among them, by its id; no query where there is none."""
+    machines = {(Identity.NOUN, one.pk) for one in identities if one.is_machine}
+    found = owners(machines, now) if machines else {}
+    named = {pk: _accountable(roles) for (_, pk), roles in found.items()}
+    return {pk: keeper for pk, keeper in named.items() if keeper is not None}
 
 
 def same_human(identity_ids: Iterable[UUID]) -> frozenset[UUID]:

@@ -44,10 +44,9 @@ NO_BREAK_GLASS = Reason(BUILT_IN, 0, Consequence(deny=True), "No rule allows bre
 def human_for_machine(facts: Facts) -> Reason | None:
     """Above low risk a human must decide on what a machine identity asks for (rule 10); else None.
 
-    What something confers comes with it: the risk is that of the whole.
+    The risk is the assessed one, which is never below the entitlement's own. What something confers comes with it.
     """
-    entitlement = facts.entitlement
-    if not facts.request.by_machine or entitlement.risk == entitlement.confers_risk == Risk.LOW:
+    if not facts.request.by_machine or facts.risk.tier == facts.entitlement.confers_risk == Risk.LOW:
         return None
     text = "A machine identity asks, and above low risk a human must decide."
     return Reason(BUILT_IN, 0, Consequence(steps=(StepSpec(StepKind.ENTITLEMENT_OWNER),)), text)

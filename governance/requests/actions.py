@@ -28,6 +28,7 @@ from governance.requests.models import AccessRequest, RequestDraft, RequestItem
 from governance.requests.proposing import Proposal, propose, propose_each, refusals
 from governance.requests.rules import (
     DECLINED,
+    DECLINED_FOR,
     DRAFTS_KEPT,
     MOST_DRAFTS,
     UNEXPLAINED,
@@ -235,31 +236,43 @@ def _called(item: RequestItem) -> str:
 
 @unit_of_work()
 def withdraw(*, request_id: UUID, actor: Actor, reason: str, now: datetime, as_seen: AsSeen = unsaid) -> AccessRequest:
-    """Take a request back while anything of it waits, or decline what somebody else asks for one.
+    """Take a request back while anything of it waits, or decline it for oneself or one's machine identity.
 
     Raises NotFound, Denied, Conflict when it is decided.
     """
     request = permissions.lock(actor, "withdraw", request_id, now)
     as_seen()
     own = request.requester_id in actor.identity_ids
-    why = reason.strip() or (UNEXPLAINED if own else DECLINED)
+    why = reason.strip() or _unexplained(request, actor)
     moves.withdraw(request, to=ItemState.WITHDRAWN, actor=actor, why=why, now=now)
     if not own:
         moves.tell_declined(request, actor.label, why, now=now)
     return request
 
 
+def _unexplained(request: AccessRequest, actor: Actor) -> str:
+    """What stands as the reason where the actor gave none."""
+    if request.requester_id in actor.identity_ids:
+        return UNEXPLAINED
+    return DECLINED if request.beneficiary_id in actor.identity_ids else DECLINED_FOR
+
+
 @unit_of_work()
 def answer(
     *, request_id: UUID, question_id: UUID, text: str, actor: Actor, now: datetime, as_seen: AsSeen = unsaid
 ) -> AccessRequest:
-    """Answer an approver's question; the step opens again. Raises Invalid, NotFound, Denied, Conflict."""
+    """Answer an approver's question as the requester, or as who answers for the machine identity that asked.
+
+    The step opens again. Raises Invalid, NotFound, Denied, Conflict.
+    """
     if not text.strip():
         raise Invalid({"answer": "Write an answer: the approver waits for it."})
     request = permissions.lock(actor, "answer", request_id, now)
     question = _locked_question(request, question_id)
     as_seen()
-    by = Identity.objects.get(pk=request.requester_id)
+    whose = request.requester_id if request.requester_id in actor.identity_ids else actor.identity_id
+    assert whose is not None  # noqa: S101 - who answers for another is somebody
+    by = Identity.objects.get(pk=whose)
     approvals.answer(question, by, text.strip(), actor=actor, now=now)
     if request.state == RequestState.RETURNED and not queries.open_questions(request).exists():
         move(request, RequestState.IN_REVIEW, actor=actor, why="Answered", now=now)

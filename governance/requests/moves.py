@@ -20,7 +20,7 @@ from governance.core.subjects import Description, Obstacle, Said, Span
 from governance.grants import moves as grants
 from governance.grants.states import Basis
 from governance.identities.models import Identity
-from governance.identities.queries import accountable_owner, same_human
+from governance.identities.queries import accountable_owner, keepers, same_human
 from governance.identities.states import MACHINE_KINDS
 from governance.notifications.moves import Notice, notify
 from governance.notifications.states import Topic
@@ -130,8 +130,11 @@ def tell_declined(request: AccessRequest, by: str, why: str, *, now: datetime) -
 
 
 def _tell(request: AccessRequest, topic: Topic, title: str, body: str, once: str, now: datetime) -> None:
+    """To the requester, and to the owner of a machine identity that asks or would hold it: it reads no inbox."""
+    answerable = keepers([request.requester, request.beneficiary], now).values()
+    people = {request.requester_id, *(one.pk for one in answerable)}
     subject = (AccessRequest.NOUN, request.pk)
-    notify([Notice(request.requester_id, topic, title, body, subject, once)], now=now)
+    notify([Notice(pk, topic, title, body, subject, once) for pk in people], now=now)
 
 
 def cancel_routes(items: Collection[RequestItem], *, actor: Actor, why: str, now: datetime) -> None:

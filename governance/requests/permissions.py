@@ -11,7 +11,7 @@ from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked
 from governance.grants.models import Grant
-from governance.identities.queries import owned_ids
+from governance.identities.queries import answerable_for, owned_ids
 from governance.requests.models import AccessRequest, RequestDraft, RequestItem
 from governance.requests.queries import beneficiaries
 from governance.requests.querysets import RequestQuerySet
@@ -43,19 +43,30 @@ def visible_routes(actor: Actor, now: datetime) -> "QuerySet[ApprovalRoute]":
     return ApprovalRoute.objects.filter(subject_kind=RequestItem.NOUN, subject_id__in=items.values("pk"))
 
 
-def can(actor: Actor, verb: str, request: AccessRequest) -> bool:
+def can(actor: Actor, verb: str, request: AccessRequest, now: datetime) -> bool:
     """Whether the actor may do this to a request they can see."""
-    return request.state in OPEN_REQUESTS and refusal(actor, verb, request) is None
+    return request.state in OPEN_REQUESTS and refusal(actor, verb, request, now) is None
 
 
-def refusal(actor: Actor, verb: str, request: AccessRequest) -> str | None:
-    """Why the actor may not do this to a request they can see, in words. Anyone may refuse what is to be theirs."""
+def refusal(actor: Actor, verb: str, request: AccessRequest, now: datetime) -> str | None:
+    """Why the actor may not do this to a request they can see, in words. Anyone may refuse what is to be theirs.
+
+    A machine identity's owners answer for it: they refuse in its place, and answer where it asked.
+    """
     mine = actor.identity_ids
-    if verb == "withdraw" and not mine.isdisjoint({request.requester_id, request.beneficiary_id}):
-        return None
     if verb == "withdraw":
-        return f"Only the requester, or whoever would hold it, may withdraw {request}."
-    return None if verb in VERBS and request.requester_id in mine else f"Only the requester may {verb} {request}."
+        theirs = not mine.isdisjoint({request.requester_id, request.beneficiary_id})
+        if theirs or mine & answerable_for(request.beneficiary_id, now):
+            return None
+        return f"Only the requester, or whoever would hold it or answers for that, may withdraw {request}."
+    if verb in VERBS and (request.requester_id in mine or _asks_in_place_of(mine, request, now)):
+        return None
+    return f"Only the requester may {verb} {request}."
+
+
+def _asks_in_place_of(mine: frozenset[UUID], request: AccessRequest, now: datetime) -> bool:
+    """Whether a machine identity asked for which one of these answers."""
+    return request.requester.is_machine and not mine.isdisjoint(answerable_for(request.requester_id, now))
 
 
 def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> AccessRequest:
@@ -64,7 +75,7 @@ def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> AccessRequest:
         request = locked(AccessRequest.objects.filter(pk__in=visible(actor, now).values("pk")), pk)
     except AccessRequest.DoesNotExist:
         raise NotFound from None
-    if reason := refusal(actor, verb, request):
+    if reason := refusal(actor, verb, request, now):
         raise Denied(reason)
     if request.state not in OPEN_REQUESTS:
         msg = f"{request} is {request.get_state_display().lower()} already."

@@ -16,6 +16,7 @@ UNEXPLAINED = "Withdrawn by the requester"
 """What stands as the reason of a withdrawal whose requester gave none."""
 
 DECLINED = "Declined by whoever would have held it"
+DECLINED_FOR = "Declined by whoever answers for what would have held it"
 
 SHORTEST_TERM = timedelta(minutes=1)
 LONGEST_AHEAD = timedelta(days=90)

@@ -16,6 +16,7 @@ from governance.grants.models import Grant
 from governance.requests.actions import withdraw
 from tests.builders import Organisation, actor, entitlement, person, see, step_ids, system
 from tests.leases import HOUR, decided, newcomer, reject
+from tests.rules.sql import run
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +72,22 @@ class TestDistributions:
         assert fulfilled.count == 1
         assert abs(fulfilled.median - 1.5 * HOUR) < timedelta(seconds=2)
         assert one(found, "decision").count == 2
+
+    def test_measure_fulfilment_from_the_start_that_was_asked_for(self, org: Organisation) -> None:
+        start = timezone.now()
+        request = decided(org.submit(now=start, starts_at=start + 20 * DAY), org.manager, org.owner, now=start + HOUR)
+        grant = Grant.objects.get(source_id=request.items.get().pk)
+        grant = activate(grant_id=grant.pk, now=start + 20 * DAY)
+        see(grant, now=start + 20 * DAY + 2 * HOUR)
+        found = measured(auditor())
+        assert abs(one(found, "fulfilment").median - 2 * HOUR) < timedelta(seconds=2)
+        assert abs(one(found, "decision").median - HOUR) < timedelta(seconds=2)
+
+    def test_count_no_less_than_nothing(self, org: Organisation) -> None:
+        grant = waited(org, HOUR, 2 * HOUR)
+        later = timezone.now() + 5 * HOUR
+        run("UPDATE governance_accessrequest SET starts_at = %s WHERE beneficiary_id = %s", later, grant.identity_id)
+        assert one(measured(auditor()), "fulfilment").median == timedelta()
 
     def test_are_told_by_system_owner_and_risk(self, org: Organisation) -> None:
         waited(org, HOUR)

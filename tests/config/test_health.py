@@ -1,12 +1,14 @@
 """Whether the portal says truly how it is."""
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.test import Client
 from pytest_django.fixtures import Settings
 
 from config import health
 from config.celery import TIMETABLE, Beat, app
+from tests.glass import Outage, over
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +43,18 @@ class TestReady:
     def test_tells_strangers_no_detail_of_a_failure(self, client: Client, settings: Settings) -> None:
         settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": "unix:///nowhere.sock"}}
         assert client.get("/health/ready").json()["checks"]["broker"] == "failed"
+
+
+@pytest.mark.django_db
+class TestBreakGlass:
+    def test_is_counted_where_nobody_is_left_to_review_it(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        end = over(Outage().take())
+        with time_machine.travel(end):
+            assert client.get("/health/ready").json()["warnings"]["break-glass"] == "ok"
+            monkeypatch.setattr("governance.break_glass.queries.reviewers", lambda *_: frozenset())
+            assert client.get("/health/ready").json()["warnings"]["break-glass"].startswith("1 ended without anybody")
 
 
 class TestTimetable:

@@ -128,6 +128,7 @@ class TestEvaluate:
 
 class TestRuleTen:
     RULES = (rule("POL-01", allow_without_human=True),)
+    LOW = {"request__by_machine": True, "entitlement__risk": "low", "system__environment": "test"}
 
     def test_asks_a_human_about_what_a_machine_wants_above_low_risk(self) -> None:
         verdict = evaluate(self.RULES, facts(request__by_machine=True, entitlement__risk="moderate"))
@@ -135,8 +136,12 @@ class TestRuleTen:
         assert verdict.steps == (StepSpec(StepKind.ENTITLEMENT_OWNER),)
 
     def test_lets_policy_answer_a_machine_for_low_risk(self) -> None:
-        verdict = evaluate(self.RULES, facts(request__by_machine=True, entitlement__risk="low"))
+        verdict = evaluate(self.RULES, facts(**self.LOW))
         assert (verdict.allowed, verdict.needs_human) == (True, False)
+
+    def test_asks_a_human_where_more_than_the_entitlement_makes_it_risky(self) -> None:
+        verdict = evaluate(self.RULES, facts(**{**self.LOW, "system__environment": "production"}))
+        assert verdict.steps == (StepSpec(StepKind.ENTITLEMENT_OWNER),)
 
     def test_asks_for_no_more_where_a_rule_asks_a_human_already(self) -> None:
         verdict = evaluate([rule("POL-01", steps=["manager"])], facts(request__by_machine=True))

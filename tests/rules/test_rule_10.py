@@ -14,7 +14,8 @@ from django.utils import timezone
 from governance.approvals.actions import decide
 from governance.approvals.models import ApprovalStep, Decision, StepApprover
 from governance.approvals.states import Provenance, Verdict
-from governance.catalog.models import Entitlement
+from governance.catalog.models import Entitlement, System
+from governance.catalog.states import Risk
 from governance.core.actor import Actor
 from governance.core.errors import Denied, NotFound
 from governance.core.stepup import StepUpRequired
@@ -23,6 +24,7 @@ from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.identities.models import Identity
 from governance.identities.queries import governance_is_staffed
+from governance.identities.states import Environment, Kind
 from governance.purposes.models import Justification
 from governance.requests.actions import submit
 from governance.requests.models import AccessRequest
@@ -41,6 +43,7 @@ from tests.builders import (
     person,
     rule,
     step_ids,
+    system,
     team,
 )
 from tests.leases import approve, backed
@@ -60,16 +63,23 @@ class Works(Organisation):
         self.robot = machine(self.keeper, name="robot")
         account(self.robot, self.system)
 
-    def another(self, risk: str, owner: Identity | None = None) -> Entitlement:
+    def another(self, risk: str, owner: Identity | None = None, on: System | None = None) -> Entitlement:
         """An entitlement that the purpose justifies."""
-        made = entitlement(self.system, owner or self.owner, risk=risk)
+        made = entitlement(on or self.system, owner or self.owner, risk=risk)
         keep(Justification(purpose=self.purpose, entitlement=made))
         return made
 
-    def asks(self, what: Entitlement, *, for_whom: Identity | None = None) -> AccessRequest:
+    def asks(self, what: Entitlement, *, for_whom: Identity | None = None, by: Identity | None = None) -> AccessRequest:
         """The robot asks by its token."""
         wish = draft(for_whom or self.robot, what, self.purpose)
-        return submit(draft=wish, actor=token_of(self.robot), now=timezone.now())
+        return submit(draft=wish, actor=token_of(by or self.robot), now=timezone.now())
+
+
+def elsewhere(works: Works, robot: Identity | None = None, **fields: Any) -> System:
+    """A system in which nothing but the entitlement makes an access risky, with an account of the robot."""
+    made = system(works.owner, **{"environment": Environment.TEST, **fields})
+    account(robot or works.robot, made)
+    return made
 
 
 def token_of(one: Identity, now: datetime | None = None) -> Actor:
@@ -95,7 +105,7 @@ def says_yes(step_id: UUID, by: Actor) -> Any:
 
 class TestAsking:
     def test_is_answered_by_policy_at_low_risk(self, works: Works) -> None:
-        request = works.asks(works.another("low"))
+        request = works.asks(works.another("low", on=elsewhere(works)))
         assert request.items.get().state == ItemState.APPROVED
         assert Decision.objects.get().provenance == Provenance.POLICY
         assert Grant.objects.get().state == GrantState.APPROVED
@@ -107,8 +117,18 @@ class TestAsking:
         assert asked(request) == {works.owner}
         assert not Grant.objects.exists()
 
+    @pytest.mark.parametrize("where", [{}, {"environment": Environment.TEST, "risk": Risk.CRITICAL}], ids=str)
+    def test_is_judged_by_where_it_is(self, works: Works, where: dict[str, Any]) -> None:
+        kept = machine(works.keeper, name="agent", kind=Kind.AGENT)
+        low = works.another("low", on=elsewhere(works, kept, **where) if where else works.system)
+        account(kept, works.system)
+        request = works.asks(low, for_whom=kept, by=kept)
+        assert request.items.get().state == ItemState.PENDING
+        assert asked(request) == {works.owner}
+
     def test_is_judged_by_all_that_comes_with_it(self, works: Works) -> None:
-        low, inner, high = (works.another(risk) for risk in ("low", "low", "high"))
+        away = elsewhere(works)
+        low, inner, high = (works.another(risk, on=away) for risk in ("low", "low", "high"))
         confers(low, inner)
         confers(inner, high)
         request = works.asks(low)

@@ -61,6 +61,23 @@ class TestTaking:
         assert str(outage.emergency) in page
         assert str(outage.purpose) not in page
 
+    def test_shows_before_what_would_follow(self, outage: Outage, visit: Visit) -> None:
+        answer = visit(outage.requester).post("/break-glass/take", words(outage, step="preview"))
+        page = answer.content.decode()
+        assert answer.status_code == 200
+        assert "Manager: Manager; Entitlement owner: Owner" in page
+        assert "Manager, Owner, Watch" in page
+        assert "Payments are stuck since noon." in page
+        assert not BreakGlass.objects.exists()
+
+    def test_shows_before_what_stands_against_it(self, outage: Outage, visit: Visit) -> None:
+        answer = visit(outage.requester).post("/break-glass/take", words(outage, term="5 hours", step="preview"))
+        assert "At most 4 hours." in answer.content.decode()
+
+    def test_shows_nothing_of_what_is_not_to_be_had(self, outage: Outage, visit: Visit) -> None:
+        client = visit(outage.requester)
+        assert client.post("/break-glass/take", words(outage, term="", step="preview")).status_code == 422
+
     def test_leads_to_the_record_of_it(self, outage: Outage, visit: Visit) -> None:
         client = visit(outage.requester)
         sent = client.post("/break-glass/take", words(outage))

@@ -1,16 +1,17 @@
 """Break-glass as its pages show it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from django.forms import Form
 from django.urls import reverse
 
 from governance.break_glass import permissions
+from governance.break_glass.actions import Proposal, refusals
 from governance.break_glass.models import BreakGlass, Exposure
-from governance.break_glass.rules import REVIEW_TERM
 from governance.break_glass.states import ExposureState, GlassState
 from governance.core.actor import Actor
 from governance.identities.models import Identity
@@ -57,8 +58,37 @@ def _note(glass: BreakGlass, now: datetime) -> str:
     """What is to be said besides the state: it stands still, or waits for too long."""
     if permissions.obstacle("stop", glass, now) is None:
         return "stands now"
-    late = glass.state != GlassState.CLOSED and now >= glass.grant.ends_at + REVIEW_TERM
+    late = glass.state != GlassState.CLOSED and now >= glass.due_at
     return "overdue" if late else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would follow if the glass were broken now: what stands against it, until when, who is skipped and told."""
+
+    wrong: Sequence[str]
+    until: datetime
+    latest: datetime
+    because: str
+    skipped: Sequence[str]
+    told: Sequence[str]
+
+
+def preview(proposal: Proposal, now: datetime) -> Preview:
+    """The same before it is done."""
+    verdict, latest = proposal.verdict, proposal.verdict.latest_end
+    return Preview(
+        wrong=list(refusals(proposal, now).values()),
+        until=min(now + proposal.draft.term, latest),
+        latest=latest,
+        because=verdict.binding.text,
+        skipped=[f"{step.step}: {', '.join(step.names) or 'nobody'}" for step in proposal.skipped],
+        told=_names(proposal.told),
+    )
+
+
+def _names(identity_ids: Iterable[UUID]) -> list[str]:
+    return list(Identity.objects.filter(pk__in=identity_ids).order_by("name").values_list("name", flat=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +125,6 @@ class Detail:
 
 def detail(glass: BreakGlass, acts: Sequence[str], now: datetime) -> Detail:
     """One of them, with what the visitor may mark."""
-    told = Identity.objects.filter(pk__in=glass.told).order_by("name").values_list("name", flat=True)
     exposures = glass.exposures.select_related("rotated_by").order_by("pk")
     return Detail(
         row=row(glass, now),
@@ -104,7 +133,7 @@ def detail(glass: BreakGlass, acts: Sequence[str], now: datetime) -> Detail:
         grant_state=present.shown_state(glass.grant, now),
         justification=glass.justification,
         skipped=[f"{step['step']}: {', '.join(step['asked']) or 'nobody'}" for step in glass.skipped],
-        told=list(told),
+        told=_names(glass.told),
         reviewer=glass.reviewer.name if glass.reviewer else "",
         reviewed_at=glass.reviewed_at,
         done=glass.done,
@@ -136,8 +165,7 @@ def banner(glass: BreakGlass, now: datetime) -> Banner | None:
             "bad", "Taken at once, and standing", f"It ends by itself on {until}. Security can stop it before."
         )
     what = "somebody else to review it" if glass.state == GlassState.OPEN else "all that it exposed to be rotated"
-    due = present.at_minute(glass.grant.ends_at + REVIEW_TERM)
-    late = now >= glass.grant.ends_at + REVIEW_TERM
+    due, late = present.at_minute(glass.due_at), now >= glass.due_at
     return Banner(
         "bad" if late else "warn", "Not closed yet", f"It waits for {what}. It {'was' if late else 'is'} due {due}."
     )

@@ -22,6 +22,8 @@ from governance.web.emergency import forms, present
 from governance.web.paging import Keyset
 from governance.web.periods import PeriodForm
 
+GONE: Final = "No active emergency justifies this for you any more."
+
 
 class GlassList(bases.ListPage):
     """What was taken at once by the actor, in what they own, or with their being told; all for those who oversee."""
@@ -48,7 +50,7 @@ class GlassList(bases.ListPage):
 
 
 class Take(bases.FormPage):
-    """Breaking the glass, for oneself."""
+    """Breaking the glass, for oneself. `step` says which button was pressed: `preview` shows what would follow."""
 
     template_name = "emergency/take.html"
     form_class = forms.TakeForm
@@ -63,18 +65,30 @@ class Take(bases.FormPage):
             [(one.pk, str(one)) for one in queries.emergencies(self.now)],
         )
 
+    def post(self, request: HttpRequest, **where: Any) -> HttpResponse:
+        """Take it, or draw the form again with what would follow. Nothing is stored by that."""
+        form = self.form(request.POST)
+        if request.POST.get("step") != "preview" or not form.is_valid():
+            return super().post(request, **where)
+        try:
+            proposal = actions.preview(draft=form.draft(), actor=self.actor, now=self.now)
+        except NotFound:
+            form.add_error("entitlement", GONE)
+            return self.show(form, status=bases.UNPROCESSABLE)
+        return self.show(form, preview=present.preview(proposal, self.now))
+
     def act(self, form: forms.TakeForm) -> HttpResponse:
         """Take it. What was to be had when the form was opened may be gone."""
         try:
             glass = actions.take(draft=form.draft(), actor=self.actor, now=self.now)
         except NotFound:
-            raise Invalid({"entitlement": "No active emergency justifies this for you any more."}) from None
+            raise Invalid({"entitlement": GONE}) from None
         messages.warning(self.request, f"{glass} is recorded, and everybody who must know has been told.")
         return redirect("break-glass-detail", pk=glass.pk)
 
-    def show(self, form: Any, *, status: int = 200) -> HttpResponse:
-        """The form."""
-        context = {"form": form, "title": "Break the glass", "back": reverse("break-glass-list")}
+    def show(self, form: Any, *, status: int = 200, preview: present.Preview | None = None) -> HttpResponse:
+        """The form, with what would follow."""
+        context = {"form": form, "title": "Break the glass", "back": reverse("break-glass-list"), "preview": preview}
         return self.draw(context, status=status)
 
 

@@ -205,8 +205,8 @@ class _Shown(bases.Page):
     def shown(self, request: AccessRequest, answer_form: AnswerForm | None = None) -> dict[str, Any]:
         """The request with its route, its chain, and what the actor may do to it."""
         question = queries.open_questions(request).select_related("asked_by").order_by("asked_at").first()
-        may_answer = question is not None and permissions.can(self.actor, "answer", request)
-        may_withdraw = permissions.can(self.actor, "withdraw", request)
+        may_answer = question is not None and permissions.can(self.actor, "answer", request, self.now)
+        may_withdraw = permissions.can(self.actor, "withdraw", request, self.now)
         form = answer_form or AnswerForm(initial={"question": question.pk if question else None})
         return {
             "access_request": present.detail(request, question, self.actor, self.now),
@@ -247,7 +247,7 @@ class RequestAnswer(_Shown, bases.ActionPage):
     def show(self, form: AnswerForm, *, status: int = 200) -> HttpResponse:
         """The request's page, with what is wrong beside the answer."""
         request = bases.found(self.visible(), self.kwargs["pk"])
-        if not permissions.can(self.actor, "answer", request):
+        if not permissions.can(self.actor, "answer", request, self.now):
             raise Denied(f"Only the requester may answer {request}, and only while it waits.")
         return self.draw(self.shown(request, form), status=status)
 
@@ -268,6 +268,6 @@ class RequestWithdraw(bases.FormPage):
     def show(self, form: WithdrawForm, *, status: int = 200) -> HttpResponse:
         """The form, for those who may send it."""
         request = bases.found(permissions.visible(self.actor, self.now), self.kwargs["pk"])
-        if not permissions.can(self.actor, "withdraw", request):
-            raise Denied(permissions.refusal(self.actor, "withdraw", request) or f"{request} waits no more.")
+        if not permissions.can(self.actor, "withdraw", request, self.now):
+            raise Denied(permissions.refusal(self.actor, "withdraw", request, self.now) or f"{request} waits no more.")
         return self.draw({"ending": present.withdrawal(request, form, self.actor), "ref": str(request)}, status=status)
