@@ -112,6 +112,21 @@ class TestDrafts:
         requester.post(reverse("request-draft-discard", args=[draft.pk]))
         assert requester.get(NEW, {"draft": str(draft.pk)}).status_code == 404
 
+    @pytest.mark.parametrize("step", ["send", "keep"])
+    def test_that_were_closed_elsewhere_lose_no_word(self, org: Organisation, requester: Client, step: str) -> None:
+        draft = self.kept(org, requester)
+        requester.post(reverse("request-draft-discard", args=[draft.pk]))
+        form = filled(org, step=step, draft=str(draft.pk), justification="Newer words that nobody has kept.")
+        response = requester.post(NEW, form)
+        text = response.content.decode()
+        assert response.status_code == 409
+        assert "This draft is discarded already." in text
+        assert "Newer words that nobody has kept." in text
+        assert f'value="{org.entitlement.pk}" checked' in text
+        assert str(draft.pk) not in text
+        assert requester.post(NEW, {**form, "draft": response.context["resumed"]}).status_code == 302
+        assert (AccessRequest.objects.count(), RequestDraft.objects.count()) == ((1, 1) if step == "send" else (0, 2))
+
     def test_are_nobody_elses(self, org: Organisation, requester: Client, visit: Visit) -> None:
         draft = self.kept(org, requester)
         assert visit(org.manager).get(NEW, {"draft": str(draft.pk)}).status_code == 404
