@@ -186,13 +186,13 @@ def _file(proposal: Proposal, actor: Actor, now: datetime) -> AccessRequest:
     )
     create(request, actor=actor, why=request.justification, now=now)
     move(request, RequestState.IN_REVIEW, actor=actor, why="Policy was asked", now=now)
-    moves.tell_beneficiary(request, now=now)
     items = [
         _file_item(request, entitlement, verdict, proposal.bundles.get(entitlement.pk), actor, now)
         for entitlement, verdict in proposal.verdicts
     ]
     for item, (_, verdict) in zip(items, proposal.verdicts, strict=True):
         _follow(item, verdict, actor, now)
+    moves.tell_beneficiary(request, now=now)
     return request
 
 
@@ -244,8 +244,6 @@ def withdraw(*, request_id: UUID, actor: Actor, reason: str, now: datetime, as_s
     own = request.requester_id in actor.identity_ids
     why = reason.strip() or (UNEXPLAINED if own else DECLINED)
     moves.withdraw(request, to=ItemState.WITHDRAWN, actor=actor, why=why, now=now)
-    if not own:
-        moves.tell_declined(request, actor.label, why, now=now)
     return request
 
 

@@ -52,6 +52,13 @@ def send(org: Organisation, *people: Identity, by: Identity | None = None, **fie
     return submit_all(drafts=stated(org, *people, **fields), actor=mine, now=timezone.now())
 
 
+def replace_rule(org: Organisation, *steps: str, **fields: Any) -> None:
+    """Another rule of policy in the place of the organisation's."""
+    by = actor(org.stranger, Role.ADMINISTRATOR, Role.SECURITY)
+    retire(version_id=org.rule.versions.get().pk, actor=by, why="Replaced", now=timezone.now())
+    rule(*steps, **fields)
+
+
 class TestSubmitAll:
     def test_files_a_request_for_each_under_one_token(self, org: Organisation) -> None:
         other = mate(org)
@@ -127,6 +134,27 @@ class TestForAnother:
         assert request.state == RequestState.WITHDRAWN
         assert request.items.get().state_reason == "Declined by whoever would have held it"
         assert Notification.objects.filter(recipient=org.requester, title=f"Mate has declined {request}").exists()
+        assert not Notification.objects.filter(recipient=other, subject_id=request.pk, topic="outcome").exists()
+
+    def test_tells_them_when_it_is_taken_back(self, org: Organisation) -> None:
+        other = mate(org)
+        (request,) = send(org, other)
+        withdraw(request_id=request.pk, actor=actor(org.requester), reason="No need", now=timezone.now())
+        told = Notification.objects.get(title=f"Requester has withdrawn {request}")
+        assert (told.recipient, told.body) == (other, "No need")
+
+    def test_says_that_it_can_be_declined_while_it_can(self, org: Organisation) -> None:
+        send(org, mate(org))
+        assert "You can decline it." in Notification.objects.get(title="Requester asks for access for you").body
+
+    def test_says_what_they_were_given_at_once(self, org: Organisation) -> None:
+        replace_rule(org, condition="entitlement.risk == 'low'", allow_without_human=True)
+        free = entitlement(org.system, org.owner, risk="low")
+        org.purpose = purpose(org.owner, free)
+        send(org, mate(org), entitlement_ids=(free.pk,))
+        body = Notification.objects.get(title="Requester asks for access for you").body
+        assert body.endswith(f"You have been given {free}; hand it back if you don't need it.")
+        assert "decline" not in body
 
     def test_tells_both_what_became_of_it(self, org: Organisation) -> None:
         other = mate(org)
@@ -163,13 +191,7 @@ class TestBundles:
         free = entitlement(org.system, org.owner, risk="low")
         org.purpose = purpose(org.owner, free)
         bundle = changing.bundle(free, org.owner, org.stranger, key="free")
-        retire(
-            version_id=org.rule.versions.get().pk,
-            actor=actor(org.stranger, Role.ADMINISTRATOR, Role.SECURITY),
-            why="Replaced",
-            now=timezone.now(),
-        )
-        rule("manager", condition="request.bundle == ''")
+        replace_rule(org, "manager", condition="request.bundle == ''")
         rule(condition="request.bundle != '' && entitlement.risk == 'low'", allow_without_human=True)
         (waits,) = send(org, org.requester, entitlement_ids=(free.pk,))
         assert waits.state == RequestState.IN_REVIEW
