@@ -141,13 +141,26 @@ class TestLike:
         client = visit(org.manager)
         page = client.get("/requests/like", {"colleague": str(old.pk), "beneficiary": str(new.pk)})
         assert [(row.name, row.closed) for row in page.context["found"].rows] == [(org.entitlement.name, "")]
-        form = {
+        form: dict[str, Any] = {
             "step": "search",
             "beneficiary": "mates",
             "mate": str(new.pk),
             "entitlements": [str(org.entitlement.pk)],
         }
-        assert f'value="{org.entitlement.pk}" checked' in client.post(NEW, form).content.decode()
+        response = client.post(NEW, form)
+        assert f'value="{org.entitlement.pk}" checked' in response.content.decode()
+        drawn = response.context["form"]
+        form |= {
+            "step": "send",
+            "token": drawn.said("token"),
+            "purpose": str(org.purpose.pk),
+            "justification": "The books must balance by tonight.",
+            "term": "7200",
+        }
+        assert f'name="token" value="{form["token"]}"' in response.content.decode()
+        assert client.post("/requests/preview", form).context["draft"].headline == "Policy allows this"
+        client.post(NEW, form)
+        assert AccessRequest.objects.filter(beneficiary=new, form_token=form["token"]).exists()
 
     def test_tells_nobody_what_they_may_not_see(self, org: Organisation, visit: Visit) -> None:
         builders.live_grant(org.submit())

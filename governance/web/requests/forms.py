@@ -106,6 +106,15 @@ class People(SomeOf):
         return f"{identity.name} ({Kind(identity.kind).label})"
 
 
+def _with_token(data: Any) -> Any:
+    """What was sent, with a token of its own where it has none: it was not drawn by the form, and not sent before."""
+    if data is None or as_id(data.get("token")):
+        return data
+    fresh = data.copy()
+    fresh["token"] = str(uuid4())
+    return fresh
+
+
 class RequestForm(forms.Form):
     """For whom, what, what for, and how long."""
 
@@ -164,7 +173,7 @@ class RequestForm(forms.Form):
     starts_at = AtMinute(required=False, label="Begin later, in UTC", help_text="Empty to begin at once.")
 
     def __init__(self, data: Any, *, actor: Actor, now: datetime) -> None:
-        super().__init__(data)
+        super().__init__(_with_token(data))
         self._actor = actor
         self._now = now
         machines = {"kind__in": MACHINE_KINDS}
