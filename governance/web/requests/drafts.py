@@ -117,10 +117,10 @@ def beneficiaries(form: RequestForm, actor: Actor) -> list[Choice]:
     said = form.groups()
     choices = [Choice(ME, "Me", actor.label, checked=ME in said)]
     if owned := form.owned_count:
-        two = present.counted(owned, "machine identity").replace("identitys", "identities")
+        two = present.counted(owned, "machine identity", "machine identities")
         choices.append(Choice(OWNED, "Identities I own", two, checked=OWNED in said))
     if mates := form.mates_count:
-        two = f"{present.counted(mates, 'person').replace('persons', 'people')}. They are told, and can decline"
+        two = f"{present.counted(mates, 'person', 'people')}. They are told, and can decline"
         choices.append(Choice(MATES, "Teammates", two, checked=MATES in said))
     return choices
 
