@@ -13,7 +13,7 @@ from governance.catalog.bundles import PreApproved, pre_approved
 from governance.catalog.models import Bundle, BundleVersion, Entitlement
 from governance.catalog.states import BundleState
 from governance.core.actor import Actor
-from governance.core.errors import NotFound
+from governance.core.errors import Invalid, NotFound
 from governance.grants.models import Grant
 from governance.grants.permissions import visible
 from governance.identities.models import Identity
@@ -21,8 +21,8 @@ from governance.policy.builtin import UNCOVERED
 from governance.policy.queries import Asking, decide_each
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Purpose
-from governance.requests import queries
-from governance.requests.rules import Draft, beyond_cap, problems
+from governance.requests import permissions, queries
+from governance.requests.rules import Draft, beyond_cap, problems, size_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,10 @@ def propose(draft: Draft, actor: Actor, now: datetime) -> Proposal:
 
 
 def propose_each(drafts: Sequence[Draft], actor: Actor, now: datetime) -> list[Proposal]:
-    """The drafts of one form, which differ in their beneficiaries alone, with what would follow. Raises NotFound."""
+    """The drafts of one form, which differ in their beneficiaries alone, with what would follow.
+
+    Whoever does not see what a beneficiary holds is told nothing of it. Raises NotFound, and Invalid for too much.
+    """
     wish = drafts[0]
     people = queries.beneficiaries(actor, now).in_bulk([draft.beneficiary_id for draft in drafts])
     purpose = Purpose.objects.active(now).filter(pk=wish.purpose_id).first()
@@ -58,6 +61,8 @@ def propose_each(drafts: Sequence[Draft], actor: Actor, now: datetime) -> list[P
     if purpose is None or requester is None or len(people) != len(drafts):
         raise NotFound
     cart = _cart(wish)
+    if problem := size_problem(len(drafts), len(cart.entitlements)):
+        raise Invalid({"bundles" if cart.bundles else "entitlements": problem})
     askings = [
         Asking(
             identity=people[draft.beneficiary_id],

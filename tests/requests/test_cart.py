@@ -17,7 +17,8 @@ from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.grants.models import Grant
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
-from governance.requests.actions import preview_all, submit_all, withdraw
+from governance.requests import rules
+from governance.requests.actions import foreseen, preview_all, submit_all, withdraw
 from governance.requests.models import AccessRequest
 from governance.requests.rules import MOST_BENEFICIARIES, Draft
 from governance.requests.states import ItemState, RequestState
@@ -94,6 +95,17 @@ class TestSubmitAll:
         with pytest.raises(Invalid) as error:
             submit_all(drafts=wish.each([uuid4() for _ in range(many)]), actor=actor(org.requester), now=timezone.now())
         assert list(error.value.fields) == ["beneficiary"]
+
+    def test_makes_no_more_items_than_one_transaction_bears(
+        self, org: Organisation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bundle = changing.bundle(org.entitlement, org.owner, org.stranger)
+        monkeypatch.setattr(rules, "MOST_IN_ALL", 1)
+        with pytest.raises(Invalid) as error:
+            send(org, org.requester, mate(org), entitlement_ids=(), bundle_ids=(bundle.pk,))
+        assert "One form makes 1 items at most" in error.value.fields["bundles"]
+        assert "This would make 2." in error.value.fields["bundles"]
+        assert len(send(org, org.requester, entitlement_ids=(), bundle_ids=(bundle.pk,))) == 1
 
     def test_of_the_same_form_files_nothing_more(self, org: Organisation) -> None:
         other, token = mate(org), uuid4()

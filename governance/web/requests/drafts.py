@@ -1,7 +1,7 @@
 """The form of a request with what it would lead to: choices, catalog, and the draft lease beside it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from governance.approvals.states import StepState
 from governance.catalog.models import Entitlement
 from governance.core.actor import Actor
+from governance.core.errors import Invalid
 from governance.identities.models import Identity
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
@@ -23,6 +24,8 @@ from governance.web.shapes import Assessment, Reason, Route, Step
 
 MOST_SHOWN = 30
 """Entitlements in the list before one has to search, and purposes to choose from."""
+
+NOT_SO = "This can't be sent as it stands."
 
 STILL_OPEN = {
     "beneficiary": "for whom",
@@ -250,7 +253,10 @@ def lease(form: RequestForm, actor: Actor, now: datetime) -> Lease:
         return Lease()
     if not form.is_valid():
         return _unfinished(form)
-    proposals = actions.preview_all(drafts=form.drafts(), actor=actor, now=now)
+    try:
+        proposals = actions.preview_all(drafts=form.drafts(), actor=actor, now=now)
+    except Invalid as refusal:
+        return replace(_unfinished(form), tone="bad", headline=NOT_SO, wrong=list(refusal.fields.values()))
     return _judged(proposals, refusals(proposals, now), now)
 
 
@@ -332,7 +338,7 @@ def _outcome(proposal: Proposal, row: Entitlement, verdict: Verdict) -> tuple[st
 
 def _headline(proposals: Sequence[Proposal], wrong: int, *, denied: bool) -> tuple[str, str]:
     if wrong:
-        return "This can't be sent as it stands.", "What is in the way is said below."
+        return NOT_SO, "What is in the way is said below."
     verdicts = [pair for proposal in proposals for pair in proposal.verdicts]
     if denied:
         return _denial(verdicts)
