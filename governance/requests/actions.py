@@ -188,9 +188,9 @@ def _file(proposal: Proposal, actor: Actor, now: datetime) -> AccessRequest:
     move(request, RequestState.IN_REVIEW, actor=actor, why="Policy was asked", now=now)
     items = [
         _file_item(request, entitlement, verdict, proposal.bundles.get(entitlement.pk), actor, now)
-        for entitlement, verdict in proposal.verdicts
+        for entitlement, verdict in proposal.judged
     ]
-    for item, (_, verdict) in zip(items, proposal.verdicts, strict=True):
+    for item, (_, verdict) in zip(items, proposal.judged, strict=True):
         _follow(item, verdict, actor, now)
     moves.tell_beneficiary(request, now=now)
     return request

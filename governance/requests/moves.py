@@ -27,7 +27,7 @@ from governance.notifications.states import Topic
 from governance.policy.words import length, minute
 from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest, RequestItem
-from governance.requests.queries import parties
+from governance.requests.queries import parties, taken_already
 from governance.requests.states import ItemState, RequestState
 from governance.separation.models import Mitigation
 from governance.separation.queries import judge
@@ -60,7 +60,9 @@ def approve_item(item: RequestItem, *, actor: Actor, why: str, now: datetime) ->
     try:
         grants.approve(lease, basis=Basis.REQUEST, actor=actor, why=request.justification, now=now)
     except Conflict as conflict:
-        close_item(item, ItemState.CLOSED, actor=actor, why=conflict.message, now=now)
+        hidden = conflict.code == "rule_06_overlap" and _is_anothers(request)
+        said = taken_already(item.entitlement, request.beneficiary) if hidden else conflict.message
+        close_item(item, ItemState.CLOSED, actor=actor, why=said, now=now)
         return
     if less is None:
         move(item, ItemState.APPROVED, actor=actor, why=why, now=now)

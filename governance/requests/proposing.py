@@ -5,7 +5,7 @@ what they are to hold.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from governance.catalog.states import BundleState
 from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.grants.models import Grant
-from governance.grants.permissions import visible
+from governance.grants.permissions import overseen, visible
 from governance.identities.models import Identity
 from governance.policy.builtin import UNCOVERED
 from governance.policy.queries import Asking, decide_each
@@ -29,19 +29,26 @@ from governance.requests.rules import Draft, beyond_cap, problems, size_problem
 class Proposal:
     """One beneficiary's request with everything it names loaded, and what policy says of each item.
 
-    `bundles` are the versions by which items are asked for, `moot` says of items why asking for them leads nowhere,
-    `closed` of bundles why they are not for the beneficiary.
+    `judged` is what goes on record; whoever asks reads `verdicts`, and all of it only if they see the `whole` of what
+    the beneficiary holds. `bundles` are the versions by which items are asked for, `moot` says of items why asking for
+    them leads nowhere, `closed` of bundles why they are not for the beneficiary.
     """
 
     draft: Draft
     requester: Identity
     beneficiary: Identity
     purpose: Purpose
-    verdicts: Sequence[tuple[Entitlement, Verdict]]
+    judged: Sequence[tuple[Entitlement, Verdict]]
     bundles: Mapping[UUID, BundleVersion] = field(default_factory=dict)
     moot: Mapping[UUID, str] = field(default_factory=dict)
     closed: Sequence[str] = ()
     renews: Grant | None = None
+    whole: bool = False
+
+    @property
+    def verdicts(self) -> Sequence[tuple[Entitlement, Verdict]]:
+        """What policy says of each item, in words for who asks."""
+        return self.judged if self.whole else [(row, verdict.discreet) for row, verdict in self.judged]
 
 
 def propose(draft: Draft, actor: Actor, now: datetime) -> Proposal:
@@ -77,11 +84,13 @@ def propose_each(drafts: Sequence[Draft], actor: Actor, now: datetime) -> list[P
         for draft in drafts
     ]
     verdicts = decide_each(askings, cart.entitlements)
-    moot = queries.moot(list(people.values()), cart.entitlements, purpose.pk, wish.begins(now))
-    renews = _renewed(wish, actor, now)
+    seen = queries.Seen(visible(actor, now), permissions.visible(actor, now))
+    moot = queries.moot(list(people.values()), cart.entitlements, wish, seen, now)
+    whole, renews = overseen(actor, people, now), _renewed(wish, actor, now)
+    each = [(draft, asking, asking.identity.pk) for draft, asking in zip(drafts, askings, strict=True)]
     return [
-        _proposal(draft, asking, cart, verdicts[asking.identity.pk], moot[asking.identity.pk], renews)
-        for draft, asking in zip(drafts, askings, strict=True)
+        replace(_proposal(draft, asking, cart, verdicts[pk], moot[pk]), renews=renews, whole=pk in whole)
+        for draft, asking, pk in each
     ]
 
 
@@ -123,7 +132,6 @@ def _proposal(
     cart: _Cart,
     verdicts: Mapping[UUID, Verdict],
     moot: Mapping[UUID, str],
-    renews: Grant | None,
 ) -> Proposal:
     """What a bundle brings that the beneficiary has already, or waits for, is left out: it is no part of the wish."""
     named = set(draft.entitlement_ids)
@@ -133,11 +141,10 @@ def _proposal(
         requester=asking.requester,
         beneficiary=asking.identity,
         purpose=asking.purpose,
-        verdicts=[(one, verdicts[one.pk]) for one in items],
+        judged=[(one, verdicts[one.pk]) for one in items],
         bundles={one.pk: cart.bundled[one.pk].version for one in items if one.pk in cart.bundled},
         moot={one.pk: moot[one.pk] for one in items if one.pk in moot},
         closed=_closed_bundles(asking.identity, cart, verdicts),
-        renews=renews,
     )
 
 

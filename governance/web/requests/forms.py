@@ -7,13 +7,14 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import QueryDict
 
 from governance.catalog.bundles import PreApproved
 from governance.catalog.models import Bundle, Entitlement
+from governance.catalog.querysets import EntitlementQuerySet
 from governance.core.actor import Actor
 from governance.core.moves import plain
+from governance.grants.permissions import visible
 from governance.identities.models import Identity
 from governance.identities.states import MACHINE_KINDS, Kind
 from governance.purposes.models import Purpose
@@ -241,15 +242,16 @@ class RequestForm(forms.Form):
         value = self.data.get(name) if self.is_bound else self.get_initial_for_field(self.fields[name], name)
         return str(value or "")
 
-    def catalog(self, words: str) -> "QuerySet[Entitlement]":
+    def catalog(self, words: str) -> "EntitlementQuerySet[Entitlement]":
         """What each of the holders could be leased."""
         return queries.catalog_for(self.holders, words)
 
-    def offered(self, words: str) -> "QuerySet[Entitlement]":
-        """The same, as far as the purpose that is chosen may justify it and nobody holds it for that already."""
-        purpose = self.under()
-        found = queries.catalog_for(self.holders, words)
-        return queries.open_under(found, purpose, self.holders, self._now) if purpose else found
+    def offered(self, words: str) -> "EntitlementQuerySet[Entitlement]":
+        """The same, as far as the purpose that is chosen may justify it, without what one sees held for that."""
+        purpose, found = self.under(), self.catalog(words)
+        if purpose is None:
+            return found
+        return queries.open_under(found, purpose, self.holders, visible(self._actor, self._now), self._now)
 
     def under(self) -> Purpose | None:
         """The purpose that is chosen, if it is one."""

@@ -98,11 +98,12 @@ class RequestNew(bases.FormPage):
         """The four clauses and the draft. A search shows no errors: the form is not finished yet."""
         words = said(self.request.POST)
         draft = drafts.lease(form, self.actor, self.now)
+        why = drafts.suggested(form, self.actor, self.now)
         context = {
             "q": words or "",
             "beneficiaries": drafts.beneficiaries(form, self.actor),
-            "catalog": drafts.catalog(form, words, self.now),
-            "bundles": drafts.bundles(form),
+            "catalog": drafts.catalog(form, words, why),
+            "bundles": drafts.bundles(form, why),
             "purposes": drafts.purposes(form, self.now),
             "fitting": drafts.fitting(form),
             "terms": drafts.term_choices(form, self.now),
@@ -133,14 +134,15 @@ class RequestPreview(bases.Page):
         moved = before != now
         fresh = fitting != request.POST.get("fitting", "") or drafts.whom(before) != drafts.whom(now)
         draft = drafts.lease(form, self.actor, self.now)
+        why = drafts.suggested(form, self.actor, self.now) if moved else {}
         context = {
             "draft": draft,
             "term_hint": drafts.term_hint(form, draft, self.now),
             "purposes": drafts.purposes(form, self.now) if fresh else [],
             "fitting": fitting,
             "fresh": fresh,
-            "catalog": drafts.catalog(form, said(request.POST), self.now) if moved else None,
-            "bundles": drafts.bundles(form) if moved else [],
+            "catalog": drafts.catalog(form, said(request.POST), why) if moved else None,
+            "bundles": drafts.bundles(form, why) if moved else [],
         }
         return self.draw({**context, "form": _without_errors(form)})
 
@@ -154,7 +156,9 @@ class RequestCatalog(bases.Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The lines for the form so far, which stands in the address."""
         form = RequestForm(request.GET, actor=self.actor, now=self.now)
-        return self.draw({"catalog": drafts.catalog(form, said(request.GET), self.now)})
+        words = said(request.GET)
+        why = {} if words else drafts.suggested(form, self.actor, self.now)
+        return self.draw({"catalog": drafts.catalog(form, words, why)})
 
 
 class RequestLike(bases.Page):
