@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.identities.models import Identity
+from governance.requests import rules
 from governance.requests.models import AccessRequest, RequestDraft
 from tests import builders, changing
 from tests.builders import Organisation
@@ -75,6 +76,25 @@ class TestBundles:
         requester.post(NEW, filled(org, entitlements=None, bundles=[str(bundle.pk)]))
         item = AccessRequest.objects.get().items.get()
         assert (item.entitlement, item.bundle_version) == (org.entitlement, bundle.versions.get())
+
+    def test_are_suggested_first_with_the_reason(self, org: Organisation, requester: Client) -> None:
+        changing.bundle(org.entitlement, org.owner, org.stranger, key="anybody")
+        fits = "identity.kind == 'person'"
+        bundle = changing.bundle(org.entitlement, org.owner, org.stranger, key="fitting", criteria=fits)
+        first, second = requester.get(NEW).context["bundles"]
+        assert (first.label, first.why) == (bundle.name, "Its criteria are true of Requester.")
+        assert second.why == ""
+        text = requester.get(NEW).content.decode()
+        assert "<b>Suggested.</b> Its criteria are true of Requester." in text
+
+    def test_that_bring_too_much_are_refused_in_words(
+        self, org: Organisation, requester: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bundle = changing.bundle(org.entitlement, org.owner, org.stranger)
+        monkeypatch.setattr(rules, "MOST_IN_ALL", 0)
+        form = filled(org, entitlements=None, bundles=[str(bundle.pk)])
+        assert "One form makes 0 items at most" in requester.post("/requests/preview", form).content.decode()
+        assert "One form makes 0 items at most" in beside(requester.post(NEW, form), "bundles")
 
 
 class TestLater:
