@@ -109,19 +109,24 @@ def preview_all(*, drafts: Sequence[Draft], actor: Actor, now: datetime) -> Sequ
 
 
 def foreseen(proposal: Proposal, now: datetime) -> list["Foreseen"]:
-    """Whom each item's steps would ask, by name, if this were submitted now."""
+    """Whom each item's steps would ask, by name, if this were submitted now. Equal steps are looked at once."""
     parties = queries.parties(proposal.requester.pk, proposal.beneficiary.pk, now)
-    routes = []
-    for entitlement, verdict in proposal.verdicts:
-        wish = queries.Wish(proposal.requester, proposal.beneficiary, entitlement, proposal.purpose)
-        plans = [queries.plan(step, wish, now) for step in verdict.steps]
-        routes.append((entitlement, plans, foresee(plans, parties, now)))
-    names = Identity.objects.in_bulk({one.identity_id for *_, asked in routes for step in asked for one in step})
+    routes = [(entitlement, _plans(proposal, entitlement, verdict, now)) for entitlement, verdict in proposal.judged]
+    asked = {plans: foresee(plans, parties, now) for plans in {plans for _, plans in routes}}
+    ids = {one.identity_id for steps in asked.values() for step in steps for one in step}
+    names = Identity.objects.in_bulk(ids)
     return [
         Foreseen(entitlement, plan, tuple(names[one.identity_id].name for one in step))
-        for entitlement, plans, asked in routes
-        for plan, step in zip(plans, asked, strict=True)
+        for entitlement, plans in routes
+        for plan, step in zip(plans, asked[plans], strict=True)
     ]
+
+
+def _plans(
+    proposal: Proposal, entitlement: Entitlement, verdict: Verdict, now: datetime
+) -> tuple[approvals.StepPlan, ...]:
+    wish = queries.Wish(proposal.requester, proposal.beneficiary, entitlement, proposal.purpose)
+    return tuple(queries.plan(step, wish, now) for step in verdict.steps)
 
 
 @dataclass(frozen=True, slots=True)

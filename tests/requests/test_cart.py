@@ -245,6 +245,19 @@ class TestPreview:
 
         assert queries(2, 2) == queries(6, 8)
 
+    def test_looks_at_equal_steps_once(self, org: Organisation) -> None:
+        def queries(items: int) -> int:
+            what = [entitlement(org.system, org.owner) for _ in range(items)]
+            org.purpose = purpose(org.owner, *what)
+            drafts = stated(org, mate(org), entitlement_ids=tuple(one.pk for one in what))
+            (proposal,) = preview_all(drafts=drafts, actor=actor(org.requester), now=timezone.now())
+            with CaptureQueriesContext(connection) as captured:
+                assert len(foreseen(proposal, timezone.now())) == items
+            return len(captured)
+
+        replace_rule(org, "manager")
+        assert queries(2) == queries(8)
+
 
 class TestLaterStart:
     def test_is_scheduled_and_begins_then(self, org: Organisation) -> None:
