@@ -118,7 +118,7 @@ def _shown(endpoint: bases.Endpoint, ids: Sequence[UUID]) -> Sequence[AccessRequ
     rows = permissions.visible(endpoint.actor, endpoint.now).with_names()
     related = ("items__policy_decision", "items__bundle_version__bundle")
     found = {row.pk: row for row in rows.filter(pk__in=ids).prefetch_related(*related)}
-    return whole([found[pk] for pk in ids])
+    return whole([found[pk] for pk in ids], endpoint.actor, endpoint.now)
 
 
 def _cart(given: Mapping[str, Any], token: UUID) -> list[Draft]:
@@ -263,11 +263,9 @@ class Suggestions(bases.Endpoint):
     def post(self, request: Request) -> Response:
         """Bundles whose criteria hold, and what peers hold."""
         holder = _beneficiary(self, self.sent(request)["beneficiary"])
-        told = {
-            "suggestions": suggesting.suggestions(holder, self.now),
-            "bundles": suggesting.requestable_bundles([holder], self.now),
-        }
-        return Response(self.told(request, told))
+        offered = suggesting.requestable_bundles([holder], self.now)
+        found = suggesting.suggestions(holder, offered, self.actor, self.now)
+        return Response(self.told(request, {"suggestions": found, "bundles": offered}))
 
 
 class Renew(bases.Endpoint):

@@ -19,12 +19,14 @@ from governance.api.operations import Operation
 from governance.api.shapes import MaybeReasonBody, Named, NamedEntitlement, NamedPurpose
 from governance.catalog.models import Bundle, Entitlement
 from governance.catalog.states import BundleState, Risk
+from governance.core.actor import Actor
 from governance.core.errors import Invalid, NotFound
 from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.evidence import tables
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
+from governance.grants.permissions import told
 from governance.policy.risk import explained
 from governance.policy.states import Mode, OutcomeKind, StepKind
 from governance.purposes.models import Purpose
@@ -193,8 +195,11 @@ class PreviewShape(Shape):
     refusals = RefusalShape(many=True)
 
 
-def whole(found: Sequence[AccessRequest]) -> Sequence[AccessRequest]:
-    """The requests with the ways of their items, their grants and open questions, in a constant number of queries."""
+def whole(found: Sequence[AccessRequest], actor: Actor, now: datetime) -> Sequence[AccessRequest]:
+    """The requests with the ways of their items, their grants and open questions, in a constant number of queries.
+
+    What policy said of each is in words for the actor.
+    """
     items = [item for request in found for item in request.items.all()]
     ids = [item.pk for item in items]
     routes = routes_of(ids)
@@ -202,7 +207,9 @@ def whole(found: Sequence[AccessRequest]) -> Sequence[AccessRequest]:
     asked: dict[UUID, list[Any]] = {}
     for question in queries.questions_about(ids):
         asked.setdefault(question.step.route.subject_id, []).append(question)
+    said = told([item.policy_decision for item in items], actor, now)
     for item in items:
+        item.policy_decision = said[item.policy_decision_id]
         item.steps, item.grant_id = routes.get(item.pk, []), grants.get(item.pk)  # type: ignore[attr-defined]
     for request in found:
         own = sorted(request.items.all(), key=lambda item: item.pk)
@@ -227,11 +234,11 @@ class _Requests:
 
     def rows(self, found: Sequence[AccessRequest]) -> Sequence[AccessRequest]:
         """With all that they lead to."""
-        return whole(found)
+        return whole(found, self.actor, self.now)
 
     def whole(self, found: AccessRequest) -> AccessRequest:
         """With all that it leads to."""
-        return whole([found])[0]
+        return whole([found], self.actor, self.now)[0]
 
 
 class RequestList(_Requests, bases.MakeEndpoint):
@@ -314,8 +321,7 @@ class RequestPreview(bases.Endpoint):
         except NotFound as refusal:
             raise Invalid(missing([draft], self.actor, self.now)) from refusal
         wrong = refusals([proposal], self.now)
-        told = {**foreseen(proposal, self.now, wrong), "refusals": refused(wrong)}
-        return Response(self.told(request, told))
+        return Response(self.told(request, {**foreseen(proposal, self.now, wrong), "refusals": refused(wrong)}))
 
 
 def refused(wrong: Mapping[str, str]) -> list[dict[str, str]]:

@@ -1,5 +1,6 @@
 """Who may see a grant, and who may end it. Pages, API and exports all pass through here."""
 
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from functools import reduce
 from operator import or_
@@ -16,6 +17,8 @@ from governance.grants.querysets import GrantQuerySet
 from governance.grants.states import STANDING, WAITING
 from governance.identities.models import Identity
 from governance.identities.queries import owned_ids
+from governance.policy.discretion import discreet
+from governance.policy.models import PolicyDecision
 from governance.policy.words import minute
 
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
@@ -57,6 +60,30 @@ def _seen(actor: Actor, now: datetime, lookup: str) -> "GrantQuerySet[Grant]":
     ]
     own = Q(identity__in=mine) | Q(requester__in=mine) | Q(accountable_owner__in=mine)
     return Grant.objects.filter(reduce(or_, (Q(**{f"{field}__{lookup}": ids}) for field, ids in by), own))
+
+
+def overseen(actor: Actor, identity_ids: Collection[UUID], now: datetime) -> frozenset[UUID]:
+    """Those of the identities whose every grant the actor sees: their own, of reports, of what they own."""
+    mine = actor.identity_ids
+    if actor.has(*SEES_ALL) or mine.issuperset(identity_ids):
+        return frozenset(identity_ids)
+    answered = Q(pk__in=mine) | Q(manager__in=mine) | Q(pk__in=owned_ids("identity", mine, now))
+    return frozenset(Identity.objects.filter(answered, pk__in=identity_ids).values_list("pk", flat=True))
+
+
+def told(decisions: Iterable[PolicyDecision], actor: Actor, now: datetime) -> Mapping[UUID, PolicyDecision]:
+    """Decisions by their ids, as the actor may read them.
+
+    Who asked for somebody whose grants they don't see is told nothing of those; approvers and holders are told all.
+    """
+    rows = list(decisions)
+    asked = {one.pk: UUID(one.facts["identity"]["id"]) for one in rows if _asked_by(one) in actor.identity_ids}
+    hidden = frozenset(asked.values()) - overseen(actor, frozenset(asked.values()), now)
+    return {one.pk: discreet(one) if asked.get(one.pk) in hidden else one for one in rows}
+
+
+def _asked_by(decision: PolicyDecision) -> UUID:
+    return UUID(decision.facts["request"]["requester_id"])
 
 
 def refusal(actor: Actor, verb: str, grant: Grant, now: datetime) -> str | None:

@@ -28,7 +28,7 @@ def refusal_at_activation(
     if latest_end <= verdict.facts.now:
         return f"The time to begin it passed on {minute(latest_end)}."
     if verdict.denials:
-        return " ".join(reason.text for reason in verdict.denials)
+        return verdict.why
     if not owner_acts:
         return "Nobody active answers for the purpose any more."
     approved = {(step["kind"], step.get("team", "")): step for step in approved_steps}

@@ -68,16 +68,28 @@ def assessed(facts: Any) -> RiskFacts:
     """The risk of an access, from all its other facts."""
     found = [factor for factor, value in _VALUES if factor.present(value(facts))]
     score = sum(factor.weight for factor in found)
-    tier = next(tier for tier, least in TIERS.items() if score >= least)
     return RiskFacts(
         score=score,
-        tier=tier.value,
+        tier=_tier(score),
         factors=tuple(factor.name for factor in found),
         weights=tuple(factor.weight for factor in found),
     )
 
 
 _VALUES = tuple((factor, attrgetter(factor.fact)) for factor in FACTORS)
+
+
+def discreet(risk: Mapping[str, Any]) -> dict[str, Any]:
+    """Risk as a decision keeps it, without what the identity holds besides, for whoever may not see that."""
+    of_access = {factor.name for factor in FACTORS if factor.fact.startswith("access.")}
+    left = [(name, weight) for name, weight in explained(risk) if name not in of_access]
+    score = sum(weight for _, weight in left)
+    names, weights = [name for name, _ in left], [weight for _, weight in left]
+    return {"score": score, "tier": _tier(score), "factors": names, "weights": weights}
+
+
+def _tier(score: int) -> str:
+    return next(tier for tier, least in TIERS.items() if score >= least).value
 
 
 def explained(risk: Mapping[str, Any]) -> Iterator[tuple[str, int]]:

@@ -1,6 +1,6 @@
 """A verdict and the reasons it is made of: values, to be shown, compared and kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,6 +10,11 @@ from governance.policy.states import BITES, Mode, OutcomeKind
 
 BUILT_IN: Final = "built-in"
 """The key of reasons that come from the domain's own rules, which nobody can edit."""
+
+
+def apart(rule_key: str) -> str:
+    """What a rule of separation says to whoever may not see what it keeps apart."""
+    return f"{rule_key} keeps this apart from other access."
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +130,26 @@ class Verdict:
 
     @property
     def why(self) -> str:
-        """Why, in words: all denials, or else what the rules say that speak for it."""
-        speaking = (one for one in self.reasons if one.bites and (one.consequence.covers or one.breaks_glass))
-        return " ".join(reason.text for reason in self.denials or speaking)
+        """Why, in words: all denials, or else what the rules say that speak for it.
+
+        It goes on record for all who see the request: where somebody asked for another, it names nothing they hold.
+        """
+        said = self if self.facts.request.for_self else self.discreet
+        speaking = (one for one in said.reasons if one.bites and (one.consequence.covers or one.breaks_glass))
+        return " ".join(reason.text for reason in said.denials or speaking)
+
+    @property
+    def discreet(self) -> "Verdict":
+        """The same for whoever may not see what the identity holds.
+
+        Separation is named by its rules alone, and risk is that of the access by itself. What a rule of policy says in
+        its own words stays as it is.
+        """
+        access, separation = self.facts.access, self.facts.separation
+        telling = {*separation.reasons, *separation.mitigations}
+        reasons = tuple(replace(one, text=apart(one.rule_key)) if one.text in telling else one for one in self.reasons)
+        facts = replace(self.facts, access=replace(access, privileged=False))
+        return replace(self, facts=facts, reasons=reasons)
 
     def end(self, start: datetime, term: timedelta) -> datetime:
         """When a lease of the length `term` ends if it begins at `start`."""

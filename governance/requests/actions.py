@@ -110,19 +110,24 @@ def preview_all(*, drafts: Sequence[Draft], actor: Actor, now: datetime) -> Sequ
 
 
 def foreseen(proposal: Proposal, now: datetime) -> list["Foreseen"]:
-    """Whom each item's steps would ask, by name, if this were submitted now."""
+    """Whom each item's steps would ask, by name, if this were submitted now. Equal steps are looked at once."""
     parties = queries.parties(proposal.requester.pk, proposal.beneficiary.pk, now)
-    routes = []
-    for entitlement, verdict in proposal.verdicts:
-        wish = queries.Wish(proposal.requester, proposal.beneficiary, entitlement, proposal.purpose)
-        plans = [queries.plan(step, wish, now) for step in verdict.steps]
-        routes.append((entitlement, plans, foresee(plans, parties, now)))
-    names = Identity.objects.in_bulk({one.identity_id for *_, asked in routes for step in asked for one in step})
+    routes = [(entitlement, _plans(proposal, entitlement, verdict, now)) for entitlement, verdict in proposal.judged]
+    asked = {plans: foresee(plans, parties, now) for plans in {plans for _, plans in routes}}
+    ids = {one.identity_id for steps in asked.values() for step in steps for one in step}
+    names = Identity.objects.in_bulk(ids)
     return [
         Foreseen(entitlement, plan, tuple(names[one.identity_id].name for one in step))
-        for entitlement, plans, asked in routes
-        for plan, step in zip(plans, asked, strict=True)
+        for entitlement, plans in routes
+        for plan, step in zip(plans, asked[plans], strict=True)
     ]
+
+
+def _plans(
+    proposal: Proposal, entitlement: Entitlement, verdict: Verdict, now: datetime
+) -> tuple[approvals.StepPlan, ...]:
+    wish = queries.Wish(proposal.requester, proposal.beneficiary, entitlement, proposal.purpose)
+    return tuple(queries.plan(step, wish, now) for step in verdict.steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +192,13 @@ def _file(proposal: Proposal, actor: Actor, now: datetime) -> AccessRequest:
     )
     create(request, actor=actor, why=request.justification, now=now)
     move(request, RequestState.IN_REVIEW, actor=actor, why="Policy was asked", now=now)
-    moves.tell_beneficiary(request, now=now)
     items = [
         _file_item(request, entitlement, verdict, proposal.bundles.get(entitlement.pk), actor, now)
-        for entitlement, verdict in proposal.verdicts
+        for entitlement, verdict in proposal.judged
     ]
-    for item, (_, verdict) in zip(items, proposal.verdicts, strict=True):
+    for item, (_, verdict) in zip(items, proposal.judged, strict=True):
         _follow(item, verdict, actor, now)
+    moves.tell_beneficiary(request, now=now)
     return request
 
 
@@ -245,8 +250,6 @@ def withdraw(*, request_id: UUID, actor: Actor, reason: str, now: datetime, as_s
     own = request.requester_id in actor.identity_ids
     why = reason.strip() or _unexplained(request, actor)
     moves.withdraw(request, to=ItemState.WITHDRAWN, actor=actor, why=why, now=now)
-    if not own:
-        moves.tell_declined(request, actor.label, why, now=now)
     return request
 
 

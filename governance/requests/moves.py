@@ -21,13 +21,13 @@ from governance.grants import moves as grants
 from governance.grants.states import Basis
 from governance.identities.models import Identity
 from governance.identities.queries import accountable_owner, keepers, same_human
-from governance.identities.states import MACHINE_KINDS
+from governance.identities.states import MACHINE_KINDS, Status
 from governance.notifications.moves import Notice, notify
 from governance.notifications.states import Topic
 from governance.policy.words import length, minute
 from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest, RequestItem
-from governance.requests.queries import parties
+from governance.requests.queries import parties, taken_already
 from governance.requests.states import ItemState, RequestState
 from governance.separation.models import Mitigation
 from governance.separation.queries import judge
@@ -60,7 +60,9 @@ def approve_item(item: RequestItem, *, actor: Actor, why: str, now: datetime) ->
     try:
         grants.approve(lease, basis=Basis.REQUEST, actor=actor, why=request.justification, now=now)
     except Conflict as conflict:
-        close_item(item, ItemState.CLOSED, actor=actor, why=conflict.message, now=now)
+        hidden = conflict.code == "rule_06_overlap" and _is_anothers(request)
+        said = taken_already(item.entitlement, request.beneficiary) if hidden else conflict.message
+        close_item(item, ItemState.CLOSED, actor=actor, why=said, now=now)
         return
     if less is None:
         move(item, ItemState.APPROVED, actor=actor, why=why, now=now)
@@ -116,17 +118,33 @@ def _is_anothers(request: AccessRequest) -> bool:
 
 
 def tell_beneficiary(request: AccessRequest, *, now: datetime) -> None:
-    """Somebody asks for another person, who may decline."""
-    if _is_anothers(request):
-        title = f"{request.requester} asks for access for you"
-        body = f"{request} for {request.purpose}: {request.justification} You can decline it."
-        subject = (AccessRequest.NOUN, request.pk)
-        notify([Notice(request.beneficiary_id, Topic.WORK, title, body, subject, f"for:{request.pk}")], now=now)
+    """Somebody asks for another person, who may decline what waits, and hand back what they have been given."""
+    if not _is_anothers(request):
+        return
+    items = list(request.items.select_related("entitlement__system"))
+    given = [str(item.entitlement) for item in items if item.state == ItemState.APPROVED]
+    may = [f"You have been given {', '.join(given)}; hand it back if you don't need it."] if given else []
+    if any(item.state == ItemState.PENDING for item in items):
+        may.append("You can decline what still waits." if given else "You can decline it.")
+    title = f"{request.requester} asks for access for you"
+    body = " ".join([f"{request} for {request.purpose}: {request.justification}", *may])
+    subject = (AccessRequest.NOUN, request.pk)
+    notify([Notice(request.beneficiary_id, Topic.WORK, title, body, subject, f"for:{request.pk}")], now=now)
 
 
-def tell_declined(request: AccessRequest, by: str, why: str, *, now: datetime) -> None:
-    """Whoever would have held it does not want it."""
-    _tell(request, Topic.OUTCOME, f"{by} has declined {request}", why, f"declined:{request.pk}", now)
+def _tell_withdrawn(request: AccessRequest, actor: Actor, why: str, now: datetime) -> None:
+    """Both learn that nothing comes of it, but for who has done it or has left; for a machine identity its owner."""
+    verb = "declined" if request.beneficiary_id in actor.identity_ids else "withdrawn"
+    title = f"{actor.label} has {verb} {request}" if _is_party(request, actor) else f"{request} is closed"
+    people = (request.requester, request.beneficiary)
+    told = {one.pk for one in people if one.state != Status.ENDED and not one.is_machine}
+    told |= {one.pk for one in keepers(people, now).values()}
+    subject, once = (AccessRequest.NOUN, request.pk), f"withdrawn:{request.pk}"
+    notify([Notice(pk, Topic.OUTCOME, title, why, subject, once) for pk in told - actor.identity_ids], now=now)
+
+
+def _is_party(request: AccessRequest, actor: Actor) -> bool:
+    return not actor.identity_ids.isdisjoint({request.requester_id, request.beneficiary_id})
 
 
 def _tell(request: AccessRequest, topic: Topic, title: str, body: str, once: str, now: datetime) -> None:
@@ -149,12 +167,13 @@ def cancel_routes(items: Collection[RequestItem], *, actor: Actor, why: str, now
 
 
 def withdraw(request: AccessRequest, *, to: str, actor: Actor, why: str, now: datetime) -> None:
-    """End a held request and whatever of it still waits."""
+    """End a held request and whatever of it still waits, and say so."""
     items = locked_all(request.items.filter(state=ItemState.PENDING))
     cancel_routes(items, actor=actor, why=why, now=now)
     for item in items:
         move(item, to, actor=actor, why=why, now=now, state_reason=why)
     move(request, RequestState.WITHDRAWN, actor=actor, why=why, now=now, closed_at=now)
+    _tell_withdrawn(request, actor, why, now)
 
 
 class ItemSubject:

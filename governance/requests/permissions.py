@@ -20,6 +20,8 @@ from governance.requests.states import OPEN_REQUESTS, DraftState
 
 SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 VERBS = frozenset({"withdraw", "answer"})
+DRAFT_CLOSED = "already_closed"
+"""The code of what is refused because a draft has been closed."""
 
 
 def visible(actor: Actor, now: datetime) -> "RequestQuerySet[AccessRequest]":
@@ -110,5 +112,5 @@ def lock_draft(actor: Actor, pk: UUID) -> RequestDraft:
     except RequestDraft.DoesNotExist:
         raise NotFound from None
     if draft.state != DraftState.KEPT:
-        raise Conflict(f"This draft is {draft.get_state_display().lower()} already.", code="already_closed")
+        raise Conflict(f"This draft is {draft.get_state_display().lower()} already.", code=DRAFT_CLOSED)
     return draft

@@ -5,7 +5,7 @@ what they are to hold.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,35 +13,42 @@ from governance.catalog.bundles import PreApproved, pre_approved
 from governance.catalog.models import Bundle, BundleVersion, Entitlement
 from governance.catalog.states import BundleState
 from governance.core.actor import Actor
-from governance.core.errors import NotFound
+from governance.core.errors import Invalid, NotFound
 from governance.grants.models import Grant
-from governance.grants.permissions import visible
+from governance.grants.permissions import overseen, visible
 from governance.identities.models import Identity
 from governance.policy.builtin import UNCOVERED
 from governance.policy.queries import Asking, decide_each
 from governance.policy.verdicts import Verdict
 from governance.purposes.models import Purpose
-from governance.requests import queries
-from governance.requests.rules import Draft, beyond_cap, problems
+from governance.requests import permissions, queries
+from governance.requests.rules import Draft, beyond_cap, problems, size_problem
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One beneficiary's request with everything it names loaded, and what policy says of each item.
 
-    `bundles` are the versions by which items are asked for, `moot` says of items why asking for them leads nowhere,
-    `closed` of bundles why they are not for the beneficiary.
+    `judged` is what goes on record; whoever asks reads `verdicts`, and all of it only if they see the `whole` of what
+    the beneficiary holds. `bundles` are the versions by which items are asked for, `moot` says of items why asking for
+    them leads nowhere, `closed` of bundles why they are not for the beneficiary.
     """
 
     draft: Draft
     requester: Identity
     beneficiary: Identity
     purpose: Purpose
-    verdicts: Sequence[tuple[Entitlement, Verdict]]
+    judged: Sequence[tuple[Entitlement, Verdict]]
     bundles: Mapping[UUID, BundleVersion] = field(default_factory=dict)
     moot: Mapping[UUID, str] = field(default_factory=dict)
     closed: Sequence[str] = ()
     renews: Grant | None = None
+    whole: bool = False
+
+    @property
+    def verdicts(self) -> Sequence[tuple[Entitlement, Verdict]]:
+        """What policy says of each item, in words for who asks."""
+        return self.judged if self.whole else [(row, verdict.discreet) for row, verdict in self.judged]
 
 
 def propose(draft: Draft, actor: Actor, now: datetime) -> Proposal:
@@ -50,7 +57,10 @@ def propose(draft: Draft, actor: Actor, now: datetime) -> Proposal:
 
 
 def propose_each(drafts: Sequence[Draft], actor: Actor, now: datetime) -> list[Proposal]:
-    """The drafts of one form, which differ in their beneficiaries alone, with what would follow. Raises NotFound."""
+    """The drafts of one form, which differ in their beneficiaries alone, with what would follow.
+
+    Whoever does not see what a beneficiary holds is told nothing of it. Raises NotFound, and Invalid for too much.
+    """
     wish = drafts[0]
     people = queries.beneficiaries(actor, now).in_bulk([draft.beneficiary_id for draft in drafts])
     purpose = Purpose.objects.active(now).filter(pk=wish.purpose_id).first()
@@ -58,6 +68,8 @@ def propose_each(drafts: Sequence[Draft], actor: Actor, now: datetime) -> list[P
     if purpose is None or requester is None or len(people) != len(drafts):
         raise NotFound
     cart = _cart(wish)
+    if problem := size_problem(len(drafts), len(cart.entitlements)):
+        raise Invalid({"bundles" if cart.bundles else "entitlements": problem})
     askings = [
         Asking(
             identity=people[draft.beneficiary_id],
@@ -72,11 +84,13 @@ def propose_each(drafts: Sequence[Draft], actor: Actor, now: datetime) -> list[P
         for draft in drafts
     ]
     verdicts = decide_each(askings, cart.entitlements)
-    moot = queries.moot(list(people.values()), cart.entitlements, purpose.pk, wish.begins(now))
-    renews = _renewed(wish, actor, now)
+    seen = queries.Seen(visible(actor, now), permissions.visible(actor, now))
+    moot = queries.moot(list(people.values()), cart.entitlements, wish, seen, now)
+    whole, renews = overseen(actor, people, now), _renewed(wish, actor, now)
+    each = [(draft, asking, asking.identity.pk) for draft, asking in zip(drafts, askings, strict=True)]
     return [
-        _proposal(draft, asking, cart, verdicts[asking.identity.pk], moot[asking.identity.pk], renews)
-        for draft, asking in zip(drafts, askings, strict=True)
+        replace(_proposal(draft, asking, cart, verdicts[pk], moot[pk]), renews=renews, whole=pk in whole)
+        for draft, asking, pk in each
     ]
 
 
@@ -118,7 +132,6 @@ def _proposal(
     cart: _Cart,
     verdicts: Mapping[UUID, Verdict],
     moot: Mapping[UUID, str],
-    renews: Grant | None,
 ) -> Proposal:
     """What a bundle brings that the beneficiary has already, or waits for, is left out: it is no part of the wish."""
     named = set(draft.entitlement_ids)
@@ -128,11 +141,10 @@ def _proposal(
         requester=asking.requester,
         beneficiary=asking.identity,
         purpose=asking.purpose,
-        verdicts=[(one, verdicts[one.pk]) for one in items],
+        judged=[(one, verdicts[one.pk]) for one in items],
         bundles={one.pk: cart.bundled[one.pk].version for one in items if one.pk in cart.bundled},
         moot={one.pk: moot[one.pk] for one in items if one.pk in moot},
         closed=_closed_bundles(asking.identity, cart, verdicts),
-        renews=renews,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice, product
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from governance.access.models import Account
 from governance.approvals.models import Question
@@ -32,7 +32,8 @@ from governance.policy.words import minute
 from governance.purposes.models import Justification, Purpose
 from governance.purposes.querysets import PurposeQuerySet
 from governance.requests.models import AccessRequest, RequestItem
-from governance.requests.rules import a_kind
+from governance.requests.querysets import RequestQuerySet
+from governance.requests.rules import Draft, a_kind
 from governance.requests.states import ItemState
 
 MOST_LOOKED_AT = 1000
@@ -92,12 +93,16 @@ def catalog_for(holders: Collection[Identity], words: str) -> "EntitlementQueryS
 
 
 def open_under(
-    catalog: "EntitlementQuerySet[Entitlement]", purpose: Purpose, holders: Collection[Identity], now: datetime
+    catalog: "EntitlementQuerySet[Entitlement]",
+    purpose: Purpose,
+    holders: Collection[Identity],
+    seen: "GrantQuerySet[Grant]",
+    now: datetime,
 ) -> "EntitlementQuerySet[Entitlement]":
-    """What of a catalog the purpose may justify, and none of the holders has been leased for it already."""
+    """What of a catalog the purpose may justify, and none of the holders has been leased for it, of what is seen."""
     justified = Justification.objects.filter(purpose=purpose, ended_at__isnull=True).values("entitlement")
-    held = _standing([holder.pk for holder in holders], purpose.pk, now).values("entitlement")
-    return catalog.filter(pk__in=justified).exclude(pk__in=held)
+    held = _standing([holder.pk for holder in holders], purpose.pk, now).filter(pk__in=seen.values("pk"))
+    return catalog.filter(pk__in=justified).exclude(pk__in=held.values("entitlement"))
 
 
 def closed_to(holder: Identity, entitlement_ids: Collection[UUID]) -> Mapping[UUID, str]:
@@ -121,36 +126,71 @@ def _standing(identity_ids: Collection[UUID], purpose_id: UUID, at: datetime) ->
     return found.exclude(state=GrantState.CANCELLED)
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What of others somebody may read: leases, and what has been asked for."""
+
+    leases: "GrantQuerySet[Grant]"
+    requests: "RequestQuerySet[AccessRequest]"
+
+
 def moot(
-    holders: Collection[Identity], entitlements: Collection[Entitlement], purpose_id: UUID, begins: datetime
+    holders: Collection[Identity], entitlements: Collection[Entitlement], wish: Draft, seen: Seen, now: datetime
 ) -> Mapping[UUID, Mapping[UUID, str]]:
     """Why asking leads nowhere, by holder and entitlement: no account, asked for already, or leased (rule 6).
 
-    Three queries.
+    Which lease or request that is, and until when, is told of what is seen alone. Of a lease that is not seen no later
+    start finds the end: nothing begins after it while it goes on. Three queries.
     """
     ids, wanted = [holder.pk for holder in holders], [one.pk for one in entitlements]
     accounts = set(Account.objects.filter(identity__in=ids).values_list("identity", "system"))
-    asked = {(item.request.beneficiary_id, item.entitlement_id): item.request for item in _pending(ids, purpose_id)}
-    standing = _standing(ids, purpose_id, begins).filter(entitlement__in=wanted)
-    leased = {(grant.identity_id, grant.entitlement_id): grant for grant in standing}
+    taken = {**_leased(ids, wanted, wish, seen, now), **_asked(ids, wish, seen)}
     found: dict[UUID, dict[UUID, str]] = {pk: {} for pk in ids}
     for holder, one in product(holders, entitlements):
         place = (holder.pk, one.pk)
         if (holder.pk, one.system_id) not in accounts:
             found[holder.pk][one.pk] = f"{holder} has no account on {one.system}."
-        elif place in asked:
-            found[holder.pk][one.pk] = f"{asked[place]} already asks for {one} for this purpose."
-        elif place in leased:
-            until = minute(leased[place].ends_at)
-            found[holder.pk][one.pk] = f"{leased[place]} already leases {one} for this purpose until {until}."
+        elif place in taken:
+            found[holder.pk][one.pk] = taken[place].format(one) if taken[place] else taken_already(one, holder)
     return found
 
 
-def _pending(identity_ids: Collection[UUID], purpose_id: UUID) -> "QuerySet[RequestItem]":
+def taken_already(entitlement: Entitlement, holder: Identity) -> str:
+    """Why something can't be asked for, to whoever may not see what the holder has or has asked for."""
+    return f"{entitlement} can't be asked for: {holder} has it, or has asked for it, already."
+
+
+Taken = Mapping[tuple[UUID, UUID], str]
+"""By holder and entitlement what stands in the way, where `{}` is to name the entitlement; empty for the unseen."""
+
+
+def _leased(ids: Collection[UUID], wanted: Collection[UUID], wish: Draft, seen: Seen, now: datetime) -> Taken:
+    rows = _standing(ids, wish.purpose_id, now).filter(entitlement__in=wanted)
+    rows = rows.annotate(seen=Exists(seen.leases.filter(pk=OuterRef("pk"))))
+    begins = wish.begins(now)
+    return {
+        (one.identity_id, one.entitlement_id): _until(one) if one.seen else ""
+        for one in rows.order_by("seen")
+        if one.ends_at > begins or not one.seen
+    }
+
+
+def _until(lease: Grant) -> str:
+    return f"{lease} already leases {{}} for this purpose until {minute(lease.ends_at)}."
+
+
+def _asked(identity_ids: Collection[UUID], wish: Draft, seen: Seen) -> Taken:
     """What open requests ask for already."""
-    return RequestItem.objects.filter(
-        state=ItemState.PENDING, request__beneficiary__in=identity_ids, request__purpose=purpose_id
+    rows = RequestItem.objects.filter(
+        state=ItemState.PENDING, request__beneficiary__in=identity_ids, request__purpose=wish.purpose_id
     ).select_related("request")
+    rows = rows.annotate(seen=Exists(seen.requests.filter(pk=OuterRef("request"))))
+    return {
+        (one.request.beneficiary_id, one.entitlement_id): f"{one.request} already asks for {{}} for this purpose."
+        if one.seen
+        else ""
+        for one in rows.order_by("seen")
+    }
 
 
 def open_questions(request: AccessRequest) -> "QuerySet[Question]":

@@ -23,7 +23,14 @@ LONGEST_AHEAD = timedelta(days=90)
 """How far ahead a lease may begin: who approves it can't know what is true much later."""
 
 MOST_ITEMS, MOST_BENEFICIARIES = 50, 20
-"""What one form may ask for, and for how many."""
+"""What one form may name, and for how many."""
+
+MOST_IN_ALL = 200
+"""Items that one form makes, one for each beneficiary and entitlement, with what bundles bring.
+
+All are judged, routed and recorded in one transaction, which meanwhile holds what is asked for and whoever is to have
+it: of so many it takes seconds.
+"""
 
 MOST_DRAFTS = 20
 DRAFTS_KEPT = timedelta(days=14)
@@ -151,6 +158,16 @@ def cart_problem(beneficiaries: int) -> str | None:
     if not beneficiaries:
         return "Say for whom."
     return f"One form asks for {MOST_BENEFICIARIES} at most." if beneficiaries > MOST_BENEFICIARIES else None
+
+
+def size_problem(beneficiaries: int, entitlements: int) -> str | None:
+    """Why one form can't make so many items, or None when it can."""
+    items = beneficiaries * entitlements
+    if items <= MOST_IN_ALL:
+        return None
+    return (
+        f"One form makes {MOST_IN_ALL} items at most, one for each person and entitlement. This would make {items:,}."
+    )
 
 
 def beyond_cap(draft: Draft, cap: timedelta, latest_end: datetime, now: datetime) -> str | None:

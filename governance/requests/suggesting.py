@@ -3,7 +3,7 @@
 What single others hold is told to those alone who may see their grants; of peers only how many of them hold something.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -16,7 +16,7 @@ from governance.catalog.models import BundleVersion, Entitlement
 from governance.catalog.states import BundleState
 from governance.core.actor import Actor
 from governance.grants.models import Grant
-from governance.grants.permissions import visible
+from governance.grants.permissions import overseen, visible
 from governance.identities.models import Identity
 from governance.identities.queries import same_human
 from governance.identities.querysets import IdentityQuerySet
@@ -26,7 +26,7 @@ from governance.policy.queries import identity_facts
 from governance.requests.queries import catalog_for, closed_to
 
 FEWEST_PEERS = 3
-"""Of fewer, a count would say what one of them holds."""
+"""Of fewer, a count would say what one of them holds, and that all of them do says it of each."""
 
 MOST_SUGGESTED = 10
 
@@ -56,28 +56,33 @@ def colleagues(actor: Actor, now: datetime) -> "IdentityQuerySet[Identity]":
 
 
 def like(colleague: Identity, holder: Identity, actor: Actor, now: datetime) -> list[Likeness]:
-    """What the actor sees the colleague hold and the holder does not, what can be asked for first."""
+    """What the actor sees the colleague hold and does not see the holder hold, what can be asked for first."""
     held = visible(actor, now).live(now).filter(identity=colleague).values("entitlement")
-    own = Grant.objects.live(now).filter(identity=holder).values("entitlement")
+    own = visible(actor, now).live(now).filter(identity=holder).values("entitlement")
     missing = Entitlement.objects.filter(pk__in=held).exclude(pk__in=own).select_related("system")
     rows = list(missing.order_by("system__name", "name"))
     closed = closed_to(holder, [row.pk for row in rows])
     return sorted((Likeness(row, closed.get(row.pk, "")) for row in rows), key=lambda one: bool(one.closed))
 
 
-def suggestions(holder: Identity, now: datetime) -> list[Suggestion]:
-    """What the holder may want: bundles whose criteria are true of them, then what half of their peers hold."""
-    held = frozenset(Grant.objects.live(now).filter(identity=holder).values_list("entitlement", flat=True))
+def suggestions(holder: Identity, offered: Iterable[PreApproved], actor: Actor, now: datetime) -> list[Suggestion]:
+    """What the holder may want, of what is `offered` as bundles, and then what half of their peers hold.
+
+    What they have already is left out as far as the actor sees it. Peers are spoken of to those alone who see all that
+    the holder has: else asking for one teammate after another would tell what each of them holds.
+    """
+    held = frozenset(visible(actor, now).live(now).filter(identity=holder).values_list("entitlement", flat=True))
     fitting = [
         Suggestion("Its criteria are true of " + holder.name + ".", bundle=one)
-        for one in requestable_bundles([holder], now)
+        for one in offered
         if one.criteria and not one.entitlement_ids <= held
     ]
-    return [*fitting[:MOST_SUGGESTED], *_of_peers(holder, held, now)]
+    peers = _of_peers(holder, held, now) if overseen(actor, [holder.pk], now) else []
+    return [*fitting[:MOST_SUGGESTED], *peers]
 
 
 def _of_peers(holder: Identity, held: frozenset[UUID], now: datetime) -> list[Suggestion]:
-    """What many of the same department and title hold. Whoever has neither has no peers."""
+    """What many of the same department and title hold, and not all. Whoever has neither has no peers."""
     if not holder.department or not holder.title:
         return []
     alike = Identity.objects.active(now).filter(department=holder.department, title=holder.title, kind=holder.kind)
@@ -88,7 +93,7 @@ def _of_peers(holder: Identity, held: frozenset[UUID], now: datetime) -> list[Su
     leases = Grant.objects.live(now).filter(identity__in=peers.values("pk")).exclude(entitlement__in=held)
     counted = leases.values("entitlement").annotate(many=Count("identity", distinct=True))
     common: Mapping[UUID, int] = dict(
-        counted.filter(many__gte=max(2, ceil(many / 2))).values_list("entitlement", "many")
+        counted.filter(many__gte=max(2, ceil(many / 2)), many__lt=many).values_list("entitlement", "many")
     )
     rows = catalog_for([holder], "").filter(pk__in=common)
     whom = f"{holder.title} in {holder.department}"

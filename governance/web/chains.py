@@ -1,7 +1,7 @@
 """A chain of custody in words: what each record says, and the sum of them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from governance.audit import permissions as audit
 from governance.audit.models import AuditEvent
 from governance.core.actor import Actor
 from governance.evidence.entries import Chain, Entry, EntryKind
+from governance.grants.permissions import told
 from governance.policy.models import PolicyDecision
 from governance.policy.states import Mode, Phase, StepKind
 from governance.policy.words import length
@@ -44,8 +45,9 @@ def links(chain: Chain, actor: Actor, now: datetime) -> list[Link]:
 
     Of a very long one the middle is left out, and said to be.
     """
-    entries = chain.entries
-    decisions = [entry.policy for entry in entries if entry.policy is not None]
+    said = told([entry.policy for entry in chain.entries if entry.policy is not None], actor, now)
+    entries = [replace(entry, policy=said[entry.policy.pk]) if entry.policy else entry for entry in chain.entries]
+    decisions = list(said.values())
     reads = Reads(actor.has(*audit.READERS), present.readable_rules(decisions, actor, now))
     drawn = [
         _link(entry, last, entries[0], reads=reads) for last, entry in zip([None, *entries], entries, strict=False)

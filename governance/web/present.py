@@ -44,9 +44,9 @@ def number(count: int) -> str:
     return NUMBERS[count] if count < len(NUMBERS) else f"{count:,}"
 
 
-def counted(count: int, noun: str) -> str:
-    """A number with its noun: "1 grant", "3 grants"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: "1 grant", "3 grants"; `plural` where that is not the noun with an s."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
 def any_of(names: Sequence[str]) -> str:

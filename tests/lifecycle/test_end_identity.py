@@ -21,9 +21,11 @@ from governance.identities.queries import owners_of, unowned
 from governance.identities.states import OwnerRole, Status
 from governance.lifecycle import actions, tasks
 from governance.lifecycle.actions import end_identity, end_if_due
+from governance.notifications.models import Notification
 from governance.provisioning.states import Operation
+from governance.requests.actions import submit
 from governance.requests.states import ItemState, RequestState
-from tests.builders import Organisation, account, actor, entitlement, keep, machine, person, purpose, step_ids
+from tests.builders import Organisation, account, actor, draft, entitlement, keep, machine, person, purpose, step_ids
 from tests.core.log import events_of
 from tests.harness.races import at_once, rounds, seeds
 from tests.leases import HR, active, approve, backed, fresh, granted, leave, newcomer, open_task, work
@@ -56,6 +58,14 @@ class TestALeaver:
         work()
         assert fresh(standing).state == GrantState.REVOKED
         assert not memory.held
+
+    def test_leaves_nobody_waiting_for_what_was_asked(self, org: Organisation) -> None:
+        asker = person("Asker", manager=org.manager)
+        wish = draft(org.requester, org.entitlement, org.purpose)
+        request = submit(draft=wish, actor=actor(asker), now=timezone.now())
+        leave(org.requester)
+        told = Notification.objects.get(title=f"{request} is closed")
+        assert (told.recipient, told.body) == (asker, "Left")
 
     def test_loses_what_was_leased_for_several_purposes_once(self, org: Organisation, memory: Scripted) -> None:
         grants = [active(org), active(org, why=purpose(org.owner, org.entitlement))]

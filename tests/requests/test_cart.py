@@ -17,7 +17,8 @@ from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.grants.models import Grant
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
-from governance.requests.actions import preview_all, submit_all, withdraw
+from governance.requests import rules
+from governance.requests.actions import foreseen, preview_all, submit_all, withdraw
 from governance.requests.models import AccessRequest
 from governance.requests.rules import MOST_BENEFICIARIES, Draft
 from governance.requests.states import ItemState, RequestState
@@ -50,6 +51,13 @@ def stated(org: Organisation, *people: Identity, **fields: Any) -> list[Draft]:
 def send(org: Organisation, *people: Identity, by: Identity | None = None, **fields: Any) -> Collection[AccessRequest]:
     mine = actor(by or org.requester)
     return submit_all(drafts=stated(org, *people, **fields), actor=mine, now=timezone.now())
+
+
+def replace_rule(org: Organisation, *steps: str, **fields: Any) -> None:
+    """Another rule of policy in the place of the organisation's."""
+    by = actor(org.stranger, Role.ADMINISTRATOR, Role.SECURITY)
+    retire(version_id=org.rule.versions.get().pk, actor=by, why="Replaced", now=timezone.now())
+    rule(*steps, **fields)
 
 
 class TestSubmitAll:
@@ -87,6 +95,17 @@ class TestSubmitAll:
         with pytest.raises(Invalid) as error:
             submit_all(drafts=wish.each([uuid4() for _ in range(many)]), actor=actor(org.requester), now=timezone.now())
         assert list(error.value.fields) == ["beneficiary"]
+
+    def test_makes_no_more_items_than_one_transaction_bears(
+        self, org: Organisation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bundle = changing.bundle(org.entitlement, org.owner, org.stranger)
+        monkeypatch.setattr(rules, "MOST_IN_ALL", 1)
+        with pytest.raises(Invalid) as error:
+            send(org, org.requester, mate(org), entitlement_ids=(), bundle_ids=(bundle.pk,))
+        assert "One form makes 1 items at most" in error.value.fields["bundles"]
+        assert "This would make 2." in error.value.fields["bundles"]
+        assert len(send(org, org.requester, entitlement_ids=(), bundle_ids=(bundle.pk,))) == 1
 
     def test_of_the_same_form_files_nothing_more(self, org: Organisation) -> None:
         other, token = mate(org), uuid4()
@@ -127,6 +146,27 @@ class TestForAnother:
         assert request.state == RequestState.WITHDRAWN
         assert request.items.get().state_reason == "Declined by whoever would have held it"
         assert Notification.objects.filter(recipient=org.requester, title=f"Mate has declined {request}").exists()
+        assert not Notification.objects.filter(recipient=other, subject_id=request.pk, topic="outcome").exists()
+
+    def test_tells_them_when_it_is_taken_back(self, org: Organisation) -> None:
+        other = mate(org)
+        (request,) = send(org, other)
+        withdraw(request_id=request.pk, actor=actor(org.requester), reason="No need", now=timezone.now())
+        told = Notification.objects.get(title=f"Requester has withdrawn {request}")
+        assert (told.recipient, told.body) == (other, "No need")
+
+    def test_says_that_it_can_be_declined_while_it_can(self, org: Organisation) -> None:
+        send(org, mate(org))
+        assert "You can decline it." in Notification.objects.get(title="Requester asks for access for you").body
+
+    def test_says_what_they_were_given_at_once(self, org: Organisation) -> None:
+        replace_rule(org, condition="entitlement.risk == 'low'", allow_without_human=True)
+        free = entitlement(org.system, org.owner, risk="low")
+        org.purpose = purpose(org.owner, free)
+        send(org, mate(org), entitlement_ids=(free.pk,))
+        body = Notification.objects.get(title="Requester asks for access for you").body
+        assert body.endswith(f"You have been given {free}; hand it back if you don't need it.")
+        assert "decline" not in body
 
     def test_tells_both_what_became_of_it(self, org: Organisation) -> None:
         other = mate(org)
@@ -163,13 +203,7 @@ class TestBundles:
         free = entitlement(org.system, org.owner, risk="low")
         org.purpose = purpose(org.owner, free)
         bundle = changing.bundle(free, org.owner, org.stranger, key="free")
-        retire(
-            version_id=org.rule.versions.get().pk,
-            actor=actor(org.stranger, Role.ADMINISTRATOR, Role.SECURITY),
-            why="Replaced",
-            now=timezone.now(),
-        )
-        rule("manager", condition="request.bundle == ''")
+        replace_rule(org, "manager", condition="request.bundle == ''")
         rule(condition="request.bundle != '' && entitlement.risk == 'low'", allow_without_human=True)
         (waits,) = send(org, org.requester, entitlement_ids=(free.pk,))
         assert waits.state == RequestState.IN_REVIEW
@@ -210,6 +244,19 @@ class TestPreview:
             return len(captured)
 
         assert queries(2, 2) == queries(6, 8)
+
+    def test_looks_at_equal_steps_once(self, org: Organisation) -> None:
+        def queries(items: int) -> int:
+            what = [entitlement(org.system, org.owner) for _ in range(items)]
+            org.purpose = purpose(org.owner, *what)
+            drafts = stated(org, mate(org), entitlement_ids=tuple(one.pk for one in what))
+            (proposal,) = preview_all(drafts=drafts, actor=actor(org.requester), now=timezone.now())
+            with CaptureQueriesContext(connection) as captured:
+                assert len(foreseen(proposal, timezone.now())) == items
+            return len(captured)
+
+        replace_rule(org, "manager")
+        assert queries(2) == queries(8)
 
 
 class TestLaterStart:

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from governance.identities.models import Identity
-from governance.requests.suggesting import colleagues, like, suggestions
+from governance.requests.suggesting import Suggestion, colleagues, like, requestable_bundles, suggestions
 from tests import changing
 from tests.builders import Organisation, account, actor, entitlement, live_grant, person, purpose, system
 from tests.leases import newcomer
@@ -36,6 +36,12 @@ def colleague(org: Organisation) -> Identity:
     return found
 
 
+def suggested(holder: Identity) -> list[Suggestion]:
+    """What the holder themselves is told that they may want."""
+    now = timezone.now()
+    return suggestions(holder, requestable_bundles([holder], now), actor(holder), now)
+
+
 class TestLike:
     def test_is_what_they_hold_and_the_other_does_not(self, org: Organisation) -> None:
         old, new = holder(org, "Old"), colleague(org)
@@ -61,19 +67,28 @@ class TestSuggestions:
         for name in ("One", "Two"):
             holder(org, name)
         colleague(org)
-        (found,) = suggestions(colleague(org), timezone.now())
+        (found,) = suggested(colleague(org))
         assert found.entitlement == org.entitlement
         assert found.why == "2 of 3 others who are Handler in Claims hold it."
 
     def test_are_none_where_a_count_would_tell_of_one(self, org: Organisation) -> None:
         for name in ("One", "Two"):
             holder(org, name)
-        assert suggestions(colleague(org), timezone.now()) == []
+        assert suggested(colleague(org)) == []
+
+    def test_are_none_where_all_hold_it(self, org: Organisation) -> None:
+        for name in ("One", "Two", "Three"):
+            holder(org, name)
+        new = colleague(org)
+        assert suggested(new) == []
+        colleague(org)
+        assert len(suggested(new)) == 1
 
     def test_are_nothing_that_one_could_not_be_leased(self, org: Organisation) -> None:
         for name in ("One", "Two", "Three"):
             holder(org, name)
-        assert suggestions(person("Far", **JOB), timezone.now()) == []
+        colleague(org)
+        assert suggested(person("Far", **JOB)) == []
 
     def test_name_bundles_whose_criteria_are_true(self, org: Organisation) -> None:
         fits, other = (
@@ -84,14 +99,14 @@ class TestSuggestions:
             )
         )
         new = colleague(org)
-        (found,) = suggestions(new, timezone.now())
+        (found,) = suggested(new)
         assert found.bundle is not None
         assert found.bundle.version.bundle == fits != other
         assert found.why == "Its criteria are true of New."
 
     def test_leave_out_a_bundle_that_is_held_whole(self, org: Organisation) -> None:
         changing.bundle(org.entitlement, org.owner, org.stranger, key="fits", criteria="identity.kind == 'person'")
-        assert suggestions(holder(org, "Old"), timezone.now()) == []
+        assert suggested(holder(org, "Old")) == []
 
     def test_offer_no_more_than_the_catalog(self, org: Organisation) -> None:
         elsewhere = system(org.owner)
@@ -100,4 +115,5 @@ class TestSuggestions:
         org.system = elsewhere
         for name in ("One", "Two", "Three"):
             holder(org, name)
-        assert suggestions(person("Near", **JOB), timezone.now()) == []
+        person("Else", **JOB)
+        assert suggested(person("Near", **JOB)) == []

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.identities.models import Identity
+from governance.requests import rules
 from governance.requests.models import AccessRequest, RequestDraft
 from tests import builders, changing
 from tests.builders import Organisation
@@ -76,6 +77,25 @@ class TestBundles:
         item = AccessRequest.objects.get().items.get()
         assert (item.entitlement, item.bundle_version) == (org.entitlement, bundle.versions.get())
 
+    def test_are_suggested_first_with_the_reason(self, org: Organisation, requester: Client) -> None:
+        changing.bundle(org.entitlement, org.owner, org.stranger, key="anybody")
+        fits = "identity.kind == 'person'"
+        bundle = changing.bundle(org.entitlement, org.owner, org.stranger, key="fitting", criteria=fits)
+        first, second = requester.get(NEW).context["bundles"]
+        assert (first.label, first.why) == (bundle.name, "Its criteria are true of Requester.")
+        assert second.why == ""
+        text = requester.get(NEW).content.decode()
+        assert "<b>Suggested.</b> Its criteria are true of Requester." in text
+
+    def test_that_bring_too_much_are_refused_in_words(
+        self, org: Organisation, requester: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bundle = changing.bundle(org.entitlement, org.owner, org.stranger)
+        monkeypatch.setattr(rules, "MOST_IN_ALL", 0)
+        form = filled(org, entitlements=None, bundles=[str(bundle.pk)])
+        assert "One form makes 0 items at most" in requester.post("/requests/preview", form).content.decode()
+        assert "One form makes 0 items at most" in beside(requester.post(NEW, form), "bundles")
+
 
 class TestLater:
     def test_is_asked_for_with_a_start(self, org: Organisation, requester: Client) -> None:
@@ -112,6 +132,21 @@ class TestDrafts:
         requester.post(reverse("request-draft-discard", args=[draft.pk]))
         assert requester.get(NEW, {"draft": str(draft.pk)}).status_code == 404
 
+    @pytest.mark.parametrize("step", ["send", "keep"])
+    def test_that_were_closed_elsewhere_lose_no_word(self, org: Organisation, requester: Client, step: str) -> None:
+        draft = self.kept(org, requester)
+        requester.post(reverse("request-draft-discard", args=[draft.pk]))
+        form = filled(org, step=step, draft=str(draft.pk), justification="Newer words that nobody has kept.")
+        response = requester.post(NEW, form)
+        text = response.content.decode()
+        assert response.status_code == 409
+        assert "This draft is discarded already." in text
+        assert "Newer words that nobody has kept." in text
+        assert f'value="{org.entitlement.pk}" checked' in text
+        assert str(draft.pk) not in text
+        assert requester.post(NEW, {**form, "draft": response.context["resumed"]}).status_code == 302
+        assert (AccessRequest.objects.count(), RequestDraft.objects.count()) == ((1, 1) if step == "send" else (0, 2))
+
     def test_are_nobody_elses(self, org: Organisation, requester: Client, visit: Visit) -> None:
         draft = self.kept(org, requester)
         assert visit(org.manager).get(NEW, {"draft": str(draft.pk)}).status_code == 404
@@ -126,13 +161,26 @@ class TestLike:
         client = visit(org.manager)
         page = client.get("/requests/like", {"colleague": str(old.pk), "beneficiary": str(new.pk)})
         assert [(row.name, row.closed) for row in page.context["found"].rows] == [(org.entitlement.name, "")]
-        form = {
+        form: dict[str, Any] = {
             "step": "search",
             "beneficiary": "mates",
             "mate": str(new.pk),
             "entitlements": [str(org.entitlement.pk)],
         }
-        assert f'value="{org.entitlement.pk}" checked' in client.post(NEW, form).content.decode()
+        response = client.post(NEW, form)
+        assert f'value="{org.entitlement.pk}" checked' in response.content.decode()
+        drawn = response.context["form"]
+        form |= {
+            "step": "send",
+            "token": drawn.said("token"),
+            "purpose": str(org.purpose.pk),
+            "justification": "The books must balance by tonight.",
+            "term": "7200",
+        }
+        assert f'name="token" value="{form["token"]}"' in response.content.decode()
+        assert client.post("/requests/preview", form).context["draft"].headline == "Policy allows this"
+        client.post(NEW, form)
+        assert AccessRequest.objects.filter(beneficiary=new, form_token=form["token"]).exists()
 
     def test_tells_nobody_what_they_may_not_see(self, org: Organisation, visit: Visit) -> None:
         builders.live_grant(org.submit())

@@ -1,7 +1,7 @@
 """The form of a request with what it would lead to: choices, catalog, and the draft lease beside it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from governance.approvals.states import StepState
 from governance.catalog.models import Entitlement
 from governance.core.actor import Actor
+from governance.core.errors import Invalid
 from governance.identities.models import Identity
 from governance.policy.states import StepKind
 from governance.policy.verdicts import Verdict
@@ -24,6 +25,8 @@ from governance.web.shapes import Assessment, Reason, Route, Step
 MOST_SHOWN = 30
 """Entitlements in the list before one has to search, and purposes to choose from."""
 
+NOT_SO = "This can't be sent as it stands."
+
 STILL_OPEN = {
     "beneficiary": "for whom",
     "identity": "for whom",
@@ -38,11 +41,12 @@ STILL_OPEN = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One radio button."""
+    """One radio button or tick box; `why` says why it is suggested."""
 
     value: str
     label: str
     two: str = ""
+    why: str = ""
     ref: str = ""
     checked: bool = False
 
@@ -117,23 +121,24 @@ def beneficiaries(form: RequestForm, actor: Actor) -> list[Choice]:
     said = form.groups()
     choices = [Choice(ME, "Me", actor.label, checked=ME in said)]
     if owned := form.owned_count:
-        two = present.counted(owned, "machine identity").replace("identitys", "identities")
+        two = present.counted(owned, "machine identity", "machine identities")
         choices.append(Choice(OWNED, "Identities I own", two, checked=OWNED in said))
     if mates := form.mates_count:
-        two = f"{present.counted(mates, 'person').replace('persons', 'people')}. They are told, and can decline"
+        two = f"{present.counted(mates, 'person', 'people')}. They are told, and can decline"
         choices.append(Choice(MATES, "Teammates", two, checked=MATES in said))
     return choices
 
 
-def bundles(form: RequestForm) -> list[Choice]:
-    """The first bundles that each of the holders may ask for, and before them those that are ticked."""
+def bundles(form: RequestForm, why: Mapping[UUID, str]) -> list[Choice]:
+    """The first bundles that each of the holders may ask for: those that are ticked, suggested ones, then others."""
     ticked = {bundle.version.bundle_id for bundle in form.chosen_bundles()}
     many = {bundle.version.bundle_id: len(bundle.entitlement_ids) for bundle in form.offered_bundles}
     offered = [bundle.version.bundle for bundle in form.offered_bundles]
-    rows = sorted(offered, key=lambda row: row.pk not in ticked)[:MOST_SHOWN]
+    rows = sorted(offered, key=lambda row: (row.pk not in ticked, row.pk not in why))[:MOST_SHOWN]
     return [
-        Choice(str(row.pk), row.name, present.counted(many[row.pk], "entitlement"), checked=row.pk in ticked)
+        Choice(str(row.pk), row.name, two, why.get(row.pk, ""), checked=row.pk in ticked)
         for row in rows
+        for two in [present.counted(many[row.pk], "entitlement")]
     ]
 
 
@@ -182,7 +187,7 @@ def purposes(form: RequestForm, now: datetime) -> list[Choice]:
 def _purpose(row: Purpose, *, checked: bool) -> Choice:
     until = f"Ends {present.on_day(row.ends_at)}." if row.ends_at else ""
     review = f"Review due {present.on_day(row.review_at)}." if row.review_at and not row.ends_at else ""
-    return Choice(str(row.pk), row.name, until or review, row.reference, checked)
+    return Choice(str(row.pk), row.name, until or review, ref=row.reference, checked=checked)
 
 
 def fitting(form: RequestForm) -> str:
@@ -202,13 +207,13 @@ def whom(sent: str) -> str:
     return sent.partition(":")[0]
 
 
-def catalog(form: RequestForm, words: str | None, now: datetime) -> Catalog:
+def catalog(form: RequestForm, words: str | None, suggestions: Mapping[UUID, str]) -> Catalog:
     """What matches the words, and first of all what is ticked whatever the words: a search drops no choice.
 
     Where nothing is searched for, what is suggested comes next. Words that can't be read match nothing.
     """
     chosen = form.chosen()
-    why = suggested(form, now) if words == "" else {}
+    why = suggestions if words == "" else {}
     found = form.offered(words or "").exclude(pk__in=[row.pk for row in chosen])
     if words is None:
         found = found.none()
@@ -223,18 +228,19 @@ def catalog(form: RequestForm, words: str | None, now: datetime) -> Catalog:
     return Catalog(rows, _note(form, more=len(rest) > MOST_SHOWN), holder(form), empty)
 
 
-def suggested(form: RequestForm, now: datetime) -> Mapping[UUID, str]:
-    """What the one holder may want, and why; of several nothing is said."""
+def suggested(form: RequestForm, actor: Actor, now: datetime) -> Mapping[UUID, str]:
+    """Which entitlements and bundles the one holder may want, by their keys, and why; of several nothing is said."""
     if len(form.holders) != 1:
         return {}
-    found = suggesting.suggestions(form.holders[0], now)
-    return {one.entitlement.pk: one.why for one in found if one.entitlement}
+    found = suggesting.suggestions(form.holders[0], form.offered_bundles, actor, now)
+    of_bundles = {one.bundle.version.bundle_id: one.why for one in found if one.bundle}
+    return of_bundles | {one.entitlement.pk: one.why for one in found if one.entitlement}
 
 
 def _note(form: RequestForm, *, more: bool) -> str:
     """On what is not shown."""
     purpose = form.under()
-    under = f"What {purpose.reference} may justify is shown, and nobody of them holds for it." if purpose else ""
+    under = f"Shown is what {purpose.reference} may justify, without what you see held for it." if purpose else ""
     first = f"The first {MOST_SHOWN} are shown. Search to narrow them down." if more else ""
     return " ".join(filter(None, (under, first)))
 
@@ -250,7 +256,10 @@ def lease(form: RequestForm, actor: Actor, now: datetime) -> Lease:
         return Lease()
     if not form.is_valid():
         return _unfinished(form)
-    proposals = actions.preview_all(drafts=form.drafts(), actor=actor, now=now)
+    try:
+        proposals = actions.preview_all(drafts=form.drafts(), actor=actor, now=now)
+    except Invalid as refusal:
+        return replace(_unfinished(form), tone="bad", headline=NOT_SO, wrong=list(refusal.fields.values()))
     return _judged(proposals, refusals(proposals, now), now)
 
 
@@ -332,7 +341,7 @@ def _outcome(proposal: Proposal, row: Entitlement, verdict: Verdict) -> tuple[st
 
 def _headline(proposals: Sequence[Proposal], wrong: int, *, denied: bool) -> tuple[str, str]:
     if wrong:
-        return "This can't be sent as it stands.", "What is in the way is said below."
+        return NOT_SO, "What is in the way is said below."
     verdicts = [pair for proposal in proposals for pair in proposal.verdicts]
     if denied:
         return _denial(verdicts)

@@ -7,13 +7,14 @@ from uuid import UUID, uuid4
 
 from django import forms
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import QueryDict
 
 from governance.catalog.bundles import PreApproved
 from governance.catalog.models import Bundle, Entitlement
+from governance.catalog.querysets import EntitlementQuerySet
 from governance.core.actor import Actor
 from governance.core.moves import plain
+from governance.grants.permissions import visible
 from governance.identities.models import Identity
 from governance.identities.states import MACHINE_KINDS, Kind
 from governance.purposes.models import Purpose
@@ -106,6 +107,15 @@ class People(SomeOf):
         return f"{identity.name} ({Kind(identity.kind).label})"
 
 
+def _with_token(data: Any) -> Any:
+    """What was sent, with a token of its own where it has none: it was not drawn by the form, and not sent before."""
+    if data is None or as_id(data.get("token")):
+        return data
+    fresh = data.copy()
+    fresh["token"] = str(uuid4())
+    return fresh
+
+
 class RequestForm(forms.Form):
     """For whom, what, what for, and how long."""
 
@@ -164,7 +174,7 @@ class RequestForm(forms.Form):
     starts_at = AtMinute(required=False, label="Begin later, in UTC", help_text="Empty to begin at once.")
 
     def __init__(self, data: Any, *, actor: Actor, now: datetime) -> None:
-        super().__init__(data)
+        super().__init__(_with_token(data))
         self._actor = actor
         self._now = now
         machines = {"kind__in": MACHINE_KINDS}
@@ -232,15 +242,16 @@ class RequestForm(forms.Form):
         value = self.data.get(name) if self.is_bound else self.get_initial_for_field(self.fields[name], name)
         return str(value or "")
 
-    def catalog(self, words: str) -> "QuerySet[Entitlement]":
+    def catalog(self, words: str) -> "EntitlementQuerySet[Entitlement]":
         """What each of the holders could be leased."""
         return queries.catalog_for(self.holders, words)
 
-    def offered(self, words: str) -> "QuerySet[Entitlement]":
-        """The same, as far as the purpose that is chosen may justify it and nobody holds it for that already."""
-        purpose = self.under()
-        found = queries.catalog_for(self.holders, words)
-        return queries.open_under(found, purpose, self.holders, self._now) if purpose else found
+    def offered(self, words: str) -> "EntitlementQuerySet[Entitlement]":
+        """The same, as far as the purpose that is chosen may justify it, without what one sees held for that."""
+        purpose, found = self.under(), self.catalog(words)
+        if purpose is None:
+            return found
+        return queries.open_under(found, purpose, self.holders, visible(self._actor, self._now), self._now)
 
     def under(self) -> Purpose | None:
         """The purpose that is chosen, if it is one."""

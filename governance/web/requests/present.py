@@ -13,6 +13,7 @@ from governance.approvals.states import StepState
 from governance.core.actor import Actor
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
+from governance.grants.permissions import told
 from governance.requests.models import AccessRequest, RequestDraft, RequestItem
 from governance.requests.permissions import visible
 from governance.requests.rules import DRAFTS_KEPT, UNEXPLAINED
@@ -303,10 +304,14 @@ def _route(item: RequestItem, steps: Sequence[ApprovalStep], actor: Actor, *, ma
 
 
 def _policies(items: Sequence[RequestItem], actor: Actor, now: datetime) -> list[Policy]:
-    """What policy said, item by item."""
+    """What policy said, item by item, in words for the actor."""
     several = len(items) > 1
-    readable = present.readable_rules([item.policy_decision for item in items], actor, now)
-    return [present.policy(item.policy_decision, item.entitlement.name if several else "", readable) for item in items]
+    said = told([item.policy_decision for item in items], actor, now)
+    readable = present.readable_rules(said.values(), actor, now)
+    return [
+        present.policy(said[item.policy_decision_id], item.entitlement.name if several else "", readable)
+        for item in items
+    ]
 
 
 def withdrawal(request: AccessRequest, form: Form, actor: Actor) -> Act:

@@ -1,6 +1,7 @@
 """Access requests: asking, the list, one request, withdrawing it and answering a question about it."""
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
-from governance.core.errors import Denied, Invalid, NotFound
+from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.evidence import tables
 from governance.evidence.queries import chain_of_request
 from governance.requests import actions, permissions, queries
 from governance.requests.filters import RequestFilter
 from governance.requests.models import AccessRequest, RequestDraft
+from governance.requests.permissions import DRAFT_CLOSED
 from governance.requests.states import DraftState
 from governance.web import bases, chains
 from governance.web.paging import Keyset
@@ -47,12 +49,25 @@ class RequestNew(bases.FormPage):
 
     def post(self, request: HttpRequest, **where: Any) -> HttpResponse:
         """File the requests, put the form aside, or draw it again with what was searched for or is to be checked."""
-        match request.POST.get("step"):
-            case "search" | "preview":
-                return self.show(self.form(request.POST), checking=True)
-            case "keep":
-                return self._keep(self.form(request.POST))
-        return super().post(request, **where)
+        try:
+            match request.POST.get("step"):
+                case "search" | "preview":
+                    return self.show(self.form(request.POST), checking=True)
+                case "keep":
+                    return self._keep(self.form(request.POST))
+            return super().post(request, **where)
+        except Conflict as refusal:
+            if refusal.code != DRAFT_CLOSED:
+                raise
+            return self._apart(refusal)
+
+    def _apart(self, refusal: Conflict) -> HttpResponse:
+        """The form with all that was written, which is no draft any more: that was closed elsewhere meanwhile."""
+        data = self.request.POST.copy()
+        data.pop("draft", None)
+        form = _without_errors(self.form(data))
+        form.add_error(None, f"{refusal.message} What you have written is still here: send it, or save it anew.")
+        return self.show(form, status=HTTPStatus.CONFLICT)
 
     def _keep(self, form: RequestForm) -> HttpResponse:
         try:
@@ -83,11 +98,12 @@ class RequestNew(bases.FormPage):
         """The four clauses and the draft. A search shows no errors: the form is not finished yet."""
         words = said(self.request.POST)
         draft = drafts.lease(form, self.actor, self.now)
+        why = drafts.suggested(form, self.actor, self.now)
         context = {
             "q": words or "",
             "beneficiaries": drafts.beneficiaries(form, self.actor),
-            "catalog": drafts.catalog(form, words, self.now),
-            "bundles": drafts.bundles(form),
+            "catalog": drafts.catalog(form, words, why),
+            "bundles": drafts.bundles(form, why),
             "purposes": drafts.purposes(form, self.now),
             "fitting": drafts.fitting(form),
             "terms": drafts.term_choices(form, self.now),
@@ -118,14 +134,15 @@ class RequestPreview(bases.Page):
         moved = before != now
         fresh = fitting != request.POST.get("fitting", "") or drafts.whom(before) != drafts.whom(now)
         draft = drafts.lease(form, self.actor, self.now)
+        why = drafts.suggested(form, self.actor, self.now) if moved else {}
         context = {
             "draft": draft,
             "term_hint": drafts.term_hint(form, draft, self.now),
             "purposes": drafts.purposes(form, self.now) if fresh else [],
             "fitting": fitting,
             "fresh": fresh,
-            "catalog": drafts.catalog(form, said(request.POST), self.now) if moved else None,
-            "bundles": drafts.bundles(form) if moved else [],
+            "catalog": drafts.catalog(form, said(request.POST), why) if moved else None,
+            "bundles": drafts.bundles(form, why) if moved else [],
         }
         return self.draw({**context, "form": _without_errors(form)})
 
@@ -139,7 +156,9 @@ class RequestCatalog(bases.Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """The lines for the form so far, which stands in the address."""
         form = RequestForm(request.GET, actor=self.actor, now=self.now)
-        return self.draw({"catalog": drafts.catalog(form, said(request.GET), self.now)})
+        words = said(request.GET)
+        why = {} if words else drafts.suggested(form, self.actor, self.now)
+        return self.draw({"catalog": drafts.catalog(form, words, why)})
 
 
 class RequestLike(bases.Page):
