@@ -72,6 +72,14 @@ def is_due(state: str, starts_at: datetime, now: datetime, *, renewal: bool) -> 
     return state != GrantState.SCHEDULED or starts_at <= now + (RENEWED_AHEAD if renewal else timedelta())
 
 
+def is_cut_short(renewed_end: datetime, starts_at: datetime, created_at: datetime) -> bool:
+    """Whether what a renewal was to follow has come to an end before its time, so that the renewal never begins.
+
+    One that was said yes to after that end begins at its yes: the end had come by itself, and moves no more.
+    """
+    return starts_at > created_at and renewed_end < starts_at
+
+
 def unbroken(leases: Iterable[tuple[datetime, datetime]], now: datetime) -> Unbroken | None:
     """The hold that reaches to now, from leases `[starts_at, ends_at)` of one entitlement, whatever their purposes.
 

@@ -91,6 +91,23 @@ class TestRenew:
         assert after.state == GrantState.CANCELLED
         assert "came to an end before its time" in after.state_reason
 
+    def test_approved_after_the_end_begins_with_its_yes(self, org: Organisation) -> None:
+        grant = active(org)
+        request, late = again(grant, org.requester), grant.ends_at + 5 * MINUTE
+        expire_due(now=grant.ends_at)
+        decided(request, org.manager, org.owner, now=late)
+        after = activate(grant_id=Grant.objects.get(renews=grant).pk, now=late + MINUTE)
+        assert (after.state, after.state_reason) == (GrantState.PROVISIONING, "")
+        assert (after.starts_at, after.ends_at) == (late + MINUTE, late + MINUTE + 2 * HOUR)
+
+    def test_approved_after_a_lease_was_given_up_is_none(self, org: Organisation) -> None:
+        grant = active(org)
+        request = again(grant, org.requester)
+        give_back(grant)
+        decided(request, org.manager, org.owner, now=grant.ends_at + MINUTE)
+        assert not Grant.objects.filter(renews=grant).exists()
+        assert "came to an end before its time" in request.items.get().state_reason
+
     def test_that_was_started_ahead_ends_with_the_lease(self, org: Organisation) -> None:
         grant = active(org)
         after = renewed(org, grant)
