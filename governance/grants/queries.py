@@ -13,7 +13,7 @@ from governance.core.subjects import Unbroken
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
 from governance.grants.rules import ENDED_ONCE, Reminder, unbroken
-from governance.grants.states import NOT_STARTED, UNPROVEN, GrantState
+from governance.grants.states import LIVE, NOT_STARTED, STANDING, UNPROVEN, WAITING, GrantState
 from governance.notifications.models import Notification
 
 PORTAL_SYSTEM = "portal"
@@ -55,6 +55,13 @@ class Leases:
             found[identity_id, entitlement_id].append((starts_at, ends_at))
         holds = {pair: unbroken(periods, now) for pair, periods in found.items()}
         return {pair: hold for pair, hold in holds.items() if hold is not None}
+
+
+def renewal_of(grant: Grant) -> Grant | None:
+    """The lease that is to follow one that stands, if it has been said yes to."""
+    if grant.state not in STANDING:
+        return None
+    return grant.renewals.filter(state__in=[*WAITING, *LIVE]).first()
 
 
 def to_remind(reminder: Reminder, now: datetime) -> "GrantQuerySet[Grant]":

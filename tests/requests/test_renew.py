@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
-from governance.grants import tasks
+from governance.grants import moves, tasks
 from governance.grants.actions import activate, expire_due, narrow, remind_due
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
@@ -100,6 +100,14 @@ class TestRenew:
         assert (after.state, after.state_reason) == (GrantState.PROVISIONING, "")
         assert (after.starts_at, after.ends_at) == (late + MINUTE, late + MINUTE + 2 * HOUR)
 
+    def test_that_waits_is_ended_with_what_no_sweep_has_ended_yet_for_the_reason_given(self, org: Organisation) -> None:
+        grant = active(org)
+        request, late = again(grant, org.requester), grant.ends_at + MINUTE
+        decided(request, org.manager, org.owner, now=late)
+        give_back(grant, now=late)
+        after = Grant.objects.get(renews=grant)
+        assert (after.state, after.state_reason) == (GrantState.CANCELLED, "Done")
+
     def test_approved_after_a_lease_was_given_up_is_none(self, org: Organisation) -> None:
         grant = active(org)
         request = again(grant, org.requester)
@@ -174,6 +182,30 @@ class TestNarrow:
             self.narrowed(grant, grant.ends_at - HOUR, org.manager)
         with pytest.raises(NotFound):
             self.narrowed(grant, grant.ends_at - HOUR, org.stranger)
+
+    def test_ends_what_was_to_follow(self, org: Organisation) -> None:
+        grant = active(org, term=timedelta(days=3))
+        after = renewed(org, grant)
+        shorter = self.narrowed(grant, grant.ends_at - HOUR, org.requester)
+        after = fresh(after)
+        assert after.state == GrantState.CANCELLED
+        assert after.state_reason == moves.cut_short(shorter)
+        assert Notification.objects.filter(recipient=org.requester, subject_id=after.pk).exists()
+        remind_due(now=shorter.ends_at - HOUR)
+        assert Notification.objects.filter(subject_id=grant.pk, title__contains="ends in").exists()
+        assert again(shorter, org.requester).starts_at == shorter.ends_at
+
+    def test_ends_what_was_started_ahead(self, org: Organisation) -> None:
+        grant = active(org)
+        after = renewed(org, grant)
+        shortly = grant.ends_at - MINUTE
+        after = activate(grant_id=after.pk, now=shortly)
+        until = shortly + MINUTE / 2
+        narrow(grant_id=grant.pk, until=until, actor=actor(org.requester), reason="", now=shortly)
+        assert (fresh(after).state, fresh(after).state_reason) == (GrantState.REVOKED, f"The access stands on {grant}")
+        assert fresh(grant).ends_at == until
+        expire_due(now=until)
+        assert fresh(grant).state == GrantState.REVOKING
 
     def narrowed(self, grant: Grant, until: Any, by: Identity) -> Grant:
         return narrow(grant_id=grant.pk, until=until, actor=actor(by), reason="", now=timezone.now())
