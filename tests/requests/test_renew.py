@@ -15,6 +15,7 @@ from governance.grants.states import GrantState
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from governance.provisioning.models import ProvisioningTask
+from governance.requests import actions as requests
 from governance.requests.actions import renew
 from governance.requests.models import AccessRequest
 from governance.requests.rules import Renewal
@@ -124,6 +125,19 @@ class TestRenew:
         give_back(grant, now=shortly)
         assert {fresh(grant).state, fresh(after).state} == {GrantState.REVOKING}
         assert not Grant.objects.supporting(shortly).filter(assignment=after.assignment).exists()
+
+    def test_begins_where_a_lease_ends_that_was_shortened_meanwhile(
+        self, org: Organisation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        grant = active(org)
+        until, real = grant.ends_at - HOUR, requests._lock_people
+
+        def lock(*held: Any) -> None:
+            real(*held)
+            Grant.objects.filter(pk=grant.pk).update(ends_at=until)
+
+        monkeypatch.setattr(requests, "_lock_people", lock)
+        assert again(grant, org.requester).starts_at == until
 
     def test_is_asked_for_once(self, org: Organisation) -> None:
         grant, token = active(org), uuid4()
