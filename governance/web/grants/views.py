@@ -115,7 +115,7 @@ class GrantPage(bases.DetailPage):
         for verb, form_class in forms.BY_VERB.items():
             if permissions.can(self.actor, verb, grant, self.now):
                 yield present.ending(grant, renewal, verb, form_class(auto_id=f"{verb}_%s"))
-        if requests.renewal_refusal(self.actor, grant, self.now) is None:
+        if not requests.renewal_refusals(self.actor, [grant], self.now):
             yield present.renewal(grant, forms.RenewForm(auto_id="renew_%s"))
 
 
