@@ -1,6 +1,7 @@
 """A lease that goes on: by another one, which begins where it ends, and the access stands all the while."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -8,9 +9,10 @@ import pytest
 from django.utils import timezone
 
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
-from governance.grants import moves, tasks
+from governance.grants import activation, moves, tasks
 from governance.grants.actions import activate, expire_due, narrow, remind_due
 from governance.grants.models import Grant
+from governance.grants.queries import KEPT_FOR
 from governance.grants.states import GrantState
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
@@ -20,7 +22,7 @@ from governance.requests.actions import renew
 from governance.requests.models import AccessRequest
 from governance.requests.rules import Renewal
 from tests.builders import Organisation, actor
-from tests.leases import HOUR, MINUTE, active, decided, fresh, give_back, started, work
+from tests.leases import HOUR, MINUTE, active, decided, fresh, give_back, newcomer, started, work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("memory")]
 
@@ -171,6 +173,83 @@ class TestRenew:
         renewed(org, grant)
         remind_due(now=grant.ends_at - HOUR)
         assert not Notification.objects.filter(subject_id=grant.pk, title__contains="ends in").exists()
+
+
+class TestTheSweep:
+    """Starts come before ends, however many come together, and whatever becomes of one."""
+
+    @pytest.fixture
+    def pairs(self, org: Organisation) -> list[tuple[Grant, Grant]]:
+        """Leases of three people, each with its approved renewal."""
+        found = []
+        for name in ("One", "Two", "Three"):
+            newcomer(org, name)
+            grant = active(org)
+            found.append((grant, renewed(org, grant)))
+        return found
+
+    @pytest.fixture
+    def clock(self, pairs: list[tuple[Grant, Grant]], monkeypatch: pytest.MonkeyPatch) -> "Clock":
+        """Stands at the moment at which the last of the leases has ended."""
+        clock = Clock(max(grant.ends_at for grant, _ in pairs))
+        monkeypatch.setattr("governance.grants.tasks.timezone.now", lambda: clock.now)
+        return clock
+
+    def test_starts_every_renewal_before_it_ends_what_that_renews(
+        self, pairs: list[tuple[Grant, Grant]], clock: "Clock", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tasks, "BATCH", 1)
+        monkeypatch.setattr(tasks, "RENEWED_AT_ONCE", 1)
+        clock.now += HOUR  # workers were away
+        tasks.expire()
+        assert [fresh(after).state for _, after in pairs] == [GrantState.PROVISIONING] * 3
+        assert [fresh(grant).state for grant, _ in pairs] == [GrantState.REVOKED] * 3
+        assert not ProvisioningTask.objects.filter(operation="revoke").exists()
+
+    def test_keeps_what_the_next_one_has_to_start_and_nothing_else(
+        self, org: Organisation, pairs: list[tuple[Grant, Grant]], clock: "Clock", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        newcomer(org, "Four")
+        other = active(org, term=HOUR)
+        clock.now = other.ends_at
+        monkeypatch.setattr(tasks, "STARTING_FOR", timedelta())
+        tasks.expire()
+        assert fresh(other).state == GrantState.REVOKING
+        assert [fresh(grant).state for grant, _ in pairs] == [GrantState.ACTIVE] * 3
+        monkeypatch.setattr(tasks, "STARTING_FOR", MINUTE)
+        tasks.expire()
+        assert [fresh(grant).state for grant, _ in pairs] == [GrantState.REVOKED] * 3
+
+    def test_is_stopped_by_no_renewal_that_cannot_start_and_keeps_its_access_for_a_while(
+        self, pairs: list[tuple[Grant, Grant]], clock: "Clock", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (grant, stuck), *others = pairs
+        real = activation.begin
+
+        def begin(hint: Grant, *, now: datetime) -> Grant:
+            if hint == stuck:
+                raise RuntimeError
+            return real(hint, now=now)
+
+        monkeypatch.setattr(activation, "begin", begin)
+        monkeypatch.setattr(tasks, "RENEWED_AT_ONCE", 1)
+        for moment in (clock.now, grant.ends_at + KEPT_FOR - MINUTE):
+            clock.now = moment
+            tasks.expire()
+            assert [fresh(after).state for _, after in others] == [GrantState.PROVISIONING] * 2
+            assert [fresh(before).state for before, _ in others] == [GrantState.REVOKED] * 2
+            assert (fresh(grant).state, fresh(stuck).state) == (GrantState.ACTIVE, GrantState.SCHEDULED)
+        clock.now = grant.ends_at + KEPT_FOR
+        tasks.expire()
+        assert fresh(grant).state == GrantState.REVOKING
+        assert ProvisioningTask.objects.get(operation="revoke").assignment == grant.assignment
+
+
+@dataclass
+class Clock:
+    """What workers read."""
+
+    now: datetime
 
 
 class TestNarrow:
