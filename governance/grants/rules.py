@@ -48,6 +48,16 @@ def _is_more(wanted: StepSpec, had: Mapping[str, Any] | None) -> bool:
     return more_people or others or (had.get("skip_repeat", False) and not wanted.skip_repeat)
 
 
+ACTIVATION_WINDOW = timedelta(days=7)
+"""How long an approved grant may wait for its activation before its term would have to be asked for again."""
+
+
+def in_words(starts_at: datetime, ends_at: datetime, now: datetime) -> str:
+    """The time of a lease as a sentence says it: "until 30 Jun 2027 18:00 UTC", and from when, if it begins later."""
+    until = f"until {minute(ends_at)}"
+    return f"from {minute(starts_at)} {until}" if starts_at > now else until
+
+
 TIMED_AHEAD = timedelta(seconds=75)
 """Ends closer than this are timed to their exact moment; longer than the sweep's interval, so that none is missed."""
 

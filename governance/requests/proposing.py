@@ -72,7 +72,7 @@ def propose_each(drafts: Sequence[Draft], actor: Actor, now: datetime) -> list[P
         for draft in drafts
     ]
     verdicts = decide_each(askings, cart.entitlements)
-    moot = queries.moot(list(people.values()), cart.entitlements, purpose.pk, wish.begins(now))
+    moot = queries.moot(list(people.values()), cart.entitlements, wish, now)
     renews = _renewed(wish, actor, now)
     return [
         _proposal(draft, asking, cart, verdicts[asking.identity.pk], moot[asking.identity.pk], renews)

@@ -19,6 +19,7 @@ from governance.core.actor import Actor, ActorKind
 from governance.core.models import Governed
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
+from governance.grants.rules import in_words
 from governance.grants.states import GrantState
 from governance.identities.models import Identity, Team
 from governance.identities.queries import accountable_owner, answerable_for, owned_ids, same_human
@@ -28,11 +29,10 @@ from governance.policy import criteria
 from governance.policy.consequences import StepSpec
 from governance.policy.queries import identity_facts
 from governance.policy.states import CONSENTS, StepKind
-from governance.policy.words import minute
 from governance.purposes.models import Justification, Purpose
 from governance.purposes.querysets import PurposeQuerySet
 from governance.requests.models import AccessRequest, RequestItem
-from governance.requests.rules import a_kind
+from governance.requests.rules import Draft, a_kind
 from governance.requests.states import ItemState
 
 MOST_LOOKED_AT = 1000
@@ -94,9 +94,9 @@ def catalog_for(holders: Collection[Identity], words: str) -> "EntitlementQueryS
 def open_under(
     catalog: "EntitlementQuerySet[Entitlement]", purpose: Purpose, holders: Collection[Identity], now: datetime
 ) -> "EntitlementQuerySet[Entitlement]":
-    """What of a catalog the purpose may justify, and none of the holders has been leased for it already."""
+    """What of a catalog the purpose may justify, and none of the holders is leased for it at the moment."""
     justified = Justification.objects.filter(purpose=purpose, ended_at__isnull=True).values("entitlement")
-    held = _standing([holder.pk for holder in holders], purpose.pk, now).values("entitlement")
+    held = _leased([holder.pk for holder in holders], purpose.pk, now, now).values("entitlement")
     return catalog.filter(pk__in=justified).exclude(pk__in=held)
 
 
@@ -115,24 +115,27 @@ def _closed(holder: Identity, row: Entitlement) -> str:
     return f"{holder} has no account on {row.system.name}, which {row.name} needs."
 
 
-def _standing(identity_ids: Collection[UUID], purpose_id: UUID, at: datetime) -> "GrantQuerySet[Grant]":
-    """Leases of the identities for the purpose that go on at the moment, or begin later (rule 6)."""
-    found = Grant.objects.filter(identity__in=identity_ids, purpose=purpose_id, ends_at__gt=at)
-    return found.exclude(state=GrantState.CANCELLED)
+def _leased(
+    identity_ids: Collection[UUID], purpose_id: UUID, begins: datetime, ends: datetime
+) -> "GrantQuerySet[Grant]":
+    """Leases of the identities for the purpose whose time meets the one from `begins` to `ends` (rule 6)."""
+    found = Grant.objects.filter(identity__in=identity_ids, purpose=purpose_id, ends_at__gt=begins)
+    return found.filter(Q(starts_at__lt=ends) | Q(starts_at__lte=begins)).exclude(state=GrantState.CANCELLED)
 
 
 def moot(
-    holders: Collection[Identity], entitlements: Collection[Entitlement], purpose_id: UUID, begins: datetime
+    holders: Collection[Identity], entitlements: Collection[Entitlement], draft: Draft, now: datetime
 ) -> Mapping[UUID, Mapping[UUID, str]]:
-    """Why asking leads nowhere, by holder and entitlement: no account, asked for already, or leased (rule 6).
+    """Why asking leads nowhere, by holder and entitlement: no account, asked for already, or leased then (rule 6).
 
-    Three queries.
+    Three queries. What is said yes to so late that it meets a later lease all the same is refused then.
     """
     ids, wanted = [holder.pk for holder in holders], [one.pk for one in entitlements]
     accounts = set(Account.objects.filter(identity__in=ids).values_list("identity", "system"))
-    asked = {(item.request.beneficiary_id, item.entitlement_id): item.request for item in _pending(ids, purpose_id)}
-    standing = _standing(ids, purpose_id, begins).filter(entitlement__in=wanted)
-    leased = {(grant.identity_id, grant.entitlement_id): grant for grant in standing}
+    pending = _pending(ids, draft.purpose_id)
+    asked = {(item.request.beneficiary_id, item.entitlement_id): item.request for item in pending}
+    standing = _leased(ids, draft.purpose_id, draft.begins(now), draft.latest_end(now)).filter(entitlement__in=wanted)
+    leased = {(grant.identity_id, grant.entitlement_id): grant for grant in standing.order_by("-starts_at")}
     found: dict[UUID, dict[UUID, str]] = {pk: {} for pk in ids}
     for holder, one in product(holders, entitlements):
         place = (holder.pk, one.pk)
@@ -141,8 +144,8 @@ def moot(
         elif place in asked:
             found[holder.pk][one.pk] = f"{asked[place]} already asks for {one} for this purpose."
         elif place in leased:
-            until = minute(leased[place].ends_at)
-            found[holder.pk][one.pk] = f"{leased[place]} already leases {one} for this purpose until {until}."
+            period = in_words(leased[place].starts_at, leased[place].ends_at, now)
+            found[holder.pk][one.pk] = f"{leased[place]} already leases {one} for this purpose {period}."
     return found
 
 
