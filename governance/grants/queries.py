@@ -80,18 +80,18 @@ def renewal_of(grant: Grant) -> Grant | None:
 
 def to_remind(reminder: Reminder, now: datetime) -> "GrantQuerySet[Grant]":
     """Grants whose owner has not been told yet that they are near their end; short or renewed ones are left out."""
-    near = Grant.objects.ending_within(now, reminder.ahead).filter(~_renewed())
+    near = Grant.objects.ending_within(now, reminder.ahead).filter(~renewed())
     return near.filter(~_told(reminder.once), ends_at__gte=F("starts_at") + reminder.shortest_lease)
 
 
 def ended_untold(now: datetime) -> "GrantQuerySet[Grant]":
     """Grants that ended within the day, of which nobody has been told, but for those that were renewed."""
     ended = Grant.objects.filter(state__in=ENDED, ends_at__range=(now - TOLD_FOR, now))
-    return ended.filter(~_renewed(), ~_told(ENDED_ONCE))
+    return ended.filter(~renewed(), ~_told(ENDED_ONCE))
 
 
-def _renewed() -> Exists:
-    """Whether the access goes on by a renewal."""
+def renewed() -> Exists:
+    """Whether the access goes on by a renewal that has been said yes to."""
     return Exists(Grant.objects.filter(renews=OuterRef("pk")).exclude(state=GrantState.CANCELLED))
 
 
