@@ -32,13 +32,20 @@ def hand_back(*, grant_id: UUID, actor: Actor, reason: str, now: datetime, as_se
 def narrow(
     *, grant_id: UUID, until: datetime, actor: Actor, reason: str, now: datetime, as_seen: AsSeen = unsaid
 ) -> Grant:
-    """Have a grant end earlier than it would, at its holder's wish. Raises Invalid, NotFound, Denied."""
-    grant, _ = _hold("narrow", grant_id, actor, now)
+    """Have a grant end earlier than it would, at its holder's wish: what was to follow it never does.
+
+    Raises Invalid, NotFound, Denied.
+    """
+    grant, assignments = _hold("narrow", grant_id, actor, now)
     as_seen()
     if problem := rules.narrowing_problem(grant.starts_at, grant.ends_at, until, now):
         raise Invalid({"until": problem})
     why = reason.strip() or "Shortened by the holder"
+    begun, waiting = _renewals(grant, now)
     moves.shorten([grant], lambda _: until, actor=actor, why=why, now=now)
+    if begun:
+        moves.end(begun, assignments, actor=actor, why=moves.cut_short(grant), now=now)
+    _call_off(waiting, grant, why, now)
     if grant.state not in WAITING and until - now <= rules.TIMED_AHEAD:
         after_commit("grants.expire", at=until)
     return grant
@@ -70,21 +77,32 @@ def _end_early(grant: Grant, assignments: Sequence[Assignment], actor: Actor, re
     """End it and what was to follow: a renewal that waits never begins, one that was started ahead ends too."""
     if grant.state in WAITING:
         return moves.cancel(grant, actor=actor, why=reason, now=now)
-    renewals = locked_all(Grant.objects.with_names().filter(renews=grant, state__in=[*WAITING, *LIVE]))
-    begun = [one for one in renewals if one.state in LIVE and one.starts_at > now]
+    begun, waiting = _renewals(grant, now)
     moves.end([grant, *begun], assignments, actor=actor, why=reason, now=now)
-    for one in renewals:
-        if one.state in WAITING:
-            activation.refuse(one, moves.cut_short(grant), now)
+    _call_off(waiting, grant, reason, now)
     return grant
+
+
+def _renewals(grant: Grant, now: datetime) -> tuple[list[Grant], list[Grant]]:
+    """What was to follow the grant, held: what was started ahead and has not begun, and what waits."""
+    found = locked_all(Grant.objects.with_names().filter(renews=grant, state__in=[*WAITING, *LIVE]))
+    begun = [one for one in found if one.state in LIVE and one.starts_at > now]
+    return begun, [one for one in found if one.state in WAITING]
+
+
+def _call_off(renewals: Sequence[Grant], grant: Grant, reason: str, now: datetime) -> None:
+    """Cancel what waits to follow a grant that somebody has ended, or shortened, and tell those who count on it."""
+    for one in renewals:
+        short = rules.is_cut_short(grant.ends_at, one.starts_at, one.created_at)
+        activation.refuse(one, moves.cut_short(grant) if short else reason, now)
 
 
 @unit_of_work()
 def expire_due(*, now: datetime, limit: int = 500, only: Collection[UUID] | None = None) -> int:
     """End what has come to its end: set-based, and only what nobody else holds. Answers how many.
 
-    `only` names the assignments to look at; else they are up to `limit` with something due. Safe to run twice, late or
-    beside a twin: what a twin holds is skipped and is the next sweep's.
+    `only` names the assignments to look at; else they are up to `limit` of `queries.assignments_due`. Safe to run
+    twice, late or beside a twin: what a twin holds is skipped and is the next sweep's.
     """
     ids = queries.assignments_due(now, limit) if only is None else only
     held = locked_ids(Assignment.objects.filter(pk__in=ids))

@@ -82,7 +82,7 @@ def _activate(grant: Grant, assignment: Assignment, now: datetime) -> Grant:
     owner_acts = grant.accountable_owner.acts(now)
     approved = grant.policy_decision.steps
     why = rules.refusal_at_activation(verdict, approved, owner_acts=owner_acts, latest_end=grant.ends_at)
-    if grant.renews and grant.renews.ends_at < grant.starts_at:
+    if grant.renews and rules.is_cut_short(grant.renews.ends_at, grant.starts_at, grant.created_at):
         why = moves.cut_short(grant.renews)
     if why is not None:
         return refuse(grant, why, now)

@@ -21,7 +21,8 @@ class Grant(Governed):
 
     Until it is activated, `ends_at` is the latest end it could have and `term` the duration asked for;
     activation sets `starts_at` and moves `ends_at` earlier to the term's end. It only ever moves earlier.
-    A scheduled one begins at `starts_at`. `renews` is the grant of the same that it follows without a gap.
+    A scheduled one begins at `starts_at`. `renews` is the grant of the same that it follows: without a gap,
+    unless it was said yes to after that one's end.
     """
 
     NOUN = "grant"

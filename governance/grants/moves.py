@@ -30,7 +30,7 @@ from governance.core.wake import after_commit
 from governance.grants import notices
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
-from governance.grants.rules import TIMED_AHEAD, is_due
+from governance.grants.rules import ACTIVATION_WINDOW, TIMED_AHEAD, in_words, is_due
 from governance.grants.states import STANDING, STANDS_ON, UNPROVEN, Basis, GrantState
 from governance.identities.models import Identity
 from governance.policy.models import PolicyDecision
@@ -39,10 +39,6 @@ from governance.provisioning import moves as provisioning
 from governance.provisioning.models import ProvisioningTask
 from governance.purposes.models import Purpose
 from governance.purposes.states import PurposeState
-
-ACTIVATION_WINDOW = timedelta(days=7)
-"""How long an approved grant may wait for its activation before its term would have to be asked for again."""
-
 
 ON_OTHERS = f"{STANDS_ON} another live grant"
 
@@ -173,7 +169,8 @@ def refuse_overlap(grant: Grant) -> None:
     """Raise Conflict naming the grant that covers the time already."""
     other = overlapping(grant)
     if other is not None:
-        msg = f"{other} already covers this access for this purpose until {minute(other.ends_at)}."
+        period = in_words(other.starts_at, other.ends_at, grant.created_at)
+        msg = f"{other} already covers this access for this purpose {period}."
         raise Conflict(msg, code="rule_06_overlap")
 
 

@@ -13,13 +13,16 @@ from governance.core.subjects import Unbroken
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
 from governance.grants.rules import ENDED_ONCE, Reminder, unbroken
-from governance.grants.states import NOT_STARTED, UNPROVEN, GrantState
+from governance.grants.states import LIVE, NOT_STARTED, STANDING, UNPROVEN, WAITING, GrantState
 from governance.identities.models import Identity
 from governance.identities.states import MACHINE_KINDS
 from governance.notifications.models import Notification
 
 PORTAL_SYSTEM = "portal"
 ENDED = UNPROVEN | {GrantState.REVOKED}
+KEPT_FOR = timedelta(minutes=10)
+"""For how long after its end access is kept for a renewal that could not be started yet."""
+
 TOLD_FOR = timedelta(days=1)
 """For how long after its end a lease is worth a message: a worker that was away for longer brings no flood."""
 
@@ -41,12 +44,23 @@ def role_holders(role: Role, now: datetime) -> frozenset[UUID]:
     return frozenset(people.filter(pk__in=leased.values("identity")).values_list("pk", flat=True))
 
 
-def assignments_due(now: datetime, most: int) -> list[UUID]:
+def renewals_due(now: datetime, most: int, besides: Collection[UUID]) -> list[UUID]:
+    """The first renewals to be started of leases that stand still, besides some that were tried."""
+    due = Grant.objects.to_start(now).filter(renews__state__in=STANDING).exclude(pk__in=besides)
+    return list(due.order_by("starts_at", "pk").values_list("pk", flat=True)[:most])
+
+
+def assignments_due(now: datetime, most: int, stuck: Collection[UUID] = ()) -> list[UUID]:
     """Assignments with leases that have come to their end, in the order of their ids.
 
+    Passed over is what a renewal that waits to be started would keep. One of the `stuck`, which could not be started,
+    keeps it for `KEPT_FOR`: an end that nothing follows is not put off without end (rule 4).
     Rows that were made together lie together: whoever takes them in this order reads each page of them once.
     """
-    due = Grant.objects.ended_by(now).order_by("assignment").distinct()
+    waiting = Grant.objects.to_start(now).exclude(pk__in=stuck, renews__ends_at__lte=now - KEPT_FOR)
+    ended = {"renews__state__in": STANDING, "renews__ends_at__lte": now}
+    kept = waiting.filter(renews__assignment=OuterRef("assignment"), **ended)
+    due = Grant.objects.ended_by(now).filter(~Exists(kept)).order_by("assignment").distinct()
     return list(due.values_list("assignment", flat=True)[:most])
 
 
@@ -66,20 +80,27 @@ class Leases:
         return {pair: hold for pair, hold in holds.items() if hold is not None}
 
 
+def renewal_of(grant: Grant) -> Grant | None:
+    """The lease that is to follow one that stands, if it has been said yes to."""
+    if grant.state not in STANDING:
+        return None
+    return grant.renewals.filter(state__in=[*WAITING, *LIVE]).first()
+
+
 def to_remind(reminder: Reminder, now: datetime) -> "GrantQuerySet[Grant]":
     """Grants whose owner has not been told yet that they are near their end; short or renewed ones are left out."""
-    near = Grant.objects.ending_within(now, reminder.ahead).filter(~_renewed())
+    near = Grant.objects.ending_within(now, reminder.ahead).filter(~renewed())
     return near.filter(~_told(reminder.once), ends_at__gte=F("starts_at") + reminder.shortest_lease)
 
 
 def ended_untold(now: datetime) -> "GrantQuerySet[Grant]":
     """Grants that ended within the day, of which nobody has been told, but for those that were renewed."""
     ended = Grant.objects.filter(state__in=ENDED, ends_at__range=(now - TOLD_FOR, now))
-    return ended.filter(~_renewed(), ~_told(ENDED_ONCE))
+    return ended.filter(~renewed(), ~_told(ENDED_ONCE))
 
 
-def _renewed() -> Exists:
-    """Whether the access goes on by a renewal."""
+def renewed() -> Exists:
+    """Whether the access goes on by a renewal that has been said yes to."""
     return Exists(Grant.objects.filter(renews=OuterRef("pk")).exclude(state=GrantState.CANCELLED))
 
 

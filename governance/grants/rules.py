@@ -48,6 +48,16 @@ def _is_more(wanted: StepSpec, had: Mapping[str, Any] | None) -> bool:
     return more_people or others or (had.get("skip_repeat", False) and not wanted.skip_repeat)
 
 
+ACTIVATION_WINDOW = timedelta(days=7)
+"""How long an approved grant may wait for its activation before its term would have to be asked for again."""
+
+
+def in_words(starts_at: datetime, ends_at: datetime, now: datetime) -> str:
+    """The time of a lease as a sentence says it: "until 30 Jun 2027 18:00 UTC", and from when, if it begins later."""
+    until = f"until {minute(ends_at)}"
+    return f"from {minute(starts_at)} {until}" if starts_at > now else until
+
+
 TIMED_AHEAD = timedelta(seconds=75)
 """Ends closer than this are timed to their exact moment; longer than the sweep's interval, so that none is missed."""
 
@@ -70,6 +80,14 @@ RENEWED_AHEAD = timedelta(minutes=2)
 def is_due(state: str, starts_at: datetime, now: datetime, *, renewal: bool) -> bool:
     """Whether a lease that waits may be started: one that is scheduled has its moment."""
     return state != GrantState.SCHEDULED or starts_at <= now + (RENEWED_AHEAD if renewal else timedelta())
+
+
+def is_cut_short(renewed_end: datetime, starts_at: datetime, created_at: datetime) -> bool:
+    """Whether what a renewal was to follow has come to an end before its time, so that the renewal never begins.
+
+    One that was said yes to after that end begins at its yes: the end had come by itself, and moves no more.
+    """
+    return starts_at > created_at and renewed_end < starts_at
 
 
 def unbroken(leases: Iterable[tuple[datetime, datetime]], now: datetime) -> Unbroken | None:

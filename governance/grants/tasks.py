@@ -1,5 +1,5 @@
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -11,6 +11,7 @@ from governance.core import wake
 from governance.grants import actions, queries
 from governance.grants.models import Grant
 from governance.grants.rules import TIMED_AHEAD
+from governance.grants.states import WAITING
 
 BATCH = 500
 FOUND_AT_ONCE = 200_000
@@ -18,6 +19,12 @@ FOUND_AT_ONCE = 200_000
 
 ENDED_AT_ONCE = 2000
 """Assignments whose leases one transaction ends: enough to be cheap, few enough to keep locks short."""
+
+RENEWED_AT_ONCE = 100
+"""Renewals that a sweep starts before it ends what is due meanwhile: few enough that removals wait for seconds."""
+
+STARTING_FOR = timedelta(seconds=50)
+"""How long one sweep goes on with starting renewals: less than until the next one."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,46 +45,55 @@ def activate_due() -> None:
 
 @shared_task(name="grants.expire")
 def expire() -> None:
-    """End what is due, batch by batch; where a batch fails, one assignment at a time, so that one stops no other.
+    """Start renewals and end what is due, in turns, until no renewal is left to start: starts come before ends.
 
-    Starts come before ends, so that a lease and its renewal leave no gap.
+    The ends that come first pass over what a renewal would keep, so that a lease and its renewal leave no gap, however
+    many there are. What one sweep has no time to start is the next one's.
     """
-    _start_renewals(timezone.now())
+    stop = timezone.now() + STARTING_FOR
+    stuck: set[UUID] = set()
+    while timezone.now() < stop and (batch := queries.renewals_due(timezone.now(), RENEWED_AT_ONCE, stuck)):
+        stuck.update(pk for pk in batch if not _renew(pk))
+        _expire(stuck)
+    _expire(stuck)
+
+
+def _renew(grant_id: UUID) -> bool:
+    """Start a renewal, or cancel it where it may not begin. Answers no where it waits on: it stops no other."""
     try:
-        expire_all(timezone.now)
+        return actions.activate(grant_id=grant_id, now=timezone.now()).state not in WAITING
+    except OperationalError:
+        raise
+    except Exception:
+        log.exception("renewal.failed", grant=str(grant_id))
+        return False
+
+
+def _expire(stuck: Collection[UUID]) -> None:
+    """End what is due, batch by batch; where a batch fails, one assignment at a time, so that one stops no other."""
+    try:
+        expire_all(timezone.now, stuck)
     except OperationalError:
         raise
     except Exception:
         log.exception("expiry.batch_failed")
-        _expire_apart(timezone.now())
+        _expire_apart(timezone.now(), stuck)
 
 
-def _start_renewals(now: datetime) -> None:
-    """Start the renewals of what ends now that no wake-up has reached; one that can't be started stops no other."""
-    renewals = Grant.objects.to_start(now).filter(renews__isnull=False)
-    for pk in renewals.order_by("starts_at").values_list("pk", flat=True)[:BATCH]:
-        try:
-            actions.activate(grant_id=pk, now=now)
-        except OperationalError:
-            raise
-        except Exception:
-            log.exception("renewal.failed", grant=str(pk))
-
-
-def expire_all(clock: Callable[[], datetime]) -> None:
-    """End what is due by the clock, until less is found than is looked for."""
-    while _expire_some(clock) >= FOUND_AT_ONCE:
+def expire_all(clock: Callable[[], datetime], stuck: Collection[UUID] = ()) -> None:
+    """End what is due by the clock, until less is found than is looked for. `stuck` as in `queries.assignments_due`."""
+    while _expire_some(clock, stuck) >= FOUND_AT_ONCE:
         pass
 
 
-def _expire_some(clock: Callable[[], datetime]) -> int:
-    due = queries.assignments_due(clock(), FOUND_AT_ONCE)
+def _expire_some(clock: Callable[[], datetime], stuck: Collection[UUID]) -> int:
+    due = queries.assignments_due(clock(), FOUND_AT_ONCE, stuck)
     batches = (due[place : place + ENDED_AT_ONCE] for place in range(0, len(due), ENDED_AT_ONCE))
     return sum(actions.expire_due(now=clock(), only=batch) for batch in batches)
 
 
-def _expire_apart(now: datetime) -> None:
-    for assignment_id in queries.assignments_due(now, FOUND_AT_ONCE):
+def _expire_apart(now: datetime, stuck: Collection[UUID]) -> None:
+    for assignment_id in queries.assignments_due(now, FOUND_AT_ONCE, stuck):
         try:
             actions.expire_due(now=now, only=[assignment_id])
         except OperationalError:

@@ -85,16 +85,21 @@ def renew(*, grant_id: UUID, renewal: Renewal, actor: Actor, now: datetime) -> A
     hint = grants_visible(actor, now).filter(pk=grant_id).first()
     if hint is None:
         raise NotFound
-    draft = renewal.of(hint.pk, hint.identity_id, hint.entitlement_id, hint.purpose_id, hint.ends_at)
-    _lock_people([draft], actor)
+    _lock_people([_draft_of(renewal, hint)], actor)
+    grant = Grant.objects.get(pk=hint.pk)  # its end may have moved until its holder was held
+    draft = _draft_of(renewal, grant)
     twin = AccessRequest.objects.filter(form_token=draft.form_token).first()
     if twin is not None:
         return _own({twin.beneficiary_id: twin}, [draft], actor)[0]
-    permissions.require_renewable(actor, Grant.objects.get(pk=hint.pk), now)
+    permissions.require_renewable(actor, grant, now)
     proposal = propose(draft, actor, now)
     if found := refusals([proposal], now):
         raise Invalid(found)
     return _file(proposal, actor, now)
+
+
+def _draft_of(renewal: Renewal, grant: Grant) -> Draft:
+    return renewal.of(grant.pk, grant.identity_id, grant.entitlement_id, grant.purpose_id, grant.ends_at)
 
 
 def preview(*, draft: Draft, actor: Actor, now: datetime) -> Proposal:
@@ -247,7 +252,6 @@ def withdraw(*, request_id: UUID, actor: Actor, reason: str, now: datetime, as_s
     """
     request = permissions.lock(actor, "withdraw", request_id, now)
     as_seen()
-    own = request.requester_id in actor.identity_ids
     why = reason.strip() or _unexplained(request, actor)
     moves.withdraw(request, to=ItemState.WITHDRAWN, actor=actor, why=why, now=now)
     return request

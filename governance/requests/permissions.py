@@ -1,5 +1,6 @@
 """Who may see an access request, who may withdraw or answer it, who may renew a lease, and whose a draft is."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -22,6 +23,7 @@ SEES_ALL = (Role.AUDITOR, Role.SECURITY, Role.ADMINISTRATOR)
 VERBS = frozenset({"withdraw", "answer"})
 DRAFT_CLOSED = "already_closed"
 """The code of what is refused because a draft has been closed."""
+NOT_THEIRS = "Only whoever could ask for it renews it: its holder, a teammate, the owner of a machine identity."
 
 
 def visible(actor: Actor, now: datetime) -> "RequestQuerySet[AccessRequest]":
@@ -85,19 +87,26 @@ def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> AccessRequest:
     return request
 
 
-def renewal_refusal(actor: Actor, grant: Grant, now: datetime) -> str | None:
-    """Why the actor can't ask that a grant they can see go on, in words, or None when they can."""
-    if not beneficiaries(actor, now).filter(pk=grant.identity_id).exists():
-        return "Only whoever could ask for it renews it: its holder, a teammate, the owner of a machine identity."
-    return renewal_problem(grant.state, grant.basis, grant.ends_at, now)
+def renewal_refusals(actor: Actor, grants: Collection[Grant], now: datetime) -> Mapping[UUID, Denied | Conflict]:
+    """Why the actor can't ask that grants they can see go on, by grant; what can be renewed is left out. One query.
+
+    Denied is whoever may not ask for it, Conflict a lease that can't be renewed.
+    """
+    holders = {grant.identity_id for grant in grants}
+    open_to = set(beneficiaries(actor, now).filter(pk__in=holders).values_list("pk", flat=True))
+    found: dict[UUID, Denied | Conflict] = {}
+    for grant in grants:
+        if grant.identity_id not in open_to:
+            found[grant.pk] = Denied(NOT_THEIRS)
+        elif problem := renewal_problem(grant.state, grant.basis, grant.ends_at, now):
+            found[grant.pk] = Conflict(problem, code="not_renewable")
+    return found
 
 
 def require_renewable(actor: Actor, grant: Grant, now: datetime) -> None:
-    """Raise Denied for whoever may not ask for it, Conflict for a lease that can't be renewed."""
-    if not beneficiaries(actor, now).filter(pk=grant.identity_id).exists():
-        raise Denied(str(renewal_refusal(actor, grant, now)))
-    if problem := renewal_problem(grant.state, grant.basis, grant.ends_at, now):
-        raise Conflict(problem, code="not_renewable")
+    """Raise Denied or Conflict, as `renewal_refusals` has it."""
+    if refusal := renewal_refusals(actor, [grant], now).get(grant.pk):
+        raise refusal
 
 
 def visible_drafts(actor: Actor) -> "QuerySet[RequestDraft]":

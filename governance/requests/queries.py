@@ -19,6 +19,7 @@ from governance.core.actor import Actor, ActorKind
 from governance.core.models import Governed
 from governance.grants.models import Grant
 from governance.grants.querysets import GrantQuerySet
+from governance.grants.rules import in_words
 from governance.grants.states import GrantState
 from governance.identities.models import Identity, Team
 from governance.identities.queries import accountable_owner, answerable_for, owned_ids, same_human
@@ -28,7 +29,6 @@ from governance.policy import criteria
 from governance.policy.consequences import StepSpec
 from governance.policy.queries import identity_facts
 from governance.policy.states import CONSENTS, StepKind
-from governance.policy.words import minute
 from governance.purposes.models import Justification, Purpose
 from governance.purposes.querysets import PurposeQuerySet
 from governance.requests.models import AccessRequest, RequestItem
@@ -99,9 +99,9 @@ def open_under(
     seen: "GrantQuerySet[Grant]",
     now: datetime,
 ) -> "EntitlementQuerySet[Entitlement]":
-    """What of a catalog the purpose may justify, and none of the holders has been leased for it, of what is seen."""
+    """What of a catalog the purpose may justify, and none of the holders is seen to be leased for it at the moment."""
     justified = Justification.objects.filter(purpose=purpose, ended_at__isnull=True).values("entitlement")
-    held = _standing([holder.pk for holder in holders], purpose.pk, now).filter(pk__in=seen.values("pk"))
+    held = _leased([holder.pk for holder in holders], purpose.pk, now, now).filter(pk__in=seen.values("pk"))
     return catalog.filter(pk__in=justified).exclude(pk__in=held.values("entitlement"))
 
 
@@ -120,10 +120,12 @@ def _closed(holder: Identity, row: Entitlement) -> str:
     return f"{holder} has no account on {row.system.name}, which {row.name} needs."
 
 
-def _standing(identity_ids: Collection[UUID], purpose_id: UUID, at: datetime) -> "GrantQuerySet[Grant]":
-    """Leases of the identities for the purpose that go on at the moment, or begin later (rule 6)."""
-    found = Grant.objects.filter(identity__in=identity_ids, purpose=purpose_id, ends_at__gt=at)
-    return found.exclude(state=GrantState.CANCELLED)
+def _leased(
+    identity_ids: Collection[UUID], purpose_id: UUID, begins: datetime, ends: datetime
+) -> "GrantQuerySet[Grant]":
+    """Leases of the identities for the purpose whose time meets the one from `begins` to `ends` (rule 6)."""
+    found = Grant.objects.filter(identity__in=identity_ids, purpose=purpose_id, ends_at__gt=begins)
+    return found.filter(Q(starts_at__lt=ends) | Q(starts_at__lte=begins)).exclude(state=GrantState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +139,15 @@ class Seen:
 def moot(
     holders: Collection[Identity], entitlements: Collection[Entitlement], wish: Draft, seen: Seen, now: datetime
 ) -> Mapping[UUID, Mapping[UUID, str]]:
-    """Why asking leads nowhere, by holder and entitlement: no account, asked for already, or leased (rule 6).
+    """Why asking leads nowhere, by holder and entitlement: no account, asked for already, or leased then (rule 6).
 
-    Which lease or request that is, and until when, is told of what is seen alone. Of a lease that is not seen no later
-    start finds the end: nothing begins after it while it goes on. Three queries.
+    Which lease or request that is, and when, is told of what is seen alone. Of a lease that is not seen no other start
+    finds the time: nothing is asked for beside it. What is said yes to so late that it meets a later lease all the same
+    is refused then. Three queries.
     """
     ids, wanted = [holder.pk for holder in holders], [one.pk for one in entitlements]
     accounts = set(Account.objects.filter(identity__in=ids).values_list("identity", "system"))
-    taken = {**_leased(ids, wanted, wish, seen, now), **_asked(ids, wish, seen)}
+    taken = {**_held(ids, wanted, wish, seen, now), **_asked(ids, wish, seen)}
     found: dict[UUID, dict[UUID, str]] = {pk: {} for pk in ids}
     for holder, one in product(holders, entitlements):
         place = (holder.pk, one.pk)
@@ -164,19 +167,18 @@ Taken = Mapping[tuple[UUID, UUID], str]
 """By holder and entitlement what stands in the way, where `{}` is to name the entitlement; empty for the unseen."""
 
 
-def _leased(ids: Collection[UUID], wanted: Collection[UUID], wish: Draft, seen: Seen, now: datetime) -> Taken:
-    rows = _standing(ids, wish.purpose_id, now).filter(entitlement__in=wanted)
-    rows = rows.annotate(seen=Exists(seen.leases.filter(pk=OuterRef("pk"))))
-    begins = wish.begins(now)
+def _held(ids: Collection[UUID], wanted: Collection[UUID], wish: Draft, seen: Seen, now: datetime) -> Taken:
+    rows = Grant.objects.filter(identity__in=ids, entitlement__in=wanted, purpose=wish.purpose_id, ends_at__gt=now)
+    rows = rows.exclude(state=GrantState.CANCELLED).annotate(seen=Exists(seen.leases.filter(pk=OuterRef("pk"))))
+    meeting = _leased(ids, wish.purpose_id, wish.begins(now), wish.latest_end(now))
     return {
-        (one.identity_id, one.entitlement_id): _until(one) if one.seen else ""
-        for one in rows.order_by("seen")
-        if one.ends_at > begins or not one.seen
+        (one.identity_id, one.entitlement_id): _lease_in_words(one, now) if one.seen else ""
+        for one in rows.filter(Q(seen=False) | Q(pk__in=meeting.values("pk"))).order_by("seen", "-starts_at")
     }
 
 
-def _until(lease: Grant) -> str:
-    return f"{lease} already leases {{}} for this purpose until {minute(lease.ends_at)}."
+def _lease_in_words(lease: Grant, now: datetime) -> str:
+    return f"{lease} already leases {{}} for this purpose {in_words(lease.starts_at, lease.ends_at, now)}."
 
 
 def _asked(identity_ids: Collection[UUID], wish: Draft, seen: Seen) -> Taken:

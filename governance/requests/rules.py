@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from governance.grants.rules import ACTIVATION_WINDOW
 from governance.grants.states import STANDING, Basis
 from governance.identities.states import Kind
+from governance.policy.facts import FAR_FUTURE
 from governance.policy.words import length, minute
 
 SHORTEST_JUSTIFICATION = 10
@@ -72,6 +74,12 @@ class Draft:
     def begins(self, now: datetime) -> datetime:
         """When the lease is to begin."""
         return self.starts_at or now
+
+    def latest_end(self, now: datetime) -> datetime:
+        """When it ends at the latest, if it is said yes to now: a term is counted from activation, which may wait."""
+        begins = self.begins(now)
+        longest = FAR_FUTURE - begins - ACTIVATION_WINDOW  # what is asked for may be beyond all dates
+        return self.until or begins + ACTIVATION_WINDOW + min(self.term or timedelta(), longest)
 
     def length(self, now: datetime) -> timedelta:
         """How long it is to be."""

@@ -14,7 +14,6 @@ from governance.grants.models import Grant
 from tests.browser.conftest import Holds, SignIn
 from tests.browser.walk import PRESENT, Counted, approve, ask, look_over, open_grant, wait_for
 
-
 LATER = timedelta(seconds=12)
 """After its end a lease that nothing follows is long gone from the target."""
 

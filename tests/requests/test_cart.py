@@ -11,20 +11,22 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from governance.approvals.models import ApprovalStep
-from governance.catalog.models import Bundle
+from governance.catalog.models import Bundle, Entitlement
 from governance.core.actor import Role
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.grants.models import Grant
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
+from governance.policy.words import minute
 from governance.requests import rules
 from governance.requests.actions import foreseen, preview_all, submit_all, withdraw
 from governance.requests.models import AccessRequest
+from governance.requests.queries import catalog_for, open_under
 from governance.requests.rules import MOST_BENEFICIARIES, Draft
 from governance.requests.states import ItemState, RequestState
 from tests import changing
 from tests.builders import Organisation, account, actor, draft, entitlement, machine, person, purpose, rule
-from tests.leases import decided, reject
+from tests.leases import decided, granted, reject
 from tests.policing import retire
 from tests.rules.sql import run
 
@@ -260,6 +262,11 @@ class TestPreview:
 
 
 class TestLaterStart:
+    def catalog(self, org: Organisation) -> set[Entitlement]:
+        """What the form offers to the requester for the purpose."""
+        mine = [org.requester]
+        return set(open_under(catalog_for(mine, ""), org.purpose, mine, Grant.objects.all(), timezone.now()))
+
     def test_is_scheduled_and_begins_then(self, org: Organisation) -> None:
         start = timezone.now() + timedelta(days=3)
         (request,) = send(org, org.requester, starts_at=start)
@@ -296,3 +303,36 @@ class TestLaterStart:
         with pytest.raises(Invalid) as error:
             send(org, org.requester, starts_at=timezone.now() + timedelta(days=3))
         assert "end before it starts" in error.value.fields["entitlements"]
+
+    def test_leaves_the_time_before_it_to_be_asked_for(self, org: Organisation) -> None:
+        now = timezone.now()
+        later = granted(org, starts_at=now + timedelta(days=60))
+        assert self.catalog(org) == {org.entitlement}
+        before = granted(org, term=timedelta(days=2))
+        assert before.ends_at < later.starts_at
+        assert self.catalog(org) == set()
+
+    @pytest.mark.parametrize(
+        ("until", "term"), [(timedelta(days=20, seconds=1), None), (None, timedelta(days=13, seconds=1))]
+    )
+    def test_is_refused_to_what_could_meet_it(
+        self, org: Organisation, until: timedelta | None, term: timedelta | None
+    ) -> None:
+        """A term is counted from its activation, for which it may wait a week."""
+        now = timezone.now()
+        later = granted(org, starts_at=now + timedelta(days=20))
+        with pytest.raises(Invalid) as error:
+            org.submit(until=until and now + until, term=term, now=now)
+        period = f"from {minute(later.starts_at)} until {minute(later.ends_at)}"
+        said = f"{later} already leases {org.entitlement} for this purpose {period}."
+        assert error.value.fields["entitlements"] == said
+        second = timedelta(seconds=1)
+        filed = org.submit(until=until and now + until - second, term=term and term - second, now=now)
+        assert filed.state == RequestState.IN_REVIEW
+
+    def test_is_refused_to_what_meets_it_once_it_is_said_yes_to(self, org: Organisation) -> None:
+        now = timezone.now()
+        later = granted(org, starts_at=now + timedelta(days=10))
+        request = decided(org.submit(term=timedelta(days=2)), org.manager, org.owner, now=now + timedelta(days=2))
+        period = f"from {minute(later.starts_at)} until {minute(later.ends_at)}"
+        assert f"{later} already covers this access for this purpose {period}." == request.items.get().state_reason

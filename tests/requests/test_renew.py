@@ -1,6 +1,7 @@
 """A lease that goes on: by another one, which begins where it ends, and the access stands all the while."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -8,18 +9,20 @@ import pytest
 from django.utils import timezone
 
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
-from governance.grants import tasks
+from governance.grants import activation, moves, tasks
 from governance.grants.actions import activate, expire_due, narrow, remind_due
 from governance.grants.models import Grant
+from governance.grants.queries import KEPT_FOR
 from governance.grants.states import GrantState
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from governance.provisioning.models import ProvisioningTask
+from governance.requests import actions as requests
 from governance.requests.actions import renew
 from governance.requests.models import AccessRequest
 from governance.requests.rules import Renewal
 from tests.builders import Organisation, actor
-from tests.leases import HOUR, MINUTE, active, decided, fresh, give_back, started, work
+from tests.leases import HOUR, MINUTE, active, decided, fresh, give_back, newcomer, started, work
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("memory")]
 
@@ -91,6 +94,31 @@ class TestRenew:
         assert after.state == GrantState.CANCELLED
         assert "came to an end before its time" in after.state_reason
 
+    def test_approved_after_the_end_begins_with_its_yes(self, org: Organisation) -> None:
+        grant = active(org)
+        request, late = again(grant, org.requester), grant.ends_at + 5 * MINUTE
+        expire_due(now=grant.ends_at)
+        decided(request, org.manager, org.owner, now=late)
+        after = activate(grant_id=Grant.objects.get(renews=grant).pk, now=late + MINUTE)
+        assert (after.state, after.state_reason) == (GrantState.PROVISIONING, "")
+        assert (after.starts_at, after.ends_at) == (late + MINUTE, late + MINUTE + 2 * HOUR)
+
+    def test_that_waits_is_ended_with_what_no_sweep_has_ended_yet_for_the_reason_given(self, org: Organisation) -> None:
+        grant = active(org)
+        request, late = again(grant, org.requester), grant.ends_at + MINUTE
+        decided(request, org.manager, org.owner, now=late)
+        give_back(grant, now=late)
+        after = Grant.objects.get(renews=grant)
+        assert (after.state, after.state_reason) == (GrantState.CANCELLED, "Done")
+
+    def test_approved_after_a_lease_was_given_up_is_none(self, org: Organisation) -> None:
+        grant = active(org)
+        request = again(grant, org.requester)
+        give_back(grant)
+        decided(request, org.manager, org.owner, now=grant.ends_at + MINUTE)
+        assert not Grant.objects.filter(renews=grant).exists()
+        assert "came to an end before its time" in request.items.get().state_reason
+
     def test_that_was_started_ahead_ends_with_the_lease(self, org: Organisation) -> None:
         grant = active(org)
         after = renewed(org, grant)
@@ -99,6 +127,19 @@ class TestRenew:
         give_back(grant, now=shortly)
         assert {fresh(grant).state, fresh(after).state} == {GrantState.REVOKING}
         assert not Grant.objects.supporting(shortly).filter(assignment=after.assignment).exists()
+
+    def test_begins_where_a_lease_ends_that_was_shortened_meanwhile(
+        self, org: Organisation, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        grant = active(org)
+        until, real = grant.ends_at - HOUR, requests._lock_people
+
+        def lock(*held: Any) -> None:
+            real(*held)
+            Grant.objects.filter(pk=grant.pk).update(ends_at=until)
+
+        monkeypatch.setattr(requests, "_lock_people", lock)
+        assert again(grant, org.requester).starts_at == until
 
     def test_is_asked_for_once(self, org: Organisation) -> None:
         grant, token = active(org), uuid4()
@@ -134,6 +175,83 @@ class TestRenew:
         assert not Notification.objects.filter(subject_id=grant.pk, title__contains="ends in").exists()
 
 
+class TestTheSweep:
+    """Starts come before ends, however many come together, and whatever becomes of one."""
+
+    @pytest.fixture
+    def pairs(self, org: Organisation) -> list[tuple[Grant, Grant]]:
+        """Leases of three people, each with its approved renewal."""
+        found = []
+        for name in ("One", "Two", "Three"):
+            newcomer(org, name)
+            grant = active(org)
+            found.append((grant, renewed(org, grant)))
+        return found
+
+    @pytest.fixture
+    def clock(self, pairs: list[tuple[Grant, Grant]], monkeypatch: pytest.MonkeyPatch) -> "Clock":
+        """Stands at the moment at which the last of the leases has ended."""
+        clock = Clock(max(grant.ends_at for grant, _ in pairs))
+        monkeypatch.setattr("governance.grants.tasks.timezone.now", lambda: clock.now)
+        return clock
+
+    def test_starts_every_renewal_before_it_ends_what_that_renews(
+        self, pairs: list[tuple[Grant, Grant]], clock: "Clock", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tasks, "BATCH", 1)
+        monkeypatch.setattr(tasks, "RENEWED_AT_ONCE", 1)
+        clock.now += HOUR  # workers were away
+        tasks.expire()
+        assert [fresh(after).state for _, after in pairs] == [GrantState.PROVISIONING] * 3
+        assert [fresh(grant).state for grant, _ in pairs] == [GrantState.REVOKED] * 3
+        assert not ProvisioningTask.objects.filter(operation="revoke").exists()
+
+    def test_keeps_what_the_next_one_has_to_start_and_nothing_else(
+        self, org: Organisation, pairs: list[tuple[Grant, Grant]], clock: "Clock", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        newcomer(org, "Four")
+        other = active(org, term=HOUR)
+        clock.now = other.ends_at
+        monkeypatch.setattr(tasks, "STARTING_FOR", timedelta())
+        tasks.expire()
+        assert fresh(other).state == GrantState.REVOKING
+        assert [fresh(grant).state for grant, _ in pairs] == [GrantState.ACTIVE] * 3
+        monkeypatch.setattr(tasks, "STARTING_FOR", MINUTE)
+        tasks.expire()
+        assert [fresh(grant).state for grant, _ in pairs] == [GrantState.REVOKED] * 3
+
+    def test_is_stopped_by_no_renewal_that_cannot_start_and_keeps_its_access_for_a_while(
+        self, pairs: list[tuple[Grant, Grant]], clock: "Clock", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (grant, stuck), *others = pairs
+        real = activation.begin
+
+        def begin(hint: Grant, *, now: datetime) -> Grant:
+            if hint == stuck:
+                raise RuntimeError
+            return real(hint, now=now)
+
+        monkeypatch.setattr(activation, "begin", begin)
+        monkeypatch.setattr(tasks, "RENEWED_AT_ONCE", 1)
+        for moment in (clock.now, grant.ends_at + KEPT_FOR - MINUTE):
+            clock.now = moment
+            tasks.expire()
+            assert [fresh(after).state for _, after in others] == [GrantState.PROVISIONING] * 2
+            assert [fresh(before).state for before, _ in others] == [GrantState.REVOKED] * 2
+            assert (fresh(grant).state, fresh(stuck).state) == (GrantState.ACTIVE, GrantState.SCHEDULED)
+        clock.now = grant.ends_at + KEPT_FOR
+        tasks.expire()
+        assert fresh(grant).state == GrantState.REVOKING
+        assert ProvisioningTask.objects.get(operation="revoke").assignment == grant.assignment
+
+
+@dataclass
+class Clock:
+    """What workers read."""
+
+    now: datetime
+
+
 class TestNarrow:
     def test_moves_the_end_earlier(self, org: Organisation) -> None:
         grant = active(org)
@@ -157,6 +275,30 @@ class TestNarrow:
             self.narrowed(grant, grant.ends_at - HOUR, org.manager)
         with pytest.raises(NotFound):
             self.narrowed(grant, grant.ends_at - HOUR, org.stranger)
+
+    def test_ends_what_was_to_follow(self, org: Organisation) -> None:
+        grant = active(org, term=timedelta(days=3))
+        after = renewed(org, grant)
+        shorter = self.narrowed(grant, grant.ends_at - HOUR, org.requester)
+        after = fresh(after)
+        assert after.state == GrantState.CANCELLED
+        assert after.state_reason == moves.cut_short(shorter)
+        assert Notification.objects.filter(recipient=org.requester, subject_id=after.pk).exists()
+        remind_due(now=shorter.ends_at - HOUR)
+        assert Notification.objects.filter(subject_id=grant.pk, title__contains="ends in").exists()
+        assert again(shorter, org.requester).starts_at == shorter.ends_at
+
+    def test_ends_what_was_started_ahead(self, org: Organisation) -> None:
+        grant = active(org)
+        after = renewed(org, grant)
+        shortly = grant.ends_at - MINUTE
+        after = activate(grant_id=after.pk, now=shortly)
+        until = shortly + MINUTE / 2
+        narrow(grant_id=grant.pk, until=until, actor=actor(org.requester), reason="", now=shortly)
+        assert (fresh(after).state, fresh(after).state_reason) == (GrantState.REVOKED, f"The access stands on {grant}")
+        assert fresh(grant).ends_at == until
+        expire_due(now=until)
+        assert fresh(grant).state == GrantState.REVOKING
 
     def narrowed(self, grant: Grant, until: Any, by: Identity) -> Grant:
         return narrow(grant_id=grant.pk, until=until, actor=actor(by), reason="", now=timezone.now())

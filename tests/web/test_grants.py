@@ -12,7 +12,9 @@ from governance.core.actor import Role
 from governance.grants import actions
 from governance.grants.models import Grant
 from governance.grants.states import GrantState
+from governance.requests.actions import renew
 from governance.requests.models import AccessRequest
+from governance.requests.rules import Renewal
 from tests import builders
 from tests.builders import Organisation
 from tests.web.conftest import Visit
@@ -150,6 +152,16 @@ class TestEnding:
         late = f"{grant.ends_at + timedelta(days=1):%Y-%m-%dT%H:%M}"
         response = client.post(address, {"until": late})
         assert (response.status_code, "an end only moves earlier" in response.content.decode()) == (422, True)
+
+    def test_says_that_what_was_to_follow_never_begins(self, org: Organisation, visit: Visit, grant: Grant) -> None:
+        said = Renewal("The books are not done yet.", timedelta(hours=2), None, uuid4())
+        mine = builders.actor(org.requester)
+        builders.approve_all(renew(grant_id=grant.pk, renewal=said, actor=mine, now=timezone.now()))
+        lost = f"{Grant.objects.get(renews=grant)}, which was to follow, never begins."
+        client = visit(org.requester)
+        assert page(client, "grant-detail", grant).count(lost) == 2
+        for verb in ("narrow", "hand-back"):
+            assert lost in page(client, f"grant-{verb}", grant)
 
     def test_needs_its_token(self, org: Organisation, grant: Grant) -> None:
         client = Client(enforce_csrf_checks=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import time_machine
 from django.urls import reverse
@@ -10,6 +11,7 @@ from governance.access.states import Observation
 from governance.grants import actions
 from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
+from governance.requests.rules import Renewal
 from tests import builders
 from tests.builders import Organisation
 from tests.leases import ask_back, reject
@@ -39,6 +41,31 @@ class TestHome:
         text = visit(org.requester).get("/").content.decode()
         assert reverse("grant-detail", args=[grant.pk]) in text
         assert "1 lease, the next ends in 1 h 59 min" in text
+
+    def test_leads_to_the_renewal_of_what_ends_soon(self, org: Organisation, visit: Visit) -> None:
+        grant = builders.live_grant(org.submit(term=timedelta(days=7)))
+        (task,) = visit(org.requester).get("/").context["due"]
+        assert task.text.endswith("Renew it to keep it.")
+        assert (task.url, task.verb) == (reverse("grant-renew", args=[grant.pk]), "Renew it")
+
+    def test_asks_nobody_to_renew_what_they_may_not(self, org: Organisation, visit: Visit) -> None:
+        far = timezone.now() + timedelta(days=365)
+        org.requester = builders.person("Vendor", kind="external", manager=org.manager, ends_at=far)
+        builders.owned(org.requester, org.owner)
+        builders.account(org.requester, org.system)
+        grant = builders.live_grant(org.submit(term=timedelta(days=7)))
+        (task,) = visit(org.owner).get("/").context["due"]
+        assert (task.url, task.verb) == (reverse("grant-detail", args=[grant.pk]), "See grant")
+        assert "enew" not in task.text
+
+    def test_asks_nobody_to_renew_what_goes_on(self, org: Organisation, visit: Visit) -> None:
+        grant = builders.live_grant(org.submit(term=timedelta(days=7)))
+        said = Renewal("The books are not done yet.", timedelta(days=7), None, uuid4())
+        mine = builders.actor(org.requester)
+        request = requests.renew(grant_id=grant.pk, renewal=said, actor=mine, now=timezone.now())
+        assert visit(org.requester).get("/").context["due"]
+        builders.approve_all(request)
+        assert not visit(org.requester).get("/").context["due"]
 
     def test_tells_what_ended_apart_from_what_is_gone(self, org: Organisation, visit: Visit) -> None:
         grant = builders.live_grant(org.submit())

@@ -168,10 +168,10 @@ def banner(grant: Grant, now: datetime) -> Banner | None:
     return None
 
 
-def next_points(grant: Grant, now: datetime) -> list[Point]:
-    """What happens next, if nobody does anything."""
+def next_points(grant: Grant, renewal: Grant | None, now: datetime) -> list[Point]:
+    """What happens next, if nobody does anything; `renewal` is what is to follow."""
     waiting = _by_hand(grant)
-    return waiting or _by_itself(grant, now)
+    return waiting or _by_itself(grant, renewal, now)
 
 
 def _by_hand(grant: Grant) -> list[Point]:
@@ -186,14 +186,14 @@ def _by_hand(grant: Grant) -> list[Point]:
     return [Point("pen", f"{text} It is due {present.at_minute(manual.due_at)}, and never given up.")]
 
 
-def _by_itself(grant: Grant, now: datetime) -> list[Point]:
+def _by_itself(grant: Grant, renewal: Grant | None, now: datetime) -> list[Point]:
     match present.shown_state(grant, now):
         case GrantState.APPROVED | GrantState.SCHEDULED:
             return [Point("scale", "Policy is asked again. If it still holds, the term begins.")]
         case GrantState.PROVISIONING | GrantState.PROVISIONING_FAILED:
             return [Point("eye", "The system is read back. Only then is the grant active."), _end(grant)]
         case GrantState.ACTIVE | GrantState.SUSPENDED:
-            return [_end(grant), _after(grant)]
+            return [_end(grant), _after(renewal)]
         case "ended" | GrantState.REVOKING | GrantState.REVOCATION_FAILED:
             return [Point("leave", "The removal is tried until the access is verified absent. It never gives up.")]
     return []
@@ -203,9 +203,8 @@ def _end(grant: Grant) -> Point:
     return Point("end", f"It ends by itself on {present.at_minute(grant.ends_at)}.")
 
 
-def _after(grant: Grant) -> Point:
+def _after(renewal: Grant | None) -> Point:
     """What comes of the access at the end: it goes on by a renewal, or is removed."""
-    renewal = grant.renewals.exclude(state=GrantState.CANCELLED).first()
     if renewal is not None:
         return Point("seal", f"Then it goes on by {renewal}, if policy still holds. The access is not removed.")
     return Point("seal", "Then the access is removed, and its absence verified.")
@@ -235,10 +234,11 @@ def _cause(event: AuditEvent, actor: Actor) -> str:
     return f"Ended early by {who}: {reason}" if reason else f"Ended early by {who}."
 
 
-def ending(grant: Grant, verb: str, form: Form) -> Act:
-    """The form that ends a grant early, and what it does."""
+def ending(grant: Grant, renewal: Grant | None, verb: str, form: Form) -> Act:
+    """The form that ends a grant early, and what it does, also to the renewal that was to follow."""
     holder, system = grant.identity.name, grant.entitlement.system.name
-    gone = f"The access is removed from {system}, and its absence is verified."
+    lost = f" {renewal}, which was to follow, never begins." if renewal else ""
+    gone = f"The access is removed from {system}, and its absence is verified.{lost}"
     back = reverse("grant-detail", args=[grant.pk])
     if verb == "revoke":
         text = f"You end the lease of {holder} now. {gone}"
@@ -246,7 +246,9 @@ def ending(grant: Grant, verb: str, form: Form) -> Act:
             "revoke", "Revoke", f"Revoke {grant}", text, reverse("grant-revoke", args=[grant.pk]), back, form, "danger"
         )
     if verb == "narrow":
-        text = f"The lease of {holder} ends {present.at_minute(grant.ends_at)}. It can end earlier, and never later."
+        text = (
+            f"The lease of {holder} ends {present.at_minute(grant.ends_at)}. It can end earlier, and never later.{lost}"
+        )
         return Act("narrow", "Shorten", f"Shorten {grant}", text, reverse("grant-narrow", args=[grant.pk]), back, form)
     text = f"The lease of {holder} ends now. {gone} A new request is needed to hold it again."
     return Act(

@@ -20,6 +20,7 @@ from governance.evidence.queries import chain_of_grant
 from governance.grants import actions, permissions
 from governance.grants.filters import GrantFilter
 from governance.grants.models import Grant
+from governance.grants.queries import renewal_of
 from governance.requests import permissions as requests
 from governance.requests.actions import renew
 from governance.web import bases, chains, exports
@@ -98,23 +99,23 @@ class GrantPage(bases.DetailPage):
 
     def context(self, found: Grant) -> dict[str, Any]:
         """The lease, its chain, whether that can be trusted, and what comes next."""
-        chain = chain_of_grant(found)
+        chain, renewal = chain_of_grant(found), renewal_of(found)
         return {
             "grant": present.detail(found, chain, self.now),
             "banner": present.banner(found, self.now),
             "chain": chains.links(chain, self.actor, self.now),
             "records": len(chain.entries),
             "trust": chains.trust(chain),
-            "next_points": present.next_points(found, self.now),
-            "endings": list(self._endings(found)),
+            "next_points": present.next_points(found, renewal, self.now),
+            "endings": list(self._endings(found, renewal)),
             "exports": exports.links(self.request, reverse("grant-chain", args=[found.pk])),
         }
 
-    def _endings(self, grant: Grant) -> Iterator[Act]:
+    def _endings(self, grant: Grant, renewal: Grant | None) -> Iterator[Act]:
         for verb, form_class in forms.BY_VERB.items():
             if permissions.can(self.actor, verb, grant, self.now):
-                yield present.ending(grant, verb, form_class(auto_id=f"{verb}_%s"))
-        if requests.renewal_refusal(self.actor, grant, self.now) is None:
+                yield present.ending(grant, renewal, verb, form_class(auto_id=f"{verb}_%s"))
+        if not requests.renewal_refusals(self.actor, [grant], self.now):
             yield present.renewal(grant, forms.RenewForm(auto_id="renew_%s"))
 
 
@@ -142,7 +143,8 @@ class EndPage(bases.FormPage):
         grant = bases.found(visible, self.kwargs["pk"])
         if refusal := permissions.refusal(self.actor, self.verb, grant, self.now):
             raise Denied(refusal)
-        return self.draw({"ending": present.ending(grant, self.verb, form), "ref": str(grant)}, status=status)
+        ending = present.ending(grant, renewal_of(grant), self.verb, form)
+        return self.draw({"ending": ending, "ref": str(grant)}, status=status)
 
 
 class HandBack(EndPage):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, Count, Min, Q, QuerySet, When
+from django.db.models import BooleanField, Case, Count, F, Min, Q, QuerySet, When
 from django.urls import reverse
 
 from governance.approvals.models import ApprovalStep, Question
@@ -15,11 +15,13 @@ from governance.changes.queries import questions_for as changes_asked
 from governance.core.actor import Actor
 from governance.evidence.queries import routes_of
 from governance.grants.models import Grant
+from governance.grants.queries import renewed
 from governance.grants.states import NOT_STARTED, OVER, UNPROVEN, GrantState
 from governance.identities.models import Identity
 from governance.identities.queries import identities_owned_by, owned_ids
 from governance.identities.states import OwnerRole
 from governance.requests.models import AccessRequest, RequestItem
+from governance.requests.permissions import renewal_refusals
 from governance.requests.queries import questions_for
 from governance.requests.querysets import RequestQuerySet
 from governance.requests.rules import UNEXPLAINED
@@ -132,7 +134,7 @@ def _due(actor: Actor, owned: Sequence[Identity], now: datetime) -> Iterator[Tas
     asked = RequestItem.objects.filter(pk__in=[question.step.route.subject_id for question in questions])
     about = {item.pk: item for item in asked.select_related("request", "entitlement__system")}
     yield from (_answer(question, about[question.step.route.subject_id]) for question in questions)
-    yield from _ending({*actor.identity_ids, *(one.pk for one in owned)}, now)
+    yield from _ending(actor, {*actor.identity_ids, *(one.pk for one in owned)}, now)
 
 
 def _decide(step: ApprovalStep, items: Items) -> Task:
@@ -167,15 +169,19 @@ def _answer(question: Question, item: RequestItem) -> Task:
     )
 
 
-def _ending(identity_ids: set[UUID], now: datetime) -> Iterator[Task]:
-    """Leases that end within the week, of the visitor and of what they own: a new one has to be asked for in time."""
-    ending = Grant.objects.ending_within(now, SOON).filter(identity__in=identity_ids).with_names().order_by("ends_at")
-    for grant in ending[:MOST]:
-        if grant.ends_at - grant.starts_at >= SOON:
-            text = f"{grant.identity} holds it for {grant.purpose.name}. To keep it, ask again."
-            yield Task(
-                grant.ends_at, f"{grant.entitlement} ends", text, reverse("grant-detail", args=[grant.pk]), "See grant"
-            )
+def _ending(actor: Actor, identity_ids: set[UUID], now: datetime) -> Iterator[Task]:
+    """Leases that end within the week, of the visitor and of what they own, and go on by no renewal yet."""
+    ending = Grant.objects.ending_within(now, SOON).filter(identity__in=identity_ids)
+    long = ending.filter(~renewed(), ends_at__gte=F("starts_at") + SOON)
+    grants = list(long.with_names().order_by("ends_at")[:MOST])
+    refused = renewal_refusals(actor, grants, now)
+    for grant in grants:
+        held, title = f"{grant.identity} holds it for {grant.purpose.name}.", f"{grant.entitlement} ends"
+        if grant.pk in refused:
+            yield Task(grant.ends_at, title, held, reverse("grant-detail", args=[grant.pk]), "See grant")
+        else:
+            where = reverse("grant-renew", args=[grant.pk])
+            yield Task(grant.ends_at, title, f"{held} Renew it to keep it.", where, "Renew it")
 
 
 def _summary(leases: Sequence[Grant], now: datetime) -> str:
