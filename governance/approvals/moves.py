@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from governance.approvals import telling
 from governance.approvals.calendars import hours_for
 from governance.approvals.hours import resumed, times
 from governance.approvals.models import (
@@ -161,7 +162,9 @@ def ask_again(step: ApprovalStep, *, why: str, now: datetime, told: Collection[U
     StepApprover.objects.bulk_create(_asking(step, chosen[whom], now) for whom in fresh)
     verb = "asked" if chosen or returned else "unanswerable"
     amend(step, verb, actor=ROUTING, why=why, now=now, facts=_told(chosen.values()))
-    _tell(step, [chosen[whom] for whom in fresh if chosen[whom].identity_id not in told], now)
+    telling.asked(step, [chosen[whom] for whom in fresh if chosen[whom].identity_id not in told], now)
+    if verb == "unanswerable":
+        telling.unanswerable(step, now)
 
 
 def _asking(step: ApprovalStep, asked: Asked, now: datetime) -> StepApprover:
@@ -182,25 +185,6 @@ def _told(asked: Collection[Asked]) -> dict[str, Any]:
         "via": sorted({one.via for one in asked}),
         "on_behalf_of": {str(one.identity_id): str(one.on_behalf_of) for one in asked if one.on_behalf_of},
     }
-
-
-def _tell(step: ApprovalStep, asked: Collection[Asked], now: datetime) -> None:
-    route = step.route
-    said = decidable(route.subject_kind).describe(frozenset({route.subject_id}))[route.subject_id]
-    names = Identity.objects.in_bulk({one.on_behalf_of for one in asked if one.on_behalf_of})
-    body = f"Your {'consent' if step.consents else 'decision'} is asked as {step.get_kind_display().lower()}"
-    subject, once = (ApprovalStep.NOUN, step.pk), f"asked:{step.pk}"
-    notify(
-        (
-            Notice(one.identity_id, Topic.WORK, said.title, f"{body}{_place(one, names)}.", subject, once)
-            for one in asked
-        ),
-        now=now,
-    )
-
-
-def _place(asked: Asked, names: Mapping[UUID, Identity]) -> str:
-    return f", in the place of {names[asked.on_behalf_of]}" if asked.on_behalf_of else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +209,7 @@ class Vote:
 def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Decision:
     """Record a decision on a held, open step and let the route go on from it. Raises IllegalMove."""
     decision = _decided(step, cast, actor=actor, now=now)
-    _tell_delegator(step, decision, now)
+    telling.decided_for(step, decision, now)
     match cast.verdict:
         case Verdict.APPROVE | Verdict.CONSENT:
             _approved(step, decision, actor=actor, now=now)
@@ -234,16 +218,6 @@ def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Deci
         case Verdict.RETURN:
             _returned(step, decision, actor=actor, now=now)
     return decision
-
-
-def _tell_delegator(step: ApprovalStep, decision: Decision, now: datetime) -> None:
-    """Whoever is decided for hears what was said in their place."""
-    if decision.on_behalf_of_id is None:
-        return
-    title = f"{decision.decider} decided in your place: {decision.get_verdict_display().lower()}"
-    body, once = f"{step}. {decision.reason}".strip(), f"decided:{decision.pk}"
-    notice = Notice(decision.on_behalf_of_id, Topic.OUTCOME, title, body, (ApprovalStep.NOUN, step.pk), once)
-    notify([notice], now=now)
 
 
 def _decided(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Decision:
