@@ -436,7 +436,10 @@ def cancel(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> No
 def _drop_others(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
     """Cancel every step that has not ended."""
     for step in locked_all(route.steps.exclude(state__in=ENDED_STEPS)):
+    question = step.questions.filter(answered_at__isnull=True).first() if step.state == StepState.RETURNED else None
         step.route = route
+    if question is not None:
+        why = f"Nobody answered the question of {minute(question.asked_at)}"
         move(step, StepState.CANCELLED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
 
 
