@@ -220,8 +220,10 @@ def _those(candidates: Candidates, step: Place, now: datetime) -> tuple[UUID, ..
 
 
 def _managers(step: Place, now: datetime) -> list[Candidates]:
-    """The manager of the person the step is about, then the manager above."""
+    """The manager of the person the step is about, or of whoever owns the machine identity now; then the one above."""
     person = Identity.objects.select_related("manager__manager").get(pk=step.target_id)
+    if person.is_machine:
+        person = accountable_owner(Identity.NOUN, person.pk, now) or person
     manager = person.manager
     above = manager.manager if manager else None
     return [
