@@ -23,7 +23,7 @@ from governance.approvals.models import (
 )
 from governance.approvals.queries import is_satisfied, repeats, resolve
 from governance.approvals.rules import Asked
-from governance.approvals.states import ENDED_STEPS, Provenance, RouteState, StepState, Verdict
+from governance.approvals.states import ENDED_STEPS, HUMANS, Provenance, RouteState, StepState, Verdict
 from governance.core.actor import Actor
 from governance.core.events import Event, record
 from governance.core.files import Kept
@@ -41,6 +41,10 @@ ROUTING = Actor.system("routing")
 POLICY = Actor.system("policy")
 CLAIM_TERM = timedelta(hours=4)
 """How long somebody's claim on a step is shown to the others."""
+
+
+class Unanswered(RuntimeError):
+    """A route was about to be approved that not all have answered for: always a defect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +310,16 @@ def _go_on(step: ApprovalStep, *, actor: Actor, why: str, now: datetime) -> None
 def _lead_on(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
     """Go on to the next stage; where there is none, everybody who had to has said yes."""
     if not _advance(route, actor=actor, now=now):
+        _require_answered(route)
         _close(route, RouteState.APPROVED, actor=actor, why=why, now=now)
+
+
+def _require_answered(route: ApprovalRoute) -> None:
+    """Raise Unanswered unless each step was approved or skipped, and a human approved one: nothing else means yes."""
+    human = Decision.objects.filter(step__route=route, verdict=Verdict.APPROVE, provenance__in=HUMANS)
+    if route.steps.exclude(state__in=[StepState.APPROVED, StepState.SKIPPED]).exists() or not human.exists():
+        msg = f"{route} was about to be approved, and not all of it has been"
+        raise Unanswered(msg)
 
 
 def _rejected(step: ApprovalStep, decision: Decision, *, actor: Actor, now: datetime) -> None:
@@ -385,17 +398,20 @@ def escalate(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
 
 
 def lock_question(question: Question) -> Question:
-    """Hold the question's route, step and itself; the subject is held already."""
-    step = question.step
-    locked(ApprovalRoute.objects.all(), step.route_id)
-    question.step = locked(ApprovalStep.objects.select_related("route"), step.pk)
+    """Hold the question's route with all its steps, and itself; the subject is held already."""
+    route = locked(ApprovalRoute.objects.all(), question.step.route_id)
+    steps = {step.pk: step for step in locked_all(route.steps.all())}
     held = locked(Question.objects.all(), question.pk)
-    held.step = question.step
+    held.step = steps[held.step_id]
+    held.step.route = route
     return held
 
 
 def answer(question: Question, by: Identity, text: str, *, actor: Actor, now: datetime) -> ApprovalStep:
-    """Answer a question: its step opens again, with as much time left as when it was asked."""
+    """Answer a question: its step opens again, with as much time left as when it was asked.
+
+    Where nobody is to be asked any more, it goes on at once, and may lead to the end of the route.
+    """
     step = question.step
     amend(question, "answered", actor=actor, why=text, now=now, answered_by=by, answer=text, answered_at=now)
     move(step, StepState.OPEN, actor=actor, why="Answered", now=now, **_resumed(step, question.asked_at, now))
@@ -420,7 +436,10 @@ def _resumed(step: ApprovalStep, stopped_at: datetime, now: datetime) -> dict[st
 
 def expire(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
     """Close a step, and its route, that nobody answered in time: a no, with no human behind it (rule 15)."""
+    question = step.questions.filter(answered_at__isnull=True).first() if step.state == StepState.RETURNED else None
     why = f"Nobody decided by {minute(step.due_at or now)}"
+    if question is not None:
+        why = f"Nobody answered the question of {minute(question.asked_at)}"
     _decided(step, Vote(Verdict.REJECT, Provenance.TIMEOUT, None, 0, why), actor=actor, now=now)
     move(step, StepState.EXPIRED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
     _drop_others(step.route, actor=actor, why=why, now=now)
@@ -436,10 +455,7 @@ def cancel(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> No
 def _drop_others(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
     """Cancel every step that has not ended."""
     for step in locked_all(route.steps.exclude(state__in=ENDED_STEPS)):
-    question = step.questions.filter(answered_at__isnull=True).first() if step.state == StepState.RETURNED else None
         step.route = route
-    if question is not None:
-        why = f"Nobody answered the question of {minute(question.asked_at)}"
         move(step, StepState.CANCELLED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
 
 
