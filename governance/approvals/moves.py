@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from governance.approvals import telling
 from governance.approvals.calendars import hours_for
 from governance.approvals.hours import resumed, times
 from governance.approvals.models import (
@@ -22,7 +23,7 @@ from governance.approvals.models import (
 )
 from governance.approvals.queries import is_satisfied, repeats, resolve
 from governance.approvals.rules import Asked
-from governance.approvals.states import ENDED_STEPS, Provenance, RouteState, StepState, Verdict
+from governance.approvals.states import ENDED_STEPS, HUMANS, Provenance, RouteState, StepState, Verdict
 from governance.core.actor import Actor
 from governance.core.events import Event, record
 from governance.core.files import Kept
@@ -40,6 +41,10 @@ ROUTING = Actor.system("routing")
 POLICY = Actor.system("policy")
 CLAIM_TERM = timedelta(hours=4)
 """How long somebody's claim on a step is shown to the others."""
+
+
+class Unanswered(RuntimeError):
+    """A route was about to be approved that not all have answered for: always a defect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,9 @@ def ask_again(step: ApprovalStep, *, why: str, now: datetime, told: Collection[U
     StepApprover.objects.bulk_create(_asking(step, chosen[whom], now) for whom in fresh)
     verb = "asked" if chosen or returned else "unanswerable"
     amend(step, verb, actor=ROUTING, why=why, now=now, facts=_told(chosen.values()))
-    _tell(step, [chosen[whom] for whom in fresh if chosen[whom].identity_id not in told], now)
+    telling.asked(step, [chosen[whom] for whom in fresh if chosen[whom].identity_id not in told], now)
+    if verb == "unanswerable":
+        telling.unanswerable(step, now)
 
 
 def _asking(step: ApprovalStep, asked: Asked, now: datetime) -> StepApprover:
@@ -182,25 +189,6 @@ def _told(asked: Collection[Asked]) -> dict[str, Any]:
         "via": sorted({one.via for one in asked}),
         "on_behalf_of": {str(one.identity_id): str(one.on_behalf_of) for one in asked if one.on_behalf_of},
     }
-
-
-def _tell(step: ApprovalStep, asked: Collection[Asked], now: datetime) -> None:
-    route = step.route
-    said = decidable(route.subject_kind).describe(frozenset({route.subject_id}))[route.subject_id]
-    names = Identity.objects.in_bulk({one.on_behalf_of for one in asked if one.on_behalf_of})
-    body = f"Your {'consent' if step.consents else 'decision'} is asked as {step.get_kind_display().lower()}"
-    subject, once = (ApprovalStep.NOUN, step.pk), f"asked:{step.pk}"
-    notify(
-        (
-            Notice(one.identity_id, Topic.WORK, said.title, f"{body}{_place(one, names)}.", subject, once)
-            for one in asked
-        ),
-        now=now,
-    )
-
-
-def _place(asked: Asked, names: Mapping[UUID, Identity]) -> str:
-    return f", in the place of {names[asked.on_behalf_of]}" if asked.on_behalf_of else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +213,7 @@ class Vote:
 def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Decision:
     """Record a decision on a held, open step and let the route go on from it. Raises IllegalMove."""
     decision = _decided(step, cast, actor=actor, now=now)
-    _tell_delegator(step, decision, now)
+    telling.decided_for(step, decision, now)
     match cast.verdict:
         case Verdict.APPROVE | Verdict.CONSENT:
             _approved(step, decision, actor=actor, now=now)
@@ -234,16 +222,6 @@ def vote(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Deci
         case Verdict.RETURN:
             _returned(step, decision, actor=actor, now=now)
     return decision
-
-
-def _tell_delegator(step: ApprovalStep, decision: Decision, now: datetime) -> None:
-    """Whoever is decided for hears what was said in their place."""
-    if decision.on_behalf_of_id is None:
-        return
-    title = f"{decision.decider} decided in your place: {decision.get_verdict_display().lower()}"
-    body, once = f"{step}. {decision.reason}".strip(), f"decided:{decision.pk}"
-    notice = Notice(decision.on_behalf_of_id, Topic.OUTCOME, title, body, (ApprovalStep.NOUN, step.pk), once)
-    notify([notice], now=now)
 
 
 def _decided(step: ApprovalStep, cast: Vote, *, actor: Actor, now: datetime) -> Decision:
@@ -332,7 +310,16 @@ def _go_on(step: ApprovalStep, *, actor: Actor, why: str, now: datetime) -> None
 def _lead_on(route: ApprovalRoute, *, actor: Actor, why: str, now: datetime) -> None:
     """Go on to the next stage; where there is none, everybody who had to has said yes."""
     if not _advance(route, actor=actor, now=now):
+        _require_answered(route)
         _close(route, RouteState.APPROVED, actor=actor, why=why, now=now)
+
+
+def _require_answered(route: ApprovalRoute) -> None:
+    """Raise Unanswered unless each step was approved or skipped, and a human approved one: nothing else means yes."""
+    human = Decision.objects.filter(step__route=route, verdict=Verdict.APPROVE, provenance__in=HUMANS)
+    if route.steps.exclude(state__in=[StepState.APPROVED, StepState.SKIPPED]).exists() or not human.exists():
+        msg = f"{route} was about to be approved, and not all of it has been"
+        raise Unanswered(msg)
 
 
 def _rejected(step: ApprovalStep, decision: Decision, *, actor: Actor, now: datetime) -> None:
@@ -411,17 +398,20 @@ def escalate(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
 
 
 def lock_question(question: Question) -> Question:
-    """Hold the question's route, step and itself; the subject is held already."""
-    step = question.step
-    locked(ApprovalRoute.objects.all(), step.route_id)
-    question.step = locked(ApprovalStep.objects.select_related("route"), step.pk)
+    """Hold the question's route with all its steps, and itself; the subject is held already."""
+    route = locked(ApprovalRoute.objects.all(), question.step.route_id)
+    steps = {step.pk: step for step in locked_all(route.steps.all())}
     held = locked(Question.objects.all(), question.pk)
-    held.step = question.step
+    held.step = steps[held.step_id]
+    held.step.route = route
     return held
 
 
 def answer(question: Question, by: Identity, text: str, *, actor: Actor, now: datetime) -> ApprovalStep:
-    """Answer a question: its step opens again, with as much time left as when it was asked."""
+    """Answer a question: its step opens again, with as much time left as when it was asked.
+
+    Where nobody is to be asked any more, it goes on at once, and may lead to the end of the route.
+    """
     step = question.step
     amend(question, "answered", actor=actor, why=text, now=now, answered_by=by, answer=text, answered_at=now)
     move(step, StepState.OPEN, actor=actor, why="Answered", now=now, **_resumed(step, question.asked_at, now))
@@ -446,7 +436,10 @@ def _resumed(step: ApprovalStep, stopped_at: datetime, now: datetime) -> dict[st
 
 def expire(step: ApprovalStep, *, actor: Actor, now: datetime) -> None:
     """Close a step, and its route, that nobody answered in time: a no, with no human behind it (rule 15)."""
+    question = step.questions.filter(answered_at__isnull=True).first() if step.state == StepState.RETURNED else None
     why = f"Nobody decided by {minute(step.due_at or now)}"
+    if question is not None:
+        why = f"Nobody answered the question of {minute(question.asked_at)}"
     _decided(step, Vote(Verdict.REJECT, Provenance.TIMEOUT, None, 0, why), actor=actor, now=now)
     move(step, StepState.EXPIRED, actor=actor, why=why, now=now, closed_at=now, state_reason=why)
     _drop_others(step.route, actor=actor, why=why, now=now)

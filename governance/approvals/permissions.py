@@ -1,5 +1,6 @@
 """Who may see an approval step, and who may decide it."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from governance.approvals.models import ApprovalRoute, ApprovalStep, Delegation,
 from governance.approvals.queries import resolve
 from governance.approvals.querysets import DelegationQuerySet, StepQuerySet
 from governance.approvals.rules import Asked
-from governance.approvals.states import RouteState, StepState, Verdict
+from governance.approvals.states import YES, RouteState, StepState, Verdict
 from governance.core.actor import Actor, Role
 from governance.core.errors import Conflict, Denied, NotFound
 from governance.core.locking import locked, locked_all
@@ -73,9 +74,23 @@ PAST = {
 }
 
 
+LEADS_TO: Mapping[StepState, Collection[Verdict]] = {
+    StepState.APPROVED: YES,
+    StepState.REJECTED: {Verdict.REJECT},
+    StepState.RETURNED: {Verdict.RETURN},
+}
+"""The decisions that have led to a state; to any other, none has."""
+
+
 def already(step: ApprovalStep, actor: Actor) -> str:
-    """What happened to a step that no longer waits: who, what and when; "you" where it was the actor."""
-    last = step.decisions.select_related("decider", "on_behalf_of").order_by("-at").first()
+    """What happened to a step that can't be decided now: who, what and when; "you" where it was the actor.
+
+    Where it was not a decision that led there, what became of the step, and why.
+    """
+    if step.state == StepState.WAITING:
+        return "This step waits for others to be decided before it."
+    led = step.decisions.filter(verdict__in=LEADS_TO.get(StepState(step.state), ()))
+    last = led.select_related("decider", "on_behalf_of").order_by("-at").first()
     if last is None or last.decider is None:
         return f"This step is {step.get_state_display().lower()}: {step.state_reason or 'it no longer waits'}."
     who = "You" if last.decider_id in actor.identity_ids else last.decider.name

@@ -6,29 +6,26 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Max, Min, QuerySet
 
+from governance.approvals.changers import changers
 from governance.approvals.handing_on import BROUGHT_IN, brought_in, counting, handed_on, named, with_takers
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Delegation, Reassignment, StepApprover
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Delegation
 from governance.approvals.rules import Asked, Candidates, Place, choose, stand_in
 from governance.approvals.states import YES, Verdict
-from governance.audit.models import AuditEvent
-from governance.catalog.models import BundleVersion, CatalogApplication
 from governance.core.subjects import Span, decidable
-from governance.identities.models import Identity, Ownership, Team, TeamMembership
-from governance.identities.queries import GOVERNANCE_TEAM, SECURITY_TEAM, members, owners, same_human
+from governance.identities.models import Identity, Team
+from governance.identities.queries import (
+    GOVERNANCE_TEAM,
+    SECURITY_TEAM,
+    accountable_owner,
+    members,
+    owners,
+    same_human,
+)
 from governance.identities.querysets import acts
 from governance.identities.states import Kind, OwnerRole
-from governance.policy.models import PolicyRuleVersion
 from governance.policy.states import CONSENTS, StepKind
-from governance.separation.models import SeparationRuleVersion
-from governance.separation.sides import named_bundles
-
-PROPOSED: Final = "proposed_change.proposed"
-APPLIED: Final = "proposed_change.applied"
-"""What the log calls the two ends of a change that came about; changes are above this package."""
-
-FILES_APPLIED: Final = f"{CatalogApplication.NOUN}.created"
 
 
 def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
@@ -93,7 +90,7 @@ def _barred(step: ApprovalStep, now: datetime) -> frozenset[UUID]:
     """Who may decide nothing on the route: parties to the subject, but for a consent, and who changed the route."""
     route = step.route
     parties = () if step.consents else decidable(route.subject_kind).parties(route.subject_id, now)
-    return same_human([*parties, *_changers(route)])
+    return same_human([*parties, *changers(route)])
 
 
 def _others(step: ApprovalStep) -> "QuerySet[Decision]":
@@ -198,45 +195,6 @@ def _people(asked: Collection[Asked]) -> list[UUID]:
     return [pk for one in asked for pk in (one.identity_id, one.on_behalf_of) if pk is not None]
 
 
-def _changers(route: ApprovalRoute) -> Iterable[UUID]:
-    """Who has changed, since the route opened, whom it asks or the policy it rests on (rule 2); read from the log.
-
-    What a proposed change has done was done by its proposer as well as by whoever said the last yes; what files have
-    done, by whoever applied them.
-    """
-    steps = route.steps.all()
-    targets = list(steps.values_list("target_kind", "target_id"))
-    if route.beneficiary_id:
-        targets.append((Identity.NOUN, route.beneficiary_id))
-    owned = Ownership.objects.filter(subject_id__in={pk for _, pk in targets})
-    named = [pk for kind, pk in targets if kind == Team.NOUN]
-    teams = Q(team__in=owned.values("team")) | Q(team__in=named) | Q(team__key__in=[GOVERNANCE_TEAM, SECURITY_TEAM])
-    asked = StepApprover.objects.filter(step__in=steps)
-    watched = asked.values_list("identity", flat=True).union(
-        asked.values_list("on_behalf_of", flat=True),
-        owned.values_list("pk", flat=True),
-        TeamMembership.objects.filter(teams).values_list("pk", flat=True),
-    )
-    subjects = {pk for kind, pk in targets if kind == Identity.NOUN} | set(watched)
-    changes = AuditEvent.objects.filter(at__gte=route.opened_at)
-    policy = Q(action__startswith=f"{PolicyRuleVersion.NOUN}.")
-    policy |= Q(action__startswith=f"{SeparationRuleVersion.NOUN}.")
-    kept_apart = BundleVersion.objects.filter(bundle__in=named_bundles())
-    policy |= Q(action__startswith=f"{BundleVersion.NOUN}.", subject_id__in=kept_apart.values("pk"))
-    made = changes.filter(Q(subject_id__in=subjects) | policy)
-    givers = Reassignment.objects.filter(step__in=steps).values_list("giver", flat=True)
-    return filter(None, made.values_list("actor_id", flat=True).union(*_behind(made), givers))
-
-
-def _behind(made: "QuerySet[AuditEvent]") -> "Iterable[QuerySet[AuditEvent, UUID | None]]":
-    """Who proposed the change, or applied the files, that made these events: what either does has its moment."""
-    there = AuditEvent.objects.filter(at__in=made.values("at"))
-    proposed = AuditEvent.objects.filter(
-        action=PROPOSED, subject_id__in=there.filter(action=APPLIED).values("subject_id")
-    )
-    return (one.values_list("actor_id", flat=True) for one in (proposed, there.filter(action=FILES_APPLIED)))
-
-
 def _chain(step: Place, now: datetime) -> list[Candidates]:
     match step.kind:
         case StepKind.SECURITY:
@@ -262,8 +220,10 @@ def _those(candidates: Candidates, step: Place, now: datetime) -> tuple[UUID, ..
 
 
 def _managers(step: Place, now: datetime) -> list[Candidates]:
-    """The manager of the person the step is about, then the manager above."""
+    """The manager of the person the step is about, or of whoever owns the machine identity now; then the one above."""
     person = Identity.objects.select_related("manager__manager").get(pk=step.target_id)
+    if person.is_machine:
+        person = accountable_owner(Identity.NOUN, person.pk, now) or person
     manager = person.manager
     above = manager.manager if manager else None
     return [

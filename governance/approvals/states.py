@@ -72,5 +72,9 @@ class Provenance(TextChoices):
     AGENT = "agent", "An agent"
 
 
+HUMANS = frozenset({Provenance.HUMAN, Provenance.HUMAN_FOR_ANOTHER})
+"""Where what a person said comes from."""
+
+
 DELEGABLE = tuple(kind for kind in StepKind if kind not in CONSENTS)
 """Steps that somebody else may decide in one's place. A consent is for whoever answers for an identity to give."""

@@ -29,7 +29,8 @@ class Actor:
     `identity_ids` are all identities of the same human, since they count as one wherever duties
     are separated (rule 2). `roles` are those held by a usable grant at the moment the actor was made.
     `assurance` is the session's strength as an authenticator assurance level (NIST SP 800-63B), 0 when none, and
-    `proven_at` is when that level was last proven, None when nobody knows.
+    `proven_at` is when that level was last proven, None when nobody knows. `errand` is what the portal's own work
+    carries out where people have said yes to it, such as the run of a feed: who they are is read from its events.
     """
 
     kind: ActorKind
@@ -41,16 +42,17 @@ class Actor:
     roles: frozenset[Role] = field(default_factory=frozenset)
     assurance: int = 0
     proven_at: datetime | None = None
+    errand: UUID | None = None
 
     @classmethod
-    def system(cls, name: str) -> "Actor":
+    def system(cls, name: str, errand: UUID | None = None) -> "Actor":
         """The portal's own work, named after what does it: `Actor.system("expiry")`."""
-        return cls(kind=ActorKind.SYSTEM, label=name)
+        return cls(kind=ActorKind.SYSTEM, label=name, errand=errand)
 
     @property
     def id(self) -> UUID | None:
-        """What events name as the actor: the identity, or the sign-in account where none is linked."""
-        return self.identity_id or self.user_id
+        """What events name as the actor: the identity, the sign-in account where none is linked, or the errand."""
+        return self.identity_id or self.user_id or self.errand
 
     def has(self, *roles: Role) -> bool:
         """Whether any of the roles is held."""

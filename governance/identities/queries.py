@@ -5,8 +5,9 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from governance.core.history import history_model
 from governance.core.querysets import PeriodQuerySet, covers
 from governance.identities.models import Identity, Ownership, TeamMembership
 from governance.identities.querysets import IdentityQuerySet, acts
@@ -112,6 +113,16 @@ def answerable_for(identity_id: UUID, now: datetime) -> frozenset[UUID]:
     members = TeamMembership.objects.at(now).filter(team__in=periods.values("team"))
     alone = periods.filter(identity__isnull=False).values_list("identity", flat=True)
     return same_human([*alone, *members.values_list("identity", flat=True)])
+
+
+def managing(identity_ids: Collection[UUID], since: datetime) -> frozenset[UUID]:
+    """Everybody who has managed one of the identities, and who has managed those, since the moment; one query."""
+    versions = history_model(Identity).objects
+    before = versions.filter(id=OuterRef("id"), history_date__gt=OuterRef("history_date"), history_date__lte=since)
+    standing = versions.filter(~Exists(before), manager__isnull=False)
+    near = standing.filter(id__in=identity_ids).values("manager_id")
+    found = standing.filter(Q(id__in=identity_ids) | Q(id__in=near))
+    return frozenset(found.values_list("manager_id", flat=True))
 
 
 def owned_ids(kind: str, identity_ids: Collection[UUID], now: datetime) -> "QuerySet[Ownership, UUID]":

@@ -33,6 +33,9 @@ from governance.lifecycle.states import RunState
 APPLY = "lifecycle.apply_run"
 """The task that applies one accepted run."""
 
+FEED = "people feed"
+"""Who carries a run out. Each event names the run: whoever handed it in or accepted it has changed all that."""
+
 BATCH = 500
 SHOWN = 200
 """How many people of each kind a preview names; its figures count all."""
@@ -195,7 +198,7 @@ def _apply(run_id: UUID, *, actor: Actor, now: datetime) -> None:
     if why := _beyond_the_yes(run, found):
         _hold(run_id, found, why, actor=actor, now=now)
     else:
-        outcome = _carried_out(run, found, actor=actor, now=now)
+        outcome = _carried_out(run, found, actor=Actor.system(FEED, run.pk), now=now)
         _close(run_id, found, outcome, actor=actor, now=now)
 
 

@@ -12,7 +12,7 @@ from governance.lifecycle import actions, feeds, queries, reevaluation
 
 BATCH = 100
 LIFECYCLE = Actor.system("lifecycle")
-FEED = Actor.system("people feed")
+FEED = Actor.system(feeds.FEED)
 REEVALUATION = Actor.system("re-evaluation")
 
 

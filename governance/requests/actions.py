@@ -16,6 +16,7 @@ from governance.core.errors import Denied, Invalid, NotFound
 from governance.core.locking import locked_all, unit_of_work
 from governance.core.moves import amend, create, move, move_many
 from governance.core.seen import AsSeen, unsaid
+from governance.core.subjects import decidable
 from governance.grants.models import Grant
 from governance.grants.permissions import visible as grants_visible
 from governance.identities.models import Identity
@@ -274,6 +275,7 @@ def answer(
     """
     if not text.strip():
         raise Invalid({"answer": "Write an answer: the approver waits for it."})
+    _lock_asked(request_id, question_id, actor, now)
     request = permissions.lock(actor, "answer", request_id, now)
     question = _locked_question(request, question_id)
     as_seen()
@@ -281,17 +283,24 @@ def answer(
     assert whose is not None  # noqa: S101 - who answers for another is somebody
     by = Identity.objects.get(pk=whose)
     approvals.answer(question, by, text.strip(), actor=actor, now=now)
+    request.refresh_from_db()
     if request.state == RequestState.RETURNED and not queries.open_questions(request).exists():
         move(request, RequestState.IN_REVIEW, actor=actor, why="Answered", now=now)
     return request
 
 
+def _lock_asked(request_id: UUID, question_id: UUID, actor: Actor, now: datetime) -> None:
+    """Take what the item rests on that is asked about, as a decision does: an answer may be the last that it needs."""
+    for request in permissions.visible(actor, now).filter(pk=request_id):
+        for question in queries.open_questions(request).filter(pk=question_id).select_related("step__route"):
+            decidable(RequestItem.NOUN).lock(question.step.route.subject_id, actor.identity_ids)
+
+
 def _locked_question(request: AccessRequest, question_id: UUID) -> Question:
-    """The request's open question with its item, route and step held. Raises NotFound."""
+    """The request's open question with its route and steps held; its item is. Raises NotFound."""
     question = queries.open_questions(request).filter(pk=question_id).first()
     if question is None:
         raise NotFound
-    locked_all(request.items.all())
     return approvals.lock_question(question)
 
 

@@ -22,7 +22,7 @@ from governance.grants.querysets import GrantQuerySet
 from governance.grants.rules import in_words
 from governance.grants.states import GrantState
 from governance.identities.models import Identity, Team
-from governance.identities.queries import accountable_owner, answerable_for, owned_ids, same_human
+from governance.identities.queries import answerable_for, owned_ids, same_human
 from governance.identities.querysets import IdentityQuerySet
 from governance.identities.states import MACHINE_KINDS, Kind
 from governance.policy import criteria
@@ -226,7 +226,7 @@ def plan(step: StepSpec, wish: Wish, now: datetime) -> StepPlan:
 
     What a machine identity or an external asks for itself is no consent of those who answer for it.
     """
-    found = _plan(step, wish, now)
+    found = _plan(step, wish)
     if step.kind not in CONSENTS:
         return found
     who = wish.beneficiary
@@ -234,12 +234,12 @@ def plan(step: StepSpec, wish: Wish, now: datetime) -> StepPlan:
     return replace(found, skip=OWN_WISH) if wish.requester.pk in answering else found
 
 
-def _plan(step: StepSpec, wish: Wish, now: datetime) -> StepPlan:
+def _plan(step: StepSpec, wish: Wish) -> StepPlan:
     beneficiary, entitlement = wish.beneficiary, wish.entitlement
     match step.kind:
         case StepKind.MANAGER:
-            person = accountable_owner("identity", beneficiary.pk, now) if beneficiary.is_machine else beneficiary
-            return _about("identity", person or beneficiary, step)
+            found = _about("identity", beneficiary, step)
+            return replace(found, target_label=f"the owner of {beneficiary}") if beneficiary.is_machine else found
         case StepKind.ENTITLEMENT_OWNER:
             return _about("entitlement", entitlement, step)
         case StepKind.SYSTEM_OWNER:

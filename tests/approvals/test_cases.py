@@ -16,6 +16,7 @@ from governance.approvals.rules import STEP_TERM
 from governance.approvals.states import StepState
 from governance.grants.models import Grant
 from governance.identities.models import Identity, Team
+from governance.notifications.models import Notification
 from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
 from governance.requests.states import ItemState
@@ -353,6 +354,38 @@ class TestThePreview:
 
 
 class TestAStepThatAsksNobody:
+    def told(self) -> list[str]:
+        said = Notification.objects.filter(title__startswith="Nobody can decide").select_related("recipient")
+        return sorted(one.recipient.name for one in said)
+
+    def test_tells_whoever_asked_and_governance_once(self) -> None:
+        company = Company([MANAGER])
+        asks("Boss")(company)
+        twin = person("Gwen's other", human=company["Boss"].human)
+        run("UPDATE governance_identity SET human_id = %s WHERE name IN ('Gwen', 'Gus')", twin.human_id)
+        company.submit()
+        assert self.told() == ["Boss", "Gus", "Gwen"]
+        moved()
+        assert self.told() == ["Boss", "Gus", "Gwen"]
+
+    def test_tells_security_where_there_is_no_governance(self) -> None:
+        company = Company([MANAGER])
+        for arrange in (asks("Boss"), away("Gwen", "Gus"), of_team("security", "Stranger")):
+            arrange(company)
+        company.submit()
+        assert self.told() == ["Boss", "Stranger"]
+
+    def test_tells_them_when_the_last_one_goes(self) -> None:
+        company = Company([MANAGER])
+        for arrange in (asks("Boss"), away("Gwen")):
+            arrange(company)
+        company.submit()
+        assert self.told() == []
+        away("Gus")(company)
+        of_team("security", "Stranger")(company)
+        moved()
+        assert self.told() == ["Boss", "Stranger"]
+
     def test_is_said_by_readiness(self) -> None:
         company = Company([MANAGER])
         assert readiness_warnings()["approvals"]() is None

@@ -1,7 +1,7 @@
 """Deciding a step: what follows, who came first, what must be said."""
 
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -9,17 +9,21 @@ from django.utils import timezone
 
 from governance.approvals.actions import decide, expire
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Question
+from governance.approvals.permissions import already
 from governance.approvals.rules import STEP_TERM
 from governance.approvals.states import Provenance, RouteState, StepState, Verdict
 from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.grants.models import Grant
+from governance.identities.models import Identity
 from governance.notifications.models import Notification
+from governance.policy.words import minute
 from governance.requests.actions import answer, withdraw
 from governance.requests.models import AccessRequest
 from governance.requests.states import ItemState, RequestState
-from tests.builders import Organisation, actor, entitlement, purpose, rule, step_ids
+from tests.builders import Organisation, actor, entitlement, person, purpose, rule, step_ids, team
 from tests.core.log import events_of
 from tests.leases import HOUR, approve, ask_back, decided, reject
+from tests.rules.sql import run
 
 pytestmark = pytest.mark.django_db
 
@@ -218,3 +222,47 @@ class TestAnUnansweredQuestion:
         request_.refresh_from_db()
         assert request_.state == RequestState.DECIDED
         assert not Grant.objects.exists()
+
+    def test_is_what_the_record_says_was_not_answered(self, request_: AccessRequest, org: Organisation) -> None:
+        step = step_ids(request_)[0]
+        ask_back(step, org.manager)
+        why = f"Nobody answered the question of {minute(Question.objects.get().asked_at)}"
+        expire(step_id=step, now=timezone.now() + STEP_TERM + HOUR)
+        assert ApprovalStep.objects.get(pk=step).state_reason == why
+        assert Decision.objects.get(provenance=Provenance.TIMEOUT).reason == why
+
+
+class TestWhatHappenedToAStep:
+    """Is told by what led there, and by nothing that somebody has said of it besides."""
+
+    def told(self, step: UUID, by: Identity) -> str:
+        return already(ApprovalStep.objects.get(pk=step), actor(by))
+
+    def test_is_who_decided_it(self, request_: AccessRequest, org: Organisation) -> None:
+        step = step_ids(request_)[0]
+        approve(step, org.manager)
+        assert self.told(step, org.owner).startswith("Manager approved this, ")
+        assert self.told(step, org.manager).startswith("You approved this, ")
+
+    def test_is_who_asked_back_while_that_waits_and_not_afterwards(
+        self, request_: AccessRequest, org: Organisation
+    ) -> None:
+        step = step_ids(request_)[0]
+        ask_back(step, org.manager)
+        assert self.told(step, org.owner).startswith("Manager asked back, ")
+        withdraw(request_id=request_.pk, actor=actor(org.requester), reason="Not needed", now=timezone.now())
+        assert self.told(step, org.manager) == "This step is cancelled: Not needed."
+
+    def test_is_that_it_waits_for_others(self, request_: AccessRequest, org: Organisation) -> None:
+        assert self.told(step_ids(request_)[1], org.owner) == "This step waits for others to be decided before it."
+
+    def test_is_that_another_rejected_whoever_has_said_yes_to_it(self) -> None:
+        org = Organisation("manager")
+        run("UPDATE governance_policyruleversion SET state = 'retired', effective_until = effective_from")
+        ann, ben = person("Ann"), person("Ben")
+        team("ledger", ann, ben)
+        rule(steps=[{"kind": "team", "team": "ledger", "required": 2, "stage": 1}, {"kind": "manager", "stage": 1}])
+        steps = dict(ApprovalStep.objects.filter(pk__in=step_ids(org.submit())).values_list("kind", "pk"))
+        approve(steps["team"], ann)
+        reject(steps["manager"], org.manager)
+        assert self.told(steps["team"], ben) == "This step is cancelled: Another step rejected."

@@ -216,6 +216,7 @@ class TestWhatIsDelegated:
         assert asked(step) == {"Deputy for Manager"}
         moved(now + 2 * DAY + timedelta(hours=1))
         assert asked(step) == {"Manager"}
+        assert Notification.objects.filter(recipient=org.manager, once__startswith=f"asked:{step}").count() == 2
 
     def test_is_not_decided_past_its_end_whether_a_sweep_has_run_or_not(
         self, org: Organisation, deputy: Identity

@@ -21,7 +21,9 @@ from governance.grants.models import Grant
 from governance.grants.states import GrantState
 from governance.identities.models import Identity, Ownership
 from governance.identities.queries import owners_of
+from governance.lifecycle import feeds
 from governance.lifecycle.actions import end_identity
+from governance.lifecycle.tasks import apply_run
 from governance.requests import actions as requests
 from governance.requests.models import AccessRequest
 from governance.requests.rules import Draft
@@ -43,8 +45,9 @@ from tests.builders import (
     step_ids,
     team,
 )
-from tests.leases import HOUR, approve, give_back, granted, reject, started
-from tests.lifecycle import cataloguing
+from tests.leases import HOUR, approve, backed, give_back, granted, reject, started
+from tests.lifecycle import cataloguing, feeding
+from tests.rules.sql import run
 
 pytestmark = pytest.mark.django_db
 
@@ -183,16 +186,16 @@ class TestAnApprover:
 class TestWhoChangedTheRoute:
     """An administrator could otherwise end the owner, inherit the step, and say yes to anything."""
 
-    def ended_by(self, who: Identity, org: Organisation) -> None:
+    def ends(self, who: Identity, whom: Identity) -> None:
         by = actor(who, Role.ADMINISTRATOR)
-        end_identity(identity_id=org.owner.pk, actor=by, reason="Left", now=timezone.now())
+        end_identity(identity_id=whom.pk, actor=by, reason="Left", now=timezone.now())
 
     def test_does_not_decide_what_then_falls_to_them(self) -> None:
         org = Organisation("entitlement_owner")
         gwen, gus = org.governance
         run_without_manager(org.owner)
         step = step_ids(org.submit())[0]
-        self.ended_by(gus, org)
+        self.ends(gus, org.owner)
         assert owners_of("entitlement", org.entitlement.pk, timezone.now()) == [gus]
         assert asked(step) == {gwen}
         refuses(step, actor(gus, Role.ADMINISTRATOR))
@@ -202,7 +205,7 @@ class TestWhoChangedTheRoute:
         org = Organisation("entitlement_owner")
         _, gus = org.governance
         run_without_manager(org.owner)
-        self.ended_by(gus, org)
+        self.ends(gus, org.owner)
         step = step_ids(org.submit(now=timezone.now() + timedelta(seconds=1)))[0]
         assert asked(step) == {gus}
 
@@ -273,6 +276,58 @@ class TestWhoChangedTheRoute:
         assert not can(actor(gwen), "approve", step, timezone.now())
         assert can(actor(gus), "approve", step, timezone.now())
 
+    @pytest.mark.parametrize("hands_in", [True, False])
+    @pytest.mark.parametrize("accepts", [True, False])
+    def test_by_a_file_of_people_does_not_decide(self, hands_in: bool, accepts: bool) -> None:
+        """Nobody is asked about a file of people: who hands it in could make themselves somebody's manager."""
+        org, other = Organisation("manager"), feeding.administrator()
+        source, rows = feeding.a_source(other), [feeding.row("carol"), feeding.row("mona"), feeding.row("dan")]
+        feeding.imported(source, feeding.a_file(*rows, feeding.row("alice", manager="mona")), other)
+        known = feeding.people(source)
+        org.requester, carol = known["alice"], known["carol"]
+        account(org.requester, org.system)
+        step = ApprovalStep.objects.get(pk=step_ids(org.submit())[0])
+        by = actor(carol, Role.ADMINISTRATOR)
+        file = feeding.a_file(*rows, feeding.row("alice", manager="carol"))
+        handed = feeding.handed_in(source, file, by if hands_in else other)
+        feeds.accept(run_id=handed.pk, actor=by if accepts else other, reason="", now=timezone.now())
+        apply_run(str(handed.pk))
+        assert can(by, "approve", step, timezone.now()) is not (hands_in or accepts)
+        assert can(actor(org.governance[0]), "approve", step, timezone.now()) is (hands_in or accepts)
+
+    def owner_first(self) -> Organisation:
+        org = Organisation("security")
+        run("UPDATE governance_policyruleversion SET state = 'retired', effective_until = effective_from")
+        rule(steps=[{"kind": "entitlement_owner", "stage": 1}, {"kind": "manager", "stage": 2}])
+        return org
+
+    def test_by_ending_who_would_be_asked_later_does_not_decide(self) -> None:
+        org = self.owner_first()
+        first, second = step_ids(org.submit())
+        self.ends(org.boss, org.manager)
+        approve(first, org.owner)
+        assert asked(second) == set(org.governance)
+        refuses(second, actor(org.boss, Role.ADMINISTRATOR))
+
+    def test_by_ending_who_would_have_been_does_not_either(self) -> None:
+        """Also where others have named somebody else since, who is away."""
+        org = self.owner_first()
+        first, second = step_ids(org.submit())
+        self.ends(org.boss, org.manager)
+        change_manager(org.requester, person("New", manager=org.boss, state="on_leave"))
+        approve(first, org.owner)
+        assert asked(second) == set(org.governance)
+
+    def test_has_what_they_decided_before_stand(self) -> None:
+        org = Organisation("manager", "entitlement_owner")
+        backed(org.entitlement, org.backup)
+        first, second = step_ids(org.submit())
+        approve(first, org.manager)
+        self.ends(org.manager, org.owner)
+        assert asked(second) == {org.backup}
+        approve(second, org.backup)
+        assert Grant.objects.exists()
+
     def test_by_proposing_what_nobody_approved_still_decides(self) -> None:
         org = Organisation("entitlement_owner")
         gwen, judge = org.governance[0], person("Judge")
@@ -292,7 +347,11 @@ class TestWhoChangedTheRoute:
         reject(step, org.manager)
 
 
-@unit_of_work()
 def run_without_manager(who: Identity) -> None:
+    change_manager(who, None)
+
+
+@unit_of_work()
+def change_manager(who: Identity, manager: Identity | None) -> None:
     for row in locked_all(Identity.objects.filter(pk=who.pk)):
-        amend(row, "manager_changed", actor=BUILDER, why="None", now=timezone.now(), manager=None)
+        amend(row, "manager_changed", actor=BUILDER, why="Moved", now=timezone.now(), manager=manager)

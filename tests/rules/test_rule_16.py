@@ -14,11 +14,13 @@ from governance.core.locking import locked_all, unit_of_work
 from governance.core.moves import amend
 from governance.grants.models import Grant
 from governance.identities.models import Identity
+from governance.identities.moves import pass_on
 from governance.identities.queries import GOVERNANCE_TEAM, governance_is_staffed, members
+from governance.identities.states import OwnerRole
 from governance.notifications.models import Notification
-from governance.requests.actions import answer
+from governance.requests.actions import answer, submit
 from governance.requests.models import AccessRequest
-from tests.builders import BUILDER, Organisation, actor, machine, person, step_ids
+from tests.builders import BUILDER, Organisation, account, actor, draft, machine, person, step_ids
 from tests.core.log import events_of
 from tests.leases import approve, ask_back, backed, leave
 
@@ -115,6 +117,22 @@ class TestWhoeverAnswersNow:
         managed_by(org.requester, person("New manager"))
         with pytest.raises(Denied):
             approve(step, org.manager)
+
+    def test_is_the_manager_of_whoever_owns_the_machine_identity_by_now(self) -> None:
+        org = Organisation("manager")
+        robot = machine(org.requester)
+        account(robot, org.system)
+        wish = draft(robot, org.entitlement, org.purpose)
+        request = submit(draft=wish, actor=actor(org.requester), now=timezone.now())
+        step = ApprovalStep.objects.get(pk=step_ids(request)[0])
+        assert (asked(step), step.target_label) == ([org.manager], f"the owner of {robot}")
+        with unit_of_work():
+            pass_on(robot, org.stranger, OwnerRole.OWNER, actor=BUILDER, why="Passed on", now=timezone.now())
+        ask_again(step_id=step.pk, now=timezone.now())
+        assert asked(step) == [org.boss]
+        with pytest.raises(Denied):
+            approve(step.pk, org.manager)
+        approve(step.pk, org.boss)
 
     def test_is_not_the_old_manager_while_a_question_waits_either(self, org: Organisation) -> None:
         request = org.submit()
