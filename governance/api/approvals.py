@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.files.base import ContentFile
 from django.db.models import Prefetch, QuerySet
 from django.http import FileResponse
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,7 +20,7 @@ from governance.api.query import checked
 from governance.api.shapes import Named, NoBody, ReasonBody
 from governance.approvals import actions, permissions, queries
 from governance.approvals.filters import StepFilter
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, DecisionFile, Reassignment
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Reassignment, StepApprover
 from governance.approvals.states import Provenance, StepState, Verdict
 from governance.core import files
 from governance.core.errors import Invalid, NotFound
@@ -27,7 +28,6 @@ from governance.core.paging import Keyset
 from governance.core.seen import AsSeen
 from governance.core.subjects import Span, decidable
 from governance.evidence import tables
-from governance.identities.models import Identity
 from governance.policy.states import StepKind
 from governance.users.states import Scope
 
@@ -77,6 +77,14 @@ class TargetShape(Shape):
     name = serializers.CharField(source="target_label")
 
 
+class AskedShape(Shape):
+    """Somebody who is asked now, for themselves or for another."""
+
+    id = serializers.UUIDField(source="identity.pk")
+    name = serializers.CharField(source="identity.name")
+    on_behalf_of = Named(allow_null=True, help_text="In whose place they are asked, by a delegation.")
+
+
 class StepShape(Shape):
     """One stage of a route: whom it asks, by when, and what they have decided."""
 
@@ -85,12 +93,17 @@ class StepShape(Shape):
     subject_kind = serializers.CharField(source="route.subject_kind")
     subject_id = serializers.UUIDField(source="route.subject_id")
     position = serializers.IntegerField()
+    stage = serializers.IntegerField(help_text="Steps of one stage are open side by side.")
     kind = serializers.ChoiceField(StepKind.choices)
     consents = serializers.BooleanField(help_text="A yes is a consent, which never counts as an approval.")
     target = TargetShape(source="*")
     state = serializers.ChoiceField(StepState.choices)
     state_reason = serializers.CharField()
     required = serializers.IntegerField()  # type: ignore[assignment]  # the metaclass takes it out of the class
+    everyone = serializers.BooleanField(help_text="All who are asked must say yes, `required` of them at least.")
+    skip_repeat = serializers.BooleanField(
+        help_text="It is skipped where all whom it would ask first have approved another step."
+    )
     counts = serializers.ListField(
         child=serializers.CharField(), help_text="Criteria that whoever is asked meets, the governance team apart."
     )
@@ -104,11 +117,13 @@ class StepShape(Shape):
     asked = serializers.SerializerMethodField()
     decisions = serializers.SerializerMethodField()
 
-    def get_asked(self, step: ApprovalStep) -> list[dict[str, str]]:
+    @extend_schema_field(AskedShape(many=True))
+    def get_asked(self, step: ApprovalStep) -> Any:
         """Who is asked now."""
-        people = [asked.identity for asked in step.approvers.all() if asked.ends_at is None]
-        return [{"id": str(one.pk), "name": one.name} for one in sorted(people, key=_by_name)]
+        asked = [one for one in step.approvers.all() if one.ends_at is None]
+        return AskedShape(sorted(asked, key=_by_name), many=True).data
 
+    @extend_schema_field(DecisionShape(many=True))
     def get_decisions(self, step: ApprovalStep) -> Any:
         """What was decided, oldest first."""
         return DecisionShape(sorted(step.decisions.all(), key=_by_time), many=True).data
@@ -138,8 +153,8 @@ class WholeStepShape(StepShape):
     allowed = AllowedShape(allow_null=True)
 
 
-def _by_name(identity: Identity) -> tuple[str, UUID]:
-    return identity.name, identity.pk
+def _by_name(asked: StepApprover) -> tuple[str, UUID]:
+    return asked.identity.name, asked.identity_id
 
 
 def _by_time(decision: Decision) -> Any:
@@ -158,7 +173,7 @@ class _Steps:
         """From the permissions of approvals."""
         steps = permissions.visible(self.actor).select_related("route", "claimed_by")
         decisions = Prefetch("decisions", Decision.objects.select_related("decider", "on_behalf_of", "file"))
-        return steps.prefetch_related("approvers__identity", decisions)
+        return steps.prefetch_related("approvers__identity", "approvers__on_behalf_of", decisions)
 
 
 class _Step(_Steps):
@@ -354,7 +369,8 @@ class TogetherShape(Shape):
 class Together(bases.Endpoint):
     """Deciding several steps, each on its own: what is refused keeps none of the others back.
 
-    What is of high or critical risk is never approved so.
+    What takes a fresh sign-in is never approved so: what brings anything of high or critical risk, and whatever a
+    machine identity asks for.
     """
 
     tag = TAG
@@ -409,7 +425,7 @@ class Remind(bases.Endpoint):
 
 
 class ProofFile(_Steps, bases.OneEndpoint):
-    """The file that a decision on a step rests on, as it was given."""
+    """The file that a decision on the step, or on another of its route, rests on, as it was given."""
 
     http_method_names: ClassVar[list[str]] = ["get"]  # type: ignore[misc]  # narrower than View's
     operations = {
@@ -421,7 +437,7 @@ class ProofFile(_Steps, bases.OneEndpoint):
         """The file, for those who may see the step; only ever to be saved. Raises NotFound."""
         checked(request, ())
         found = self.found(pk)
-        shown = DecisionFile.objects.filter(decision=decision, decision__step=found.pk).first()
+        shown = queries.files_of(found.route_id).filter(decision=decision).first()
         if shown is None:
             raise NotFound
         return files.sent(shown)

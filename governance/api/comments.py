@@ -36,7 +36,7 @@ class CommentBody(Body):
 
     text = Text(
         min_length=1,
-        max_length=2000,
+        max_length=actions.LONGEST_COMMENT,
         help_text="Kept on record; everybody who sees the request reads it. @ and a name tells whom it names.",
     )
 

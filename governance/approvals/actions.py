@@ -41,6 +41,7 @@ TIMEOUT = Actor.system("timeout")
 ESCALATION = Actor.system("escalation")
 SHORTEST = timedelta(minutes=1)
 LONGEST_TICKET = 200
+LONGEST_COMMENT = 4000
 TOGETHER = frozenset({Verdict.APPROVE, Verdict.REJECT})
 MOST_TOGETHER = 50
 """Steps that are decided by one act: more than one reads at a time."""
@@ -106,8 +107,8 @@ def _decide(
     yes = cast.verdict in YES
     if yes and decidable(step.route.subject_kind).is_sensitive(step.route.subject_id):
         if together:
-            raise Denied("This is of high or critical risk: open it, and decide on it alone.", code="high_risk")
-        stepup.require(actor, Sensitive.APPROVE_HIGH_RISK, now)
+            raise Denied("A yes to this is given by itself: open it, and decide on it alone.", code="decided_alone")
+        stepup.require(actor, Sensitive.APPROVE_SENSITIVE, now)
     as_seen()
     if yes:
         _require_clear(step, now)
@@ -151,7 +152,7 @@ def decide_together(
 ) -> list[Outcome]:
     """Approve or reject several steps, each on its own: what is refused keeps none of the others back.
 
-    What is of high risk is never approved so. Raises Invalid when the act itself is not right.
+    What is sensitive is never approved so. Raises Invalid when the act itself is not right.
     """
     chosen = list(dict.fromkeys(step_ids))
     found = _together_problems(chosen, verdict, reason)
@@ -200,14 +201,20 @@ def comment(*, route_id: UUID, text: str, actor: Actor, now: datetime, comment_i
 
     Sent twice with the same `comment_id`, it is one comment.
     """
-    if not text.strip():
-        raise Invalid({"text": "Write what you want to say."})
+    if refusal := _comment_problem(text.strip()):
+        raise Invalid({"text": refusal})
     route, author_id = permissions.lock_commentable(actor, route_id, now)
     twin = Comment.objects.filter(pk=comment_id).first() if comment_id else None
     if twin is not None:
         return _own(twin, route_id, author_id, text.strip())
     words = talking.Words(Identity.objects.get(pk=author_id), text.strip(), _named(route, text, now))
     return talking.comment(route, words, comment_id=comment_id or new_id(), actor=actor, now=now)
+
+
+def _comment_problem(text: str) -> str:
+    if len(text) > LONGEST_COMMENT:
+        return f"A comment of {LONGEST_COMMENT:,} characters at most."
+    return "" if text else "Write what you want to say."
 
 
 def _named(route: ApprovalRoute, text: str, now: datetime) -> frozenset[UUID]:

@@ -44,9 +44,14 @@ def decider_for(actor: Actor, step: ApprovalStep, now: datetime) -> Asked | None
     return min(mine, key=lambda one: (one.on_behalf_of is not None, one.identity_id), default=None)
 
 
+def asked_as(actor: Actor, step: ApprovalStep, now: datetime) -> Asked | None:
+    """As whom the actor may decide a step now; None once it is not open, and for those who are not asked."""
+    return decider_for(actor, step, now) if step.state == StepState.OPEN else None
+
+
 def can(actor: Actor, verb: str, step: ApprovalStep, now: datetime) -> bool:
     """Whether the actor may decide this step now, claim it, or hand it on."""
-    return verb in DECIDES and step.state == StepState.OPEN and decider_for(actor, step, now) is not None
+    return verb in DECIDES and asked_as(actor, step, now) is not None
 
 
 def lock(actor: Actor, verb: str, pk: UUID, now: datetime) -> tuple[ApprovalStep, Asked]:

@@ -10,7 +10,7 @@ from django.db.models import Max, Min, QuerySet
 
 from governance.approvals.changers import changers
 from governance.approvals.handing_on import BROUGHT_IN, brought_in, counting, handed_on, named, with_takers
-from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, Delegation
+from governance.approvals.models import ApprovalRoute, ApprovalStep, Decision, DecisionFile, Delegation
 from governance.approvals.rules import Asked, Candidates, Place, choose, stand_in
 from governance.approvals.states import YES, Verdict
 from governance.core.subjects import Span, decidable
@@ -110,6 +110,11 @@ def allowed(route: ApprovalRoute) -> Span | None:
     asked = decidable(route.subject_kind).span(route.subject_id)
     less = asked and shortened(route.subject_kind, route.subject_id)
     return replace(less, starts_at=asked.starts_at) if asked and less else asked
+
+
+def files_of(route_id: UUID) -> "QuerySet[DecisionFile]":
+    """The files that the decisions on a route rest on: who sees one of its steps reads those of all of them."""
+    return DecisionFile.objects.filter(decision__step__route=route_id)
 
 
 def stays(step: ApprovalStep) -> str:

@@ -20,7 +20,7 @@ FRESH: Final = timedelta(minutes=5)
 class Sensitive(StrEnum):
     """Every sensitive act, in words that complete "To …, confirm that it is you"."""
 
-    APPROVE_HIGH_RISK = "approve what is of high or critical risk"
+    APPROVE_SENSITIVE = "approve this"
     REVOKE_GRANT = "end somebody's access early"
     APPROVE_MITIGATION = "let somebody hold what a rule keeps apart"
     REDACT_EVENT = "redact an audit event"

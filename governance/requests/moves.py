@@ -4,14 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
-
 from governance.approvals import moves as approvals
 from governance.approvals.models import ApprovalRoute
 from governance.approvals.queries import shortened
 from governance.approvals.states import RouteState
 from governance.catalog.models import Entitlement
-from governance.catalog.states import HIGH_RISKS
 from governance.core.actor import Actor
 from governance.core.errors import Conflict
 from governance.core.locking import locked_all
@@ -21,13 +18,13 @@ from governance.grants import moves as grants
 from governance.grants.states import Basis
 from governance.identities.models import Identity
 from governance.identities.queries import accountable_owner, keepers, same_human
-from governance.identities.states import MACHINE_KINDS, Status
+from governance.identities.states import Status
 from governance.notifications.moves import Notice, notify
 from governance.notifications.states import Topic
 from governance.policy.words import length, minute
 from governance.purposes.models import Purpose
 from governance.requests.models import AccessRequest, RequestItem
-from governance.requests.queries import parties, taken_already
+from governance.requests.queries import parties, sensitive, taken_already
 from governance.requests.states import ItemState, RequestState
 from governance.separation.models import Mitigation
 from governance.separation.queries import judge
@@ -203,12 +200,8 @@ class ItemSubject:
         return Span(request.term, request.wanted_until, request.starts_at)
 
     def is_sensitive(self, subject_id: UUID) -> bool:
-        """What is of high or critical risk as the catalog has it now, and whatever a machine identity asks for.
-
-        No token makes a fresh sign-in: what a machine asks for is approved by a human, and by no program (rule 10).
-        """
-        by_machine = Q(request__requester__kind__in=MACHINE_KINDS)
-        return RequestItem.objects.filter(Q(entitlement__risk__in=HIGH_RISKS) | by_machine, pk=subject_id).exists()
+        """Whether it is among `queries.sensitive`."""
+        return subject_id in sensitive([subject_id])
 
     def obstacles(self, subject_id: UUID, now: datetime) -> Sequence[Obstacle]:
         """What holding it would break by now (rule 7), and the live mitigation that covers it."""

@@ -9,12 +9,13 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from governance.access.models import Account
+from governance.access.queries import conferred_by
 from governance.approvals.models import Question
 from governance.approvals.moves import StepPlan
 from governance.approvals.states import StepState
 from governance.catalog.models import Entitlement
 from governance.catalog.querysets import EntitlementQuerySet
-from governance.catalog.states import CatalogState
+from governance.catalog.states import HIGH_RISKS, CatalogState
 from governance.core.actor import Actor, ActorKind
 from governance.core.models import Governed
 from governance.grants.models import Grant
@@ -256,6 +257,20 @@ def _plan(step: StepSpec, wish: Wish) -> StepPlan:
 def parties(requester_id: UUID, beneficiary_id: UUID, now: datetime) -> frozenset[UUID]:
     """Whose own access it is: requester, beneficiary and its owners, with all identities of those humans (rule 2)."""
     return same_human({requester_id, beneficiary_id}) | answerable_for(beneficiary_id, now)
+
+
+def sensitive(item_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Items a yes to which takes a fresh sign-in and is given alone; three queries at most.
+
+    Those that bring anything of high or critical risk, themselves or by what they confer, as the catalog has it now;
+    and whatever a machine identity asks for: no token makes a fresh sign-in, so no program approves it (rule 10).
+    """
+    rows = RequestItem.objects.filter(pk__in=item_ids).values_list("pk", "entitlement", "request__requester__kind")
+    items = {pk: (what, kind in MACHINE_KINDS) for pk, what, kind in rows}
+    brings = conferred_by({what for what, _ in items.values()})
+    risky = Entitlement.objects.filter(pk__in={pk for reached in brings.values() for pk in reached})
+    high = frozenset(risky.filter(risk__in=HIGH_RISKS).values_list("pk", flat=True))
+    return frozenset(pk for pk, (what, by_machine) in items.items() if by_machine or high & brings[what].keys())
 
 
 def _about(target_kind: str, target: Governed, step: StepSpec) -> StepPlan:

@@ -192,7 +192,8 @@ def _decided(verb: str) -> Callable[[Entry], Words]:
 def _role(decision: Decision) -> str:
     step = decision.step
     of = "" if step is None or step.kind == StepKind.SECURITY else f" of {step.target_label}"
-    role = f"As {step.get_kind_display().lower()}{of}. " if step else ""
+    place = f", in the place of {decision.on_behalf_of}" if decision.on_behalf_of else ""
+    role = f"As {step.get_kind_display().lower()}{of}{place}. " if step else ""
     return f"{role}Signed in at assurance level {decision.assurance}."
 
 
@@ -284,11 +285,13 @@ DRAWN: Mapping[EntryKind, tuple[str, str, Callable[[Entry], Words]]] = {
     EntryKind.REQUESTED: ("pen", "ok", _requested),
     EntryKind.POLICY: ("scale", "ok", _policy),
     EntryKind.APPROVED: ("check", "ok", _decided("Approved")),
+    EntryKind.CONSENTED: ("check", "ok", _decided("Consented")),
     EntryKind.REJECTED: ("cross", "bad", _decided("Rejected")),
     EntryKind.ASKED: ("question", "warn", _quoted("{by} asks")),
     EntryKind.ANSWERED: ("pen", "ok", _quoted("{by} answers")),
     EntryKind.REASSIGNED: ("arrow", "", _quoted("Handed on by {by}")),
     EntryKind.ESCALATED: ("alert", "warn", _told("Escalated")),
+    EntryKind.SKIPPED: ("arrow", "", _told("A step was skipped")),
     EntryKind.STEP_EXPIRED: ("lapse", "warn", _told("Nobody decided in time")),
     EntryKind.WITHDRAWN: ("back", "", _withdrawn),
     EntryKind.CANCELLED: ("cross", "bad", _told("Cancelled, nothing was provisioned")),

@@ -113,8 +113,8 @@ const moveRow = (step) => {
 // Rows that are selected, counted where they are decided together.
 const picked = () => {
   const on = all("[data-pick]:checked");
-  const high = on.filter((box) => box.dataset.pick === "high").length;
-  all("[data-picked]").forEach((place) => { place.textContent = `${on.length} selected${high ? `, ${high} of high risk` : ""}.`; });
+  const alone = on.filter((box) => box.dataset.pick === "alone").length;
+  all("[data-picked]").forEach((place) => { place.textContent = `${on.length} selected${alone ? `, ${alone} to be opened alone` : ""}.`; });
 };
 document.addEventListener("change", (event) => { if (event.target.matches("[data-pick]")) picked(); });
 const pickRow = () => {

@@ -5,12 +5,14 @@ from __future__ import annotations
 from base64 import b64encode
 from datetime import time
 
+from governance.approvals.actions import LONGEST_COMMENT
 from governance.approvals.models import ApprovalStep, Calendar, Decision
 from governance.core.actor import Role
 from tests import builders
 from tests.api.conftest import Call
 from tests.api.test_frame import problem
 from tests.builders import Organisation
+from tests.delegations import delegated
 from tests.handwork import PNG
 from tests.leases import newcomer
 from tests.rules.sql import run
@@ -18,6 +20,24 @@ from tests.rules.sql import run
 
 def step_of(org: Organisation) -> ApprovalStep:
     return ApprovalStep.objects.select_related("route").get(pk=builders.step_ids(org.submit())[0])
+
+
+class TestAStepOfARoute:
+    def test_says_how_it_is_answered_and_in_whose_place_one_is_asked(self, org: Organisation, call: Call) -> None:
+        deputy = builders.person("Deputy")
+        delegated(org.manager, deputy)
+        shown = call(deputy).get(f"/approval-steps/{step_of(org).pk}").json()
+        assert (shown["stage"], shown["everyone"], shown["skip_repeat"]) == (1, False, False)
+        manager = {"id": str(org.manager.pk), "name": "Manager"}
+        assert shown["asked"] == [{"id": str(deputy.pk), "name": "Deputy", "on_behalf_of": manager}]
+
+    def test_has_the_files_of_the_steps_before(self, org: Organisation, call: Call) -> None:
+        step = step_of(org)
+        said = {"reason": "As agreed.", "file_name": "note.png", "content": b64encode(PNG).decode()}
+        made = call(org.manager).post(f"/approval-steps/{step.pk}/approve", said).json()["decisions"][0]
+        there = f"/approval-steps/{step.route.steps.get(position=2).pk}/decisions/{made['id']}/file"
+        assert b"".join(call(org.owner).get(there).streaming_content) == PNG
+        problem(call(org.stranger).get(there), 404, "not_found")
 
 
 class TestAYesToLess:
@@ -105,6 +125,13 @@ class TestAMention:
         where = f"/approval-routes/{step_of(org).route_id}/comments"
         made = call(org.requester).post(where, {"text": "@Manager, the ledger."}).json()
         assert made["mentioned"] == [str(org.manager.pk)]
+
+
+class TestAComment:
+    def test_is_as_long_as_on_its_page(self, org: Organisation, call: Call) -> None:
+        where = f"/approval-routes/{step_of(org).route_id}/comments"
+        problem(call(org.manager).post(where, {"text": "x" * (LONGEST_COMMENT + 1)}), 400, "malformed")
+        assert call(org.manager).post(where, {"text": "x" * LONGEST_COMMENT}).status_code == 201
 
 
 class TestCalendars:

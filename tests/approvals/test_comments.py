@@ -3,8 +3,9 @@
 import pytest
 from django.utils import timezone
 
-from governance.approvals.actions import comment
+from governance.approvals.actions import LONGEST_COMMENT, comment
 from governance.approvals.models import ApprovalRoute, ApprovalStep, Comment
+from governance.core.errors import Invalid
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
 from tests.builders import Organisation, actor, person
@@ -30,6 +31,16 @@ def route_of(org: Organisation) -> ApprovalRoute:
 def told(said: Comment) -> dict[str, str]:
     rows = Notification.objects.filter(once=f"comment:{said.pk}")
     return dict(rows.values_list("recipient__name", "title"))
+
+
+class TestAComment:
+    def test_is_neither_empty_nor_endless(self, org: Organisation) -> None:
+        route = route_of(org)
+        for text in (" ", "x" * (LONGEST_COMMENT + 1)):
+            with pytest.raises(Invalid) as refused:
+                say(route, org.manager, text)
+            assert list(refused.value.fields) == ["text"]
+        assert say(route, org.manager, f" {'x' * LONGEST_COMMENT} ").text == "x" * LONGEST_COMMENT
 
 
 class TestAMention:

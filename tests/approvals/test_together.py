@@ -13,7 +13,8 @@ from governance.catalog.states import Risk
 from governance.core.errors import Invalid
 from governance.grants.models import Grant
 from governance.identities.models import Identity
-from tests.builders import Organisation, actor, entitlement, purpose, step_ids
+from tests.apart import confers
+from tests.builders import Organisation, account, actor, entitlement, machine, purpose, step_ids
 from tests.harness.races import at_once, rounds, seeds
 from tests.leases import newcomer, reject
 
@@ -62,9 +63,25 @@ class TestDecidingTogether:
         org.entitlement, org.purpose = risky, purpose(org.owner, risky)
         high = several(org, 1)[0]
         outcomes = together([low, high], org.manager)
-        assert [one.code for one in outcomes] == ["", "high_risk"]
+        assert [one.code for one in outcomes] == ["", "decided_alone"]
         assert ApprovalStep.objects.get(pk=high).state == StepState.OPEN
         assert together([high], org.manager, Verdict.REJECT)[0].decision
+
+    def test_never_approves_what_confers_high_risk(self, org: Organisation) -> None:
+        group = entitlement(org.system, org.owner, risk=Risk.LOW)
+        nested = entitlement(org.system, org.owner, risk=Risk.LOW)
+        confers(group, nested)
+        confers(nested, entitlement(org.system, org.owner, risk=Risk.CRITICAL))
+        org.entitlement, org.purpose = group, purpose(org.owner, group)
+        step = several(org, 1)[0]
+        assert [one.code for one in together([step], org.manager)] == ["decided_alone"]
+        assert ApprovalStep.objects.get(pk=step).state == StepState.OPEN
+
+    def test_says_the_same_of_what_a_machine_asks_for(self, org: Organisation) -> None:
+        org.requester = machine(org.requester)
+        account(org.requester, org.system)
+        (outcome,) = together(step_ids(org.submit()), org.manager)
+        assert (outcome.code, "risk" in outcome.message) == ("decided_alone", False)
 
     def test_counts_a_step_once(self, org: Organisation) -> None:
         step = several(org, 1)[0]

@@ -109,7 +109,7 @@ def breaking_the_glass(org: Organisation) -> Act:
 
 
 ACTS: Mapping[Sensitive, Callable[[Organisation], Act]] = {
-    Sensitive.APPROVE_HIGH_RISK: approving,
+    Sensitive.APPROVE_SENSITIVE: approving,
     Sensitive.REVOKE_GRANT: revoking,
     Sensitive.APPROVE_MITIGATION: mitigating,
     Sensitive.REDACT_EVENT: redacting,
@@ -146,6 +146,14 @@ class TestSensitive:
     def test_a_yes_by_its_other_name_is_not_asked_for_less(self, org: Organisation) -> None:
         with pytest.raises(StepUpRequired):
             approving(org, Verdict.CONSENT)(TOO_WEAK)
+        assert not Decision.objects.exists()
+
+    def test_a_yes_to_what_confers_high_risk_is_not_asked_for_less(self, org: Organisation) -> None:
+        apart.confers(org.entitlement, entitlement(org.system, org.owner, risk=Risk.HIGH))
+        step = step_ids(org.submit())[0]
+        weak = actor(org.manager, assurance=1, proven_at=NOW)
+        with pytest.raises(StepUpRequired):
+            decide(step_id=step, verdict=Verdict.APPROVE, reason="Fits.", actor=weak, now=timezone.now())
         assert not Decision.objects.exists()
 
     def test_approval_is_on_record_with_its_level(self, org: Organisation) -> None:

@@ -11,10 +11,12 @@ from governance.core.actor import Role
 from governance.core.subjects import Span
 from governance.evidence.entries import EntryKind
 from governance.evidence.queries import chain_of_request
+from governance.requests.queries import OWN_WISH
 from governance.web.chains import links
-from tests.builders import Organisation, actor, person, step_ids
+from tests.builders import Organisation, account, actor, machine, person, step_ids
+from tests.delegations import delegated
 from tests.handwork import a_file
-from tests.leases import HOUR
+from tests.leases import HOUR, approve
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +30,29 @@ def test_tells_of_handing_on_and_of_escalation() -> None:
     found = {entry.kind: entry.why for entry in chain_of_request(request).entries}
     assert found[EntryKind.REASSIGNED] == "She knows"
     assert found[EntryKind.ESCALATED].startswith("Nobody decided by")
+
+
+def test_tells_of_a_consent_and_in_whose_place_somebody_decided() -> None:
+    org = Organisation("identity_owner", "entitlement_owner")
+    deputy = person("Deputy")
+    delegated(org.owner, deputy)
+    org.requester = machine(org.stranger, name="robot")
+    account(org.requester, org.system)
+    request = org.submit()
+    for step, by in zip(step_ids(request), (org.stranger, deputy), strict=True):
+        approve(step, by)
+    chain = chain_of_request(request)
+    found = [entry.kind for entry in chain.entries if entry.decision]
+    assert found == [EntryKind.CONSENTED, EntryKind.APPROVED]
+    drawn = {link.title: link.text for link in links(chain, actor(org.owner), timezone.now())}
+    assert drawn["Consented by Stranger"].startswith("As identity owner of robot. ")
+    assert drawn["Approved by Deputy"].startswith(f"As entitlement owner of {org.entitlement}, in the place of Owner. ")
+
+
+def test_tells_of_a_step_that_was_skipped() -> None:
+    request = Organisation("identity_owner", "entitlement_owner").submit()
+    (skipped,) = [one for one in chain_of_request(request).entries if one.kind == EntryKind.SKIPPED]
+    assert skipped.why == OWN_WISH
 
 
 def test_tells_how_much_a_yes_allows_and_what_it_rests_on() -> None:

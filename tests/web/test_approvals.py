@@ -87,8 +87,8 @@ class TestInbox:
         assert f"One of two items of {request}" in manager.get("/approvals/").content.decode()
         step = ApprovalStep.objects.get(route__subject_label=f"{request}, Read the archive", position=1)
         detail = manager.get(address("detail", step)).context["detail"]
-        assert detail.part == "One of two items"
-        assert [(one.entitlement, one.state) for one in detail.others] == [(str(org.entitlement), "pending")]
+        assert detail.about.part == "One of two items"
+        assert [(one.entitlement, one.state) for one in detail.about.others] == [(str(org.entitlement), "pending")]
 
     def test_says_nothing_of_parts_where_there_is_one(self, step: ApprovalStep, manager: Client) -> None:
         assert "One of" not in manager.get(address("detail", step)).content.decode()

@@ -15,14 +15,16 @@ from governance.approvals.states import StepState
 from governance.catalog.states import Risk
 from governance.core.actor import Role
 from governance.grants.models import Grant
+from governance.identities.models import Identity
 from governance.requests.models import AccessRequest
 from tests import builders
 from tests.apart import confers
 from tests.builders import Organisation
+from tests.delegations import delegated
 from tests.handwork import a_file
 from tests.leases import HOUR, approve, newcomer
 from tests.rules.sql import run
-from tests.web.conftest import Visit
+from tests.web.conftest import Visit, enter
 
 
 @pytest.fixture
@@ -57,6 +59,16 @@ class TestLess:
         assert manager.post(address("approve", step), {"less": longest[0]}).status_code == 302
         assert Decision.objects.get().until == step.route.opened_at + timedelta(days=3)
 
+    def test_of_what_begins_later_ends_after_it_begins(self, org: Organisation, manager: Client) -> None:
+        begin = timezone.now() + timedelta(days=30)
+        request = org.submit(term=None, starts_at=begin, until=begin + timedelta(days=29))
+        step = ApprovalStep.objects.select_related("route").get(pk=builders.step_ids(request)[0])
+        _whole, *less = manager.get(address("detail", step)).context["form"].fields["less"].choices
+        assert [end for end, _ in less[:2]] == [(begin + timedelta(days=days)).isoformat() for days in (14, 7)]
+        assert all(end > begin.isoformat() for end, _ in less)
+        assert manager.post(address("approve", step), {"less": less[-1][0]}).status_code == 302
+        assert Decision.objects.get().until == begin + HOUR
+
     def test_that_is_not_offered_is_refused(self, step: ApprovalStep, manager: Client) -> None:
         assert manager.post(address("approve", step), {"less": "99999999"}).status_code == 422
         assert not Decision.objects.exists()
@@ -82,6 +94,23 @@ class TestAFile:
         assert response.getvalue().startswith(b"\x89PNG")
         assert response["Content-Disposition"].startswith("attachment")
         assert "sandbox" in response["Content-Security-Policy"]
+
+    def test_of_an_earlier_step_is_read_by_whoever_decides_the_next(
+        self, org: Organisation, step: ApprovalStep, manager: Client, visit: Visit
+    ) -> None:
+        manager.post(address("approve", step), {"reason": "As agreed.", "evidence": a_file()})
+        following = step.route.steps.get(position=2)
+        owner = visit(org.owner)
+        (file,) = owner.get(address("detail", following)).context["detail"].doing.files
+        assert owner.get(file.url).getvalue().startswith(b"\x89PNG")
+        assert visit(org.stranger).get(file.url).status_code == 404
+
+    def test_of_another_route_is_not_there(self, org: Organisation, step: ApprovalStep, manager: Client) -> None:
+        manager.post(address("approve", step), {"reason": "As agreed.", "evidence": a_file()})
+        newcomer(org)
+        other = builders.step_ids(org.submit())[0]
+        there = reverse("approval-file", args=[other, DecisionFile.objects.get().decision_id])
+        assert manager.get(there).status_code == 404
 
     def test_that_is_not_taken_is_refused_beside_its_field(self, step: ApprovalStep, manager: Client) -> None:
         response = manager.post(address("approve", step), {"evidence": a_file(b"MZ\x00\x01", "run.exe")})
@@ -126,6 +155,18 @@ class TestReassign:
         said = {"taker": twins[1].email, "reason": "She knows it."}
         assert manager.post(address("reassign", step), said).status_code == 302
 
+    def test_is_offered_to_those_who_can(self, org: Organisation, step: ApprovalStep, visit: Visit) -> None:
+        """Neither to whoever decides in another's place, nor to whoever is brought in besides."""
+        deputy = builders.person("Deputy")
+        own = address("reassign", step)
+        assert own in visit(org.manager).get(address("detail", step)).content.decode()
+        delegated(org.manager, deputy)
+        actions.escalate(step_id=step.pk, now=timezone.now() + timedelta(days=3))
+        for name in (deputy, org.boss):
+            shown = visit(name).get(address("detail", step))
+            assert shown.context["detail"].decidable
+            assert own not in shown.content.decode()
+
     def test_is_over_once_it_is_decided(self, org: Organisation, step: ApprovalStep, manager: Client) -> None:
         approve(step.pk, org.manager)
         assert "You approved this" in manager.get(address("reassign", step)).content.decode()
@@ -157,6 +198,25 @@ class TestTogether:
         assert "open it, and decide on it alone" in report.content.decode()
         assert ApprovalStep.objects.get(pk=pk).state == StepState.OPEN
 
+    def test_holds_back_what_confers_high_risk_and_what_a_machine_asks_for(
+        self, org: Organisation, visit: Visit
+    ) -> None:
+        org.entitlement = builders.entitlement(org.system, org.owner, risk=Risk.LOW)
+        org.purpose = builders.purpose(org.owner, org.entitlement)
+        (plain, *_) = builders.step_ids(org.submit())
+        group = builders.entitlement(org.system, org.owner, risk=Risk.LOW)
+        confers(group, builders.entitlement(org.system, org.owner, risk=Risk.CRITICAL))
+        why = builders.purpose(org.owner, group)
+        (nested, *_) = builders.step_ids(org.submit(entitlement_ids=(group.pk,), purpose_id=why.pk))
+        (asked, *_) = builders.step_ids(asked_by_a_robot(org, org.requester))
+        page = visit(org.manager).get(reverse("approval-together"), {"steps": [str(plain), str(nested), str(asked)]})
+        chosen = page.context["chosen"]
+        assert [row.pk for row in chosen.free] == [plain]
+        assert {row.pk for row in chosen.held} == {nested, asked}
+        inbox = visit(org.manager).get(reverse("approval-list"))
+        alone = {row.pk: row.alone for group in inbox.context["groups"] for row in group.rows}
+        assert alone == {plain: False, nested: True, asked: True}
+
     def test_shows_nothing_of_others(self, org: Organisation, step: ApprovalStep, visit: Visit) -> None:
         stranger = visit(org.stranger)
         assert (
@@ -172,6 +232,43 @@ class TestTogether:
         response = manager.post(reverse("approval-together"), {"steps": str(step.pk), "verdict": "approve"})
         assert response.status_code == 422
         assert response.context["form"].errors.keys() == {"reason"}
+
+
+class TestWhatAMachineAsksFor:
+    def test_is_approved_with_a_tick_and_a_reason(self, org: Organisation, manager: Client) -> None:
+        pk = builders.step_ids(asked_by_a_robot(org, org.requester))[0]
+        step = ApprovalStep.objects.select_related("route").get(pk=pk)
+        page = manager.get(address("detail", step))
+        assert page.context["detail"].reason_hint == "Kept with the grant; required."
+        assert 'name="acknowledged"' in page.content.decode()
+        refused = manager.post(address("approve", step), {"reason": "It runs the nightly close."})
+        assert refused.status_code == 422
+        assert 'name="acknowledged"' in refused.content.decode()
+        said = {"reason": "It runs the nightly close.", "acknowledged": "on"}
+        assert manager.post(address("approve", step), said).status_code == 302
+        assert Decision.objects.get().step_id == step.pk
+
+    def test_is_told_to_ask_for_a_second_factor(self, org: Organisation, manager: Client) -> None:
+        assert org.manager.user is not None
+        enter(manager, org.manager.user, ("password", ""))
+        pk = builders.step_ids(asked_by_a_robot(org, org.requester))[0]
+        page = manager.get(reverse("approval-detail", args=[pk])).content.decode()
+        assert "Approving asks for your second factor" in page
+
+
+def asked_by_a_robot(org: Organisation, owner: Identity) -> AccessRequest:
+    """What a machine identity of somebody's asks for, for itself."""
+    robot = builders.machine(owner)
+    builders.account(robot, org.system)
+    org.requester = robot
+    return org.submit()
+
+
+class TestAComment:
+    def test_is_as_long_as_the_action_lets_it(self, step: ApprovalStep, manager: Client) -> None:
+        there = reverse("route-comment", args=[step.route_id])
+        assert manager.post(there, {"text": "x" * (actions.LONGEST_COMMENT + 1)}).status_code == 422
+        assert manager.post(there, {"text": "x" * actions.LONGEST_COMMENT}).status_code == 302
 
 
 class TestRemind:
@@ -191,7 +288,7 @@ class TestRemind:
 
 class TestWhatToWeigh:
     def titles(self, manager: Client, step: ApprovalStep) -> dict[str, str]:
-        points = manager.get(address("detail", step)).context["detail"].points
+        points = manager.get(address("detail", step)).context["detail"].about.points
         return {point.title: point.text for point in points}
 
     def test_begins_with_nothing_on_record(self, step: ApprovalStep, manager: Client) -> None:

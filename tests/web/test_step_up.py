@@ -87,7 +87,7 @@ class TestStepUp:
 
     def test_says_what_waits_for_it_and_nothing_of_that_elsewhere(self, client: Client, step: ApprovalStep) -> None:
         asked = client.get(send(client, step)["Location"])["Location"]
-        said = "You are about to approve what is of high or critical risk. Nothing has been decided yet"
+        said = "You are about to approve this. Nothing has been decided yet"
         assert said in client.get(asked).content.decode()
         assert "Nothing has been decided" not in client.get("/accounts/confirm/code/?next=/grants/").content.decode()
 
@@ -134,5 +134,5 @@ class TestStepUp:
 class TestWithoutASecondFactor:
     def test_one_is_told_to_set_one_up_and_finds_the_way_back(self, client: Client, step: ApprovalStep) -> None:
         text = client.get(send(client, step)["Location"]).content.decode()
-        assert "You are about to approve what is of high or critical risk." in text
+        assert "You are about to approve this." in text
         assert address("detail", step) in client.get("/accounts/security/").content.decode()

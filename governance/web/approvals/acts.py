@@ -12,7 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from governance.approvals import actions, permissions, queries
-from governance.approvals.models import ApprovalRoute, ApprovalStep, DecisionFile
+from governance.approvals.models import ApprovalRoute, ApprovalStep
 from governance.approvals.states import StepState
 from governance.core import files
 from governance.core.errors import Conflict, Denied, NotFound
@@ -161,13 +161,13 @@ class RemindPage(bases.FormPage):
 
 
 class ProofFile(_OfStep):
-    """A file that a decision rests on, for those who may see the step; only ever to be saved."""
+    """A file that a decision rests on, for those who may see a step of its route; only ever to be saved."""
 
     http_method_names = bases.READS
 
     def get(self, _request: HttpRequest, decision: UUID, **_where: UUID) -> HttpResponseBase:
         """The file."""
-        shown = DecisionFile.objects.filter(decision__step=self.step().pk, decision=decision).first()
+        shown = queries.files_of(self.step().route_id).filter(decision=decision).first()
         if shown is None:
             raise NotFound
         return files.sent(shown)

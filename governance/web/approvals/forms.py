@@ -8,6 +8,7 @@ from uuid import UUID
 from django import forms
 from django.db.models import Q
 
+from governance.approvals.actions import LONGEST_COMMENT
 from governance.approvals.delegating import Terms
 from governance.approvals.states import DELEGABLE
 from governance.core.errors import Invalid
@@ -21,7 +22,7 @@ Choices = Sequence[tuple[str, str]]
 
 
 class DecisionForm(forms.Form):
-    """Approve: a reason for what is of high risk, and a tick that it was read; `lengths` are what it may be cut to."""
+    """Approve: a reason for what is sensitive, and a tick that it was read; `lengths` are what it may be cut to."""
 
     less = forms.ChoiceField(label="For how long", required=False)
     reason = forms.CharField(label="Reason", max_length=4000, required=False, widget=forms.Textarea(attrs={"rows": 1}))
@@ -30,18 +31,18 @@ class DecisionForm(forms.Form):
         label="File", required=False, help_text=f"{TAKEN}, at most {LARGEST // (1024 * 1024)} MiB."
     )
     acknowledged = forms.BooleanField(
-        required=False, error_messages={"required": "Tick this: at high risk an approval says that it was read."}
+        required=False, error_messages={"required": "Tick this: such an approval says that it was read."}
     )
 
-    def __init__(self, data: Any = None, files: Any = None, *, high_risk: bool, lengths: Choices = ()) -> None:
+    def __init__(self, data: Any = None, files: Any = None, *, sensitive: bool, lengths: Choices = ()) -> None:
         super().__init__(data, files)
         if lengths:
             self.fields["less"].choices = lengths  # type: ignore[attr-defined]  # a field of choices
         else:
             del self.fields["less"]
-        if high_risk:
+        if sensitive:
             self.fields["reason"].required = True
-            self.fields["reason"].error_messages["required"] = "Say why: at high risk an approval has a reason."
+            self.fields["reason"].error_messages["required"] = "Say why: such an approval has a reason."
             self.fields["acknowledged"].required = True
 
     def span(self) -> Span | None:
@@ -52,8 +53,8 @@ class DecisionForm(forms.Form):
 class RefusalForm(DecisionForm):
     """Reject or ask: always with words for the requester."""
 
-    def __init__(self, data: Any = None, files: Any = None, *, high_risk: bool, lengths: Choices = ()) -> None:
-        super().__init__(data, files, high_risk=high_risk, lengths=lengths)
+    def __init__(self, data: Any = None, files: Any = None, *, sensitive: bool, lengths: Choices = ()) -> None:
+        super().__init__(data, files, sensitive=sensitive, lengths=lengths)
         self.fields["reason"].required = True
         self.fields["reason"].error_messages["required"] = "Say why, or what you ask: the requester reads it."
         self.fields["acknowledged"].required = False
@@ -117,7 +118,7 @@ class CommentForm(forms.Form):
 
     text = forms.CharField(
         label="Comment",
-        max_length=4000,
+        max_length=LONGEST_COMMENT,
         widget=forms.Textarea(attrs={"rows": 3}),
         help_text="@ and somebody's name tells them, if they may read it.",
         error_messages={"required": "Write what you want to say."},

@@ -1,79 +1,24 @@
-"""Approval steps as the inbox and the open request show them."""
+"""Approval steps as the inbox and the open one show them, whatever they are about."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Subquery
 from django.urls import reverse
 
 from governance.approvals import permissions, queries
-from governance.approvals.models import ApprovalStep, DecisionFile, Question
+from governance.approvals.models import ApprovalStep, Question
+from governance.approvals.rules import Asked
 from governance.approvals.states import StepState
-from governance.catalog.states import HIGH_RISKS
-from governance.core import subjects
 from governance.core.actor import Actor
 from governance.core.stepup import stands
-from governance.core.subjects import Obstacle
+from governance.core.subjects import decidable
 from governance.evidence.queries import routes_of
-from governance.grants.models import Grant
-from governance.grants.states import NOT_STARTED
 from governance.policy.words import length
-from governance.requests.models import RequestItem
 from governance.web import present
-from governance.web.approvals import weighing
-from governance.web.requests.present import asked_term
-from governance.web.shapes import Exchange, Named, Point, Policy, Step, Talk, Who
-
-MOST_HELD = 50
-
-Items = Mapping[UUID, RequestItem]
-
-
-def items_of(steps: Iterable[ApprovalStep]) -> Items:
-    """What each step is about, by the id of its subject, and of how many its request has; one query."""
-    ids = [step.route.subject_id for step in steps if step.route.subject_kind == RequestItem.NOUN]
-    related = (
-        "entitlement__system",
-        "policy_decision",
-        "request__requester",
-        "request__beneficiary",
-        "request__purpose",
-    )
-    beside = RequestItem.objects.filter(request=OuterRef("request")).values("request").annotate(count=Count("pk"))
-    items = RequestItem.objects.filter(pk__in=ids).select_related(*related)
-    return {item.pk: item for item in items.annotate(of=Subquery(beside.values("count")))}
-
-
-def part(item: RequestItem) -> str:
-    """Which part of its request the item is, where there are others: "One of two items"."""
-    of = getattr(item, "of", 1)
-    return f"One of {present.number(of).lower()} items" if of > 1 else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the inbox about access."""
-
-    template: ClassVar[str] = "approvals/_row.html"
-
-    pk: UUID
-    high: bool
-    url: str
-    holder: Who
-    entitlement: str
-    system: str
-    term: timedelta
-    purpose: str
-    risk: str
-    ref: str
-    part: str
-    asked_at: datetime
-    answered: bool
-    claimed: str
-    current: bool
+from governance.web.shapes import Exchange, Step, Talk
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +50,6 @@ class Marks:
         return step.claimed_by.name if step.claimed_by and step.claimed_at(self.now) else ""
 
 
-def rows(steps: Sequence[ApprovalStep], marks: Marks) -> dict[UUID, Row]:
-    """The lines of steps about access, by the step; they need `claimed_by`."""
-    items = items_of(steps)
-    return {
-        step.pk: _row(step, items[step.route.subject_id], marks) for step in steps if step.route.subject_id in items
-    }
-
-
 def answered(steps: Sequence[ApprovalStep]) -> set[UUID]:
     """The steps whose last question was answered; one query."""
     asked = Question.objects.filter(step__in=[step.pk for step in steps]).order_by("asked_at")
@@ -129,51 +66,10 @@ def _due(step: ApprovalStep, now: datetime) -> str:
     return "This week" if left < timedelta(days=7) else "Later"
 
 
-def _row(step: ApprovalStep, item: RequestItem, marks: Marks) -> Row:
-    request, entitlement = item.request, item.entitlement
-    return Row(
-        pk=step.pk,
-        high=entitlement.risk in HIGH_RISKS,
-        url=reverse("approval-detail", args=[step.pk]),
-        holder=present.who(request.beneficiary),
-        entitlement=entitlement.name,
-        system=entitlement.system.name,
-        term=asked_term(request),
-        purpose=request.purpose.name,
-        risk=entitlement.risk,
-        ref=str(request),
-        part=part(item),
-        asked_at=request.submitted_at,
-        answered=step.pk in marks.answered,
-        claimed=marks.claimed(step),
-        current=step.pk == marks.current,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What would be leased."""
-
-    entitlement: str
-    system: str
-    risk: str
-    allows: str
-
-
-@dataclass(frozen=True, slots=True)
-class Other:
-    """What the same request asks for besides, which is decided on its own."""
-
-    entitlement: str
-    state: str
-
-
 SHORTER = tuple(
     timedelta(hours=hours) for hours in (180 * 24, 90 * 24, 60 * 24, 30 * 24, 14 * 24, 7 * 24, 3 * 24, 24, 8, 4, 1)
 )
 """Terms that are offered for a yes to less; the API takes any."""
-
-REASON_HINT = "Kept with the grant; required {}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,97 +97,55 @@ class Doing:
     files: Sequence[FileLine]
 
 
+class About(Protocol):
+    """What a step is about, as its approver weighs it: drawn by its own template, with what a tick says of it."""
+
+    template: ClassVar[str]
+    tick: ClassVar[str]
+    kept_with: ClassVar[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One request as its approver weighs it."""
-
-    template: ClassVar[str] = "approvals/_detail.html"
-    tick: ClassVar[str] = "I have read the reason and the scope, and I answer for this access until it ends."
+    """One step as its approver sees it."""
 
     pk: UUID
-    ref: str
-    request_url: str
-    part: str
-    others: Sequence[Other]
-    asked_at: datetime
+    about: About
     due_at: datetime | None
     due_tone: str
-    asker: str
-    asker_holds: bool
-    holder: Who
-    items: Sequence[Item]
-    term: timedelta
-    ends_at: datetime | None
-    cap: timedelta
-    purpose: Named
-    justification: str
-    obstacles: Sequence[Obstacle]
     questions: Sequence[Exchange]
-    policy: Policy
-    assurance: str
     steps: Sequence[Step]
     talk: Talk
     consents: bool
-    points: Sequence[Point]
-    holdings: Sequence[str]
     doing: Doing
     decidable: bool
     closed: str
-    high_risk: bool
+    sensitive: bool
     reason_hint: str
     signed_in: str
 
 
-def is_high(step: ApprovalStep, items: Items) -> bool:
-    """Whether an approval needs a reason and a tick."""
-    return items[step.route.subject_id].entitlement.risk in HIGH_RISKS
-
-
-def _policy(item: RequestItem, actor: Actor, now: datetime) -> Policy:
-    """What policy said of the item."""
-    decision = item.policy_decision
-    return present.policy(decision, readable=present.readable_rules([decision], actor, now))
-
-
-def detail(step: ApprovalStep, items: Items, actor: Actor, now: datetime) -> Detail:
-    """One open request, with what the actor may do to it."""
-    item = items[step.route.subject_id]
-    request, entitlement = item.request, item.entitlement
-    decidable, high = permissions.can(actor, "approve", step, now), is_high(step, items)
-    held, route = list(_held(item, now)), routes_of([item.pk])[item.pk]
+def detail_of(step: ApprovalStep, about: About, parties: Sequence[UUID], actor: Actor, now: datetime) -> Detail:
+    """A step with what the actor may do to it; the first of the parties is whoever asked."""
+    kind, subject_id = step.route.subject_kind, step.route.subject_id
+    asked = permissions.asked_as(actor, step, now)
+    sensitive = decidable(kind).is_sensitive(subject_id)
+    route = routes_of([subject_id], kind)[subject_id]
     return Detail(
         pk=step.pk,
-        ref=str(request),
-        request_url=reverse("request-detail", args=[request.pk]),
-        part=part(item),
-        others=list(_others(item)),
-        asked_at=request.submitted_at,
+        about=about,
         due_at=step.due_at if step.state == StepState.OPEN else None,
         due_tone=due_tone(step.due_at, now),
-        asker=request.requester.name,
-        asker_holds=request.requester_id == request.beneficiary_id,
-        holder=present.who(request.beneficiary),
-        items=[Item(entitlement.name, entitlement.system.name, entitlement.risk, entitlement.description)],
-        term=asked_term(request),
-        ends_at=request.wanted_until,
-        cap=item.policy_decision.latest_end - (request.starts_at or item.policy_decision.at),
-        purpose=present.purpose(request.purpose),
-        justification=request.justification,
-        obstacles=subjects.decidable(RequestItem.NOUN).obstacles(item.pk, now) if step.state == StepState.OPEN else (),
-        questions=list(exchanges(RequestItem.NOUN, item.pk, actor)),
-        policy=_policy(item, actor, now),
-        assurance=f"{request.requester.name} at assurance level {request.assurance}",
+        questions=list(exchanges(kind, subject_id, actor)),
         steps=[present.step(row, actor) for row in route],
-        talk=present.talk(route, [request.requester_id, request.beneficiary_id], actor),
+        talk=present.talk(route, parties, actor),
         consents=step.consents,
-        points=weighing.points(item, held, actor, now),
-        doing=doing(step, actor, now, may=decidable),
-        holdings=[f"{grant.entitlement}, to {present.on_day(grant.ends_at)}" for grant in held if grant.ends_at > now],
-        decidable=decidable,
-        closed="" if decidable else closed(step, actor),
-        high_risk=high,
-        reason_hint=REASON_HINT.format("at high risk" if high else "to reject or ask"),
-        signed_in=signed_in(actor, now, confirms=high),
+        doing=_doing(step, asked, actor, now),
+        decidable=asked is not None,
+        closed="" if asked else closed(step, actor),
+        sensitive=sensitive,
+        reason_hint=f"Kept with the {about.kept_with}; required{'' if sensitive else ' to reject or ask'}.",
+        signed_in=signed_in(actor, now, confirms=sensitive),
     )
 
 
@@ -324,7 +178,7 @@ def exchanges(kind: str, subject_id: UUID, actor: Actor) -> Iterable[Exchange]:
 
 def _files(step: ApprovalStep) -> list[FileLine]:
     """The files that the decisions of the step's route rest on, oldest first; one query."""
-    rows = DecisionFile.objects.filter(decision__step__route=step.route_id).select_related("decision__decider")
+    rows = queries.files_of(step.route_id).select_related("decision__decider")
     return [
         FileLine(
             name=row.name,
@@ -336,20 +190,26 @@ def _files(step: ApprovalStep) -> list[FileLine]:
     ]
 
 
-def doing(step: ApprovalStep, actor: Actor, now: datetime, *, may: bool) -> Doing:
-    """What a visitor who may decide a step may do with it besides."""
+def _doing(step: ApprovalStep, asked: Asked | None, actor: Actor, now: datetime) -> Doing:
+    """What a visitor may do with a step besides deciding it; `asked` is as whom they decide it, if they may."""
     claimed = step.claimed_by if step.state == StepState.OPEN and step.claimed_at(now) else None
     mine = claimed is not None and claimed.pk in actor.identity_ids
     until = f"until {present.at_minute(step.claimed_until)}" if step.claimed_until else ""
     who = "You look at this" if mine else f"{claimed.name} looks at this" if claimed else ""
     return Doing(
         claim=f"{who}, {until}" if claimed else "",
-        claim_url=reverse("approval-claim", args=[step.pk]) if may and not claimed else "",
-        release_url=reverse("approval-release", args=[step.pk]) if may and mine else "",
-        reassign_url=reverse("approval-reassign", args=[step.pk]) if may and not queries.stays(step) else "",
+        claim_url=reverse("approval-claim", args=[step.pk]) if asked and not claimed else "",
+        release_url=reverse("approval-release", args=[step.pk]) if asked and mine else "",
+        reassign_url=_reassign_url(step, asked),
         escalated=f"Escalated {present.at_minute(step.escalated_at)}" if step.escalated_at else "",
         files=_files(step),
     )
+
+
+def _reassign_url(step: ApprovalStep, asked: Asked | None) -> str:
+    """Where the step is handed on, by those who can."""
+    may = asked is not None and not queries.cannot_give(step, asked)
+    return reverse("approval-reassign", args=[step.pk]) if may else ""
 
 
 def lengths(step: ApprovalStep, now: datetime) -> list[tuple[str, str]]:
@@ -358,8 +218,9 @@ def lengths(step: ApprovalStep, now: datetime) -> list[tuple[str, str]]:
     if allowed is None:
         return []
     if allowed.until is not None:
-        ends = [step.route.opened_at + term for term in SHORTER]
-        fitting = [(end.isoformat(), f"Until {present.at_minute(end)}") for end in ends if now < end < allowed.until]
+        begins = max(step.route.opened_at, allowed.starts_at or step.route.opened_at)
+        ends = [end for term in SHORTER if max(now, begins) < (end := begins + term) < allowed.until]
+        fitting = [(end.isoformat(), f"Until {present.at_minute(end)}") for end in ends]
         return [("", f"Until {present.at_minute(allowed.until)}, all that may be"), *fitting]
     term = allowed.term or timedelta()
     shorter = [(str(int(one.total_seconds())), length(one)) for one in SHORTER if one < term]
@@ -371,17 +232,3 @@ def closed(step: ApprovalStep, actor: Actor) -> str:
     if step.state == StepState.OPEN:
         return "You see this step, and others are asked to decide it."
     return permissions.already(step, actor)
-
-
-def _others(item: RequestItem) -> Iterable[Other]:
-    rows = RequestItem.objects.filter(request=item.request_id).exclude(pk=item.pk).select_related("entitlement__system")
-    return (Other(str(row.entitlement), row.state) for row in rows.order_by("pk"))
-
-
-def _held(item: RequestItem, now: datetime) -> Iterable[Grant]:
-    """What the holder has, and had of the same entitlement; newest first."""
-    request = item.request
-    grants = Grant.objects.filter(identity=request.beneficiary).exclude(state__in=NOT_STARTED)
-    same = grants.filter(entitlement=item.entitlement_id)
-    rows = (grants.live(now) | same).select_related("entitlement__system", "purpose")
-    return rows.order_by("-number")[:MOST_HELD]

@@ -12,15 +12,16 @@ from governance.approvals import actions, permissions
 from governance.approvals.actions import MOST_TOGETHER, Outcome
 from governance.approvals.states import Verdict
 from governance.web import bases
-from governance.web.approvals import forms, present
+from governance.web.approvals import forms, items
+from governance.web.approvals.present import Marks
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What was chosen: what can be decided together, and what is of high risk."""
+    """What was chosen: what can be decided together, and what is decided alone."""
 
-    free: Sequence[present.Row]
-    held: Sequence[present.Row]
+    free: Sequence[items.Row]
+    held: Sequence[items.Row]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +35,13 @@ class Line:
 
 
 class TogetherPage(bases.FormPage):
-    """One answer to all that is chosen in the inbox; what is of high risk is opened one by one."""
+    """One answer to all that is chosen in the inbox; what is sensitive is opened one by one."""
 
     template_name = "approvals/together.html"
     form_class = forms.TogetherForm
 
     def form(self, data: Any = None) -> forms.TogetherForm:
-        """For what is chosen and of no high risk. What was sent is taken as it was sent: each is judged on its own."""
+        """For what is chosen and not decided alone. What was sent is taken as it was: each is judged on its own."""
         sent = [UUID(pk) for pk in _ids(data.getlist("steps"))] if data is not None else []
         return forms.TogetherForm(data, steps=sent or [row.pk for row in self._chosen().free])
 
@@ -60,11 +61,11 @@ class TogetherPage(bases.FormPage):
         return self.draw({"form": form, "chosen": self._chosen()}, status=status)
 
     def _chosen(self) -> Chosen:
-        """Steps about access that ask the actor, by how risky they are."""
+        """Steps about access that ask the actor, by whether they are decided together."""
         ids = _ids([*self.request.GET.getlist("steps"), *self.request.POST.getlist("steps")])[:MOST_TOGETHER]
         steps = permissions.inbox(self.actor).filter(pk__in=ids).select_related("route", "claimed_by")
-        rows = present.rows(list(steps.order_by("due_at", "pk")), present.Marks((), None, self.now)).values()
-        return Chosen([row for row in rows if not row.high], [row for row in rows if row.high])
+        rows = items.rows(list(steps.order_by("due_at", "pk")), Marks((), None, self.now)).values()
+        return Chosen([row for row in rows if not row.alone], [row for row in rows if row.alone])
 
     def _lines(self, outcomes: Sequence[Outcome]) -> list[Line]:
         visible = permissions.visible(self.actor).filter(pk__in=[one.step_id for one in outcomes])

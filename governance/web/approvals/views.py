@@ -22,7 +22,7 @@ from governance.core.errors import Conflict, Invalid
 from governance.core.subjects import decidable
 from governance.requests.filters import matching_items
 from governance.web import bases, step_up
-from governance.web.approvals import acts, forms, present, proposals
+from governance.web.approvals import acts, forms, items, present, proposals
 from governance.web.paging import Keyset
 from governance.web.present import counted, number
 from governance.web.search import said
@@ -39,7 +39,7 @@ class _Inbox(bases.Page):
         words = said(self.request.GET)
         part = self.keyset.slice(self._waiting(words), self.request.GET)
         marks = present.Marks(present.answered(part.rows), step.pk if step else None, self.now)
-        lines = {**present.rows(part.rows, marks), **proposals.rows(part.rows, marks)}
+        lines = {**items.rows(part.rows, marks), **proposals.rows(part.rows, marks)}
         groups = present.groups(part.rows, lines, self.now)
         return {
             "q": words or "",
@@ -58,8 +58,8 @@ class _Inbox(bases.Page):
             return waiting.none()
         if not words:
             return waiting
-        items, changes = matching_items(words).values("pk"), matching_changes(words).values("pk")
-        return waiting.filter(Q(route__subject_id__in=items) | Q(route__subject_id__in=changes))
+        asked, changes = matching_items(words).values("pk"), matching_changes(words).values("pk")
+        return waiting.filter(Q(route__subject_id__in=asked) | Q(route__subject_id__in=changes))
 
     def _summary(self) -> str:
         waiting = permissions.inbox(self.actor).count()
@@ -74,7 +74,7 @@ class _Inbox(bases.Page):
         detail = _detail(step, self.actor, self.now)
         if form is None:
             lengths = present.lengths(step, self.now) if detail.decidable else ()
-            form = forms.DecisionForm(high_risk=detail.high_risk, lengths=lengths)
+            form = forms.DecisionForm(sensitive=detail.sensitive, lengths=lengths)
             form.initial = step_up.typed(self.request)
         return {"detail": detail, "form": form, "opened": True}
 
@@ -104,7 +104,7 @@ class ApprovalPage(_Inbox):
         step = self.step(pk)
         if self.request.htmx:  # type: ignore[attr-defined]  # set by django-htmx
             context: dict[str, Any] = {"now": self.now, **self.opened(step, None)}
-            response = render(request, context["detail"].template, context)
+            response = render(request, context["detail"].about.template, context)
         else:
             response = self.draw(self.panes(step))
         patch_vary_headers(response, ["HX-Request"])
@@ -119,13 +119,13 @@ class _Decide(_Inbox, bases.ActionPage):
 
     @cached_property
     def _asked(self) -> dict[str, Any]:
-        """How risky it is, and what a yes may be cut to."""
+        """Whether a yes is given alone, and what it may be cut to."""
         step = self.step(self.kwargs["pk"])
-        high = decidable(step.route.subject_kind).is_sensitive(step.route.subject_id)
-        return {"high_risk": high, "lengths": present.lengths(step, self.now)}
+        sensitive = decidable(step.route.subject_kind).is_sensitive(step.route.subject_id)
+        return {"sensitive": sensitive, "lengths": present.lengths(step, self.now)}
 
     def form(self, data: Any = None) -> forms.DecisionForm:
-        """As strict as the risk of what is asked for, with the file that was sent."""
+        """As strict as what is asked for has it, with the file that was sent."""
         form_class: Any = self.form_class
         form: forms.DecisionForm = form_class(data, self.request.FILES, **self._asked)
         return form
@@ -202,7 +202,7 @@ class CommentPage(bases.FormPage):
         return self.draw({"form": form, "back": back, "ref": what.reference}, status=status)
 
 
-def _detail(step: ApprovalStep, actor: Actor, now: datetime) -> present.Detail | proposals.Detail:
+def _detail(step: ApprovalStep, actor: Actor, now: datetime) -> present.Detail:
     if step.route.subject_kind == ProposedChange.NOUN:
         return proposals.detail(step, actor, now)
-    return present.detail(step, present.items_of([step]), actor, now)
+    return items.detail(step, actor, now)

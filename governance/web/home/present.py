@@ -27,7 +27,7 @@ from governance.requests.querysets import RequestQuerySet
 from governance.requests.rules import UNEXPLAINED
 from governance.requests.states import OPEN_REQUESTS
 from governance.web import present
-from governance.web.approvals.present import Items, items_of
+from governance.web.approvals.items import Items, items_of
 from governance.web.approvals.proposals import Changes, changes_of
 from governance.web.grants.present import causes_of_end
 from governance.web.grants.present import row as grant_row
