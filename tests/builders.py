@@ -84,7 +84,7 @@ def somebody(name: str = "", *, manager: Identity | None = None, **fields: Any) 
     number = next(_numbers)
     name = name or f"Person {number}"
     login = f"{name.lower().replace(' ', '.')}.{number}"
-    values = {
+    values: dict[str, Any] = {
         "kind": Kind.PERSON,
         "name": name,
         "state": Status.ACTIVE,
