@@ -3,7 +3,6 @@ from typing import Self, TypeVar
 
 from django.db import models
 
-from governance.break_glass.rules import REVIEW_TERM
 from governance.break_glass.states import GlassState
 from governance.grants.states import STANDING
 
@@ -20,10 +19,6 @@ class GlassQuerySet(models.QuerySet[M]):
     def unclosed(self, now: datetime) -> Self:
         """What has ended and waits for its review, or for what it exposed to be rotated."""
         return self.exclude(state=GlassState.CLOSED).filter(grant__ends_at__lte=now)
-
-    def overdue(self, now: datetime) -> Self:
-        """What has waited for that too long."""
-        return self.unclosed(now).filter(grant__ends_at__lte=now - REVIEW_TERM)
 
     def with_names(self) -> Self:
         """With everything that a row or a sentence about it needs, in one query."""
