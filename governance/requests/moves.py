@@ -129,19 +129,15 @@ def tell_beneficiary(request: AccessRequest, *, now: datetime) -> None:
     notify([Notice(request.beneficiary_id, Topic.WORK, title, body, subject, f"for:{request.pk}")], now=now)
 
 
-def _tell_withdrawn(request: AccessRequest, actor: Actor, why: str, now: datetime) -> None:
-    """Both learn that nothing comes of it, but for who has done it or has left; for a machine identity its owner."""
-    verb = "declined" if request.beneficiary_id in actor.identity_ids else "withdrawn"
-    title = f"{actor.label} has {verb} {request}" if _is_party(request, actor) else f"{request} is closed"
-    people = (request.requester, request.beneficiary)
-    told = {one.pk for one in people if one.state != Status.ENDED and not one.is_machine}
+def _tell_withdrawn(request: AccessRequest, to: str, actor: Actor, why: str, now: datetime) -> None:
+    """Both learn that nothing comes of it, but for who did it or has left; for a machine identity its owner too."""
+    verb = "withdrawn" if request.requester_id in actor.identity_ids else "declined"
+    title = f"{actor.label} has {verb} {request}" if to == ItemState.WITHDRAWN else f"{request} is closed"
+    people = [one for one in (request.requester, request.beneficiary) if one.state != Status.ENDED]
+    told = {one.pk for one in people if one == request.requester or not one.is_machine}
     told |= {one.pk for one in keepers(people, now).values()}
     subject, once = (AccessRequest.NOUN, request.pk), f"withdrawn:{request.pk}"
     notify([Notice(pk, Topic.OUTCOME, title, why, subject, once) for pk in told - actor.identity_ids], now=now)
-
-
-def _is_party(request: AccessRequest, actor: Actor) -> bool:
-    return not actor.identity_ids.isdisjoint({request.requester_id, request.beneficiary_id})
 
 
 def _tell(request: AccessRequest, topic: Topic, title: str, body: str, once: str, now: datetime) -> None:
@@ -170,7 +166,7 @@ def withdraw(request: AccessRequest, *, to: str, actor: Actor, why: str, now: da
     for item in items:
         move(item, to, actor=actor, why=why, now=now, state_reason=why)
     move(request, RequestState.WITHDRAWN, actor=actor, why=why, now=now, closed_at=now)
-    _tell_withdrawn(request, actor, why, now)
+    _tell_withdrawn(request, to, actor, why, now)
 
 
 class ItemSubject:

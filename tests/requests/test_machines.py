@@ -100,7 +100,7 @@ class TestWhoAnswersForAMachine:
         done = withdraw(request_id=request.pk, actor=actor(by), reason="", now=timezone.now())
         assert done.state == RequestState.WITHDRAWN
         assert request.items.get().state_reason == "Declined by whoever answers for what would have held it"
-        assert told(f"{by.name} has declined {request}") == {"robot", "Keeper"}
+        assert told(f"{by.name} has declined {request}") == {"robot", "Keeper"} - {by.name}
 
     def test_refuses_what_another_asks_for_it(self, fleet: Fleet) -> None:
         request = fleet.asks(actor(fleet.deputy))

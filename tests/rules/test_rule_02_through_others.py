@@ -296,7 +296,7 @@ class Others(RuleBasedStateMachine):
             assert decision.step is not None
             route = decision.step.route
             steps = ApprovalStep.objects.filter(route=route)
-            asked_about = {*steps.values_list("target_id", flat=True), route.beneficiary_id}
+            asked_about = {*steps.values_list("target_id", flat=True), *filter(None, [route.beneficiary_id])}
             owning = Ownership.objects.filter(subject_id__in=asked_about, team__isnull=False)
             matters = asked_about | fallbacks | set(owning.values_list("team", flat=True))
             made = {
