@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Max, Min, QuerySet
@@ -24,7 +24,7 @@ from governance.identities.queries import (
     same_human,
 )
 from governance.identities.querysets import acts
-from governance.identities.states import Kind, OwnerRole
+from governance.identities.states import Kind, OwnerRole, Status
 from governance.policy.states import CONSENTS, StepKind
 
 
@@ -34,11 +34,12 @@ def resolve(step: ApprovalStep, now: datetime) -> tuple[Asked, ...]:
     Whoever has said yes to it already, or had it said for them, is asked no more. Where everyone must, the others of
     the same choice stay asked, and nobody comes in for them unless all of them are fewer than must say yes.
     `handing_on` says who is asked in somebody's place, and who besides. Who has delegated is asked as whoever stands in
-    for them, where both are eligible.
+    for them, where both are eligible. Who is on leave answers by them alone, or by whom they handed the step.
     """
     said_yes, handed = _yeses(step), handed_on(step)
     done, out = same_human(_deciders(said_yes)), excluded(step, now)
-    chain = with_takers(_chain(step, now), handed, step, now)
+    away = _represented(step, out | done, now) | {one.giver_id for one in handed}
+    chain = with_takers(_chain(step, away, now), handed, step, now)
     left = tuple(asked for asked in choose(chain, out) if asked.identity_id not in done)
     if not step.everyone or not (left or said_yes.count() >= step.required):
         left = choose(chain, out | done)
@@ -51,12 +52,23 @@ def _delegates(asked: Iterable[Asked], step: Place, now: datetime) -> Mapping[UU
 
     All identities of a human are delegated for together, as they count as one.
     """
+    return _standing_in(step, now, **{f"{WHOSE}__in": {one.identity_id for one in asked}})
+
+
+def _represented(step: Place, barred: Collection[UUID], now: datetime) -> frozenset[UUID]:
+    """Who is on leave and has somebody decide in their place who may: nobody else answers without acting."""
+    found = _standing_in(step, now, **{f"{WHOSE}__state": Status.ON_LEAVE})
+    return frozenset(whom for whom, delegate in found.items() if delegate not in barred)
+
+
+WHOSE: Final = "delegator__human__identities"
+
+
+def _standing_in(step: Place, now: datetime, **whose: Any) -> Mapping[UUID, UUID]:
     if step.kind in CONSENTS:
         return {}
-    whose = "delegator__human__identities"
-    ids = {one.identity_id for one in asked}
-    rows = Delegation.objects.filter(acts(now, "delegate__"), kind__in=["", step.kind], **{f"{whose}__in": ids})
-    found = dict(rows.at(now).order_by("kind").values_list(whose, "delegate"))
+    rows = Delegation.objects.filter(acts(now, "delegate__"), kind__in=["", step.kind], **whose)
+    found = dict(rows.at(now).order_by("kind").values_list(WHOSE, "delegate"))
     eligible = counting(found.values(), step, now)
     return {whom: delegate for whom, delegate in found.items() if delegate in eligible}
 
@@ -68,7 +80,8 @@ def repeats(step: ApprovalStep, now: datetime) -> str:
     """
     if not step.skip_repeat or step.required > 1 or step.everyone or step.consents or _yeses(step).exists():
         return ""
-    first = choose(_chain(step, now), _barred(step, now))
+    barred = _barred(step, now)
+    first = choose(_chain(step, _represented(step, barred, now), now), barred)
     by_themselves = _others(step).filter(decider__isnull=False, on_behalf_of__isnull=True)
     done = same_human(_deciders(by_themselves))
     if not first or any(one.fallback or one.identity_id not in done for one in first):
@@ -183,7 +196,8 @@ def foresee(places: Iterable[Place], parties: Iterable[UUID], now: datetime) -> 
     own = out = frozenset(parties)
     found = []
     for place in places:
-        chain, barred = _chain(place, now), frozenset[UUID]() if place.kind in CONSENTS else out
+        barred = frozenset[UUID]() if place.kind in CONSENTS else out
+        chain = _chain(place, _represented(place, barred, now), now)
         first = choose(chain, barred)
         again = choose(chain, own) if place.skip_repeat else ()
         if again and all(one.identity_id in out and not one.fallback for one in again):
@@ -200,18 +214,18 @@ def _people(asked: Collection[Asked]) -> list[UUID]:
     return [pk for one in asked for pk in (one.identity_id, one.on_behalf_of) if pk is not None]
 
 
-def _chain(step: Place, now: datetime) -> list[Candidates]:
+def _chain(step: Place, away: Collection[UUID], now: datetime) -> list[Candidates]:
     match step.kind:
         case StepKind.SECURITY:
             first = [Candidates("Security", _ids(members(SECURITY_TEAM, now), now), fallback=False)]
         case StepKind.MANAGER:
-            first = _managers(step, now)
+            first = _managers(step, away, now)
         case StepKind.TEAM:
             first = [Candidates(f"Team {step.target_label}", _ids(_team(step.target_id, now), now), fallback=False)]
         case StepKind.IDENTITY_OWNER:
             return _consenting(step, now)
         case _:
-            first = _owners(step, now)
+            first = _owners(step, away, now)
     if step.counts:
         first = [replace(one, identity_ids=_those(one, step, now)) for one in first]
     governance = Candidates("Governance team", _ids(members(GOVERNANCE_TEAM, now), now), fallback=True)
@@ -224,7 +238,7 @@ def _those(candidates: Candidates, step: Place, now: datetime) -> tuple[UUID, ..
     return tuple(pk for pk in candidates.identity_ids if pk in those)
 
 
-def _managers(step: Place, now: datetime) -> list[Candidates]:
+def _managers(step: Place, away: Collection[UUID], now: datetime) -> list[Candidates]:
     """The manager of the person the step is about, or of whoever owns the machine identity now; then the one above."""
     person = Identity.objects.select_related("manager__manager").get(pk=step.target_id)
     if person.is_machine:
@@ -232,8 +246,8 @@ def _managers(step: Place, now: datetime) -> list[Candidates]:
     manager = person.manager
     above = manager.manager if manager else None
     return [
-        Candidates(f"Manager of {person}", _ids([manager], now), fallback=False),
-        Candidates(f"Manager of {manager}", _ids([above], now), fallback=True),
+        Candidates(f"Manager of {person}", _ids([manager], now, away), fallback=False),
+        Candidates(f"Manager of {manager}", _ids([above], now, away), fallback=True),
     ]
 
 
@@ -247,18 +261,19 @@ def _consenting(step: Place, now: datetime) -> list[Candidates]:
     identity = Identity.objects.get(pk=step.target_id)
     if identity.kind == Kind.PERSON:
         return [Candidates("Whose access it would be", _ids([identity], now), fallback=False)]
-    return _owners(step, now)
+    return _owners(step, (), now)
 
 
-def _owners(step: Place, now: datetime) -> list[Candidates]:
-    roles = owners([(step.target_kind, step.target_id)], now)[step.target_kind, step.target_id]
+def _owners(step: Place, away: Collection[UUID], now: datetime) -> list[Candidates]:
+    roles = owners([(step.target_kind, step.target_id)], now, away)[step.target_kind, step.target_id]
     label = step.target_label
     return [
-        Candidates(f"Owner of {label}", _ids(roles.get(OwnerRole.OWNER, []), now), fallback=False),
-        Candidates(f"Backup owner of {label}", _ids(roles.get(OwnerRole.BACKUP_OWNER, []), now), fallback=True),
+        Candidates(f"Owner of {label}", _ids(roles.get(OwnerRole.OWNER, []), now, away), fallback=False),
+        Candidates(f"Backup owner of {label}", _ids(roles.get(OwnerRole.BACKUP_OWNER, []), now, away), fallback=True),
     ]
 
 
-def _ids(people: Iterable[Identity | None], now: datetime) -> tuple[UUID, ...]:
-    """Those of the people who act now. What a machine identity owns, or is in the team of, it never decides."""
-    return tuple(one.pk for one in people if one is not None and one.decides(now))
+def _ids(people: Iterable[Identity | None], now: datetime, away: Collection[UUID] = ()) -> tuple[UUID, ...]:
+    """Those who act, or are `away` on leave. What a machine identity owns, or is in the team of, it never decides."""
+    there = (one for one in people if one is not None)
+    return tuple(one.pk for one in there if one.decides(now) or (one.pk in away and one.is_away(now)))

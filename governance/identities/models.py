@@ -89,6 +89,10 @@ class Identity(Governed):
         """Whether it may be asked to decide at the moment: it acts, and is no machine identity."""
         return not self.is_machine and self.acts(now)
 
+    def is_away(self, now: datetime) -> bool:
+        """Whether it is on leave, and to come back."""
+        return self.state == Status.ON_LEAVE and (self.ends_at is None or self.ends_at > now)
+
     def facts(self) -> dict[str, Any]:
         """Where it comes from and what it is."""
         return {"kind": self.kind, "source": self.source, "external_key": self.external_key}

@@ -26,17 +26,20 @@ def members(team_key: str, now: datetime) -> list[Identity]:
     return list(Identity.objects.active(now).filter(pk__in=memberships.values("identity")).order_by("name"))
 
 
-def owners(subjects: Collection[Subject], now: datetime) -> dict[Subject, dict[str, list[Identity]]]:
+def owners(
+    subjects: Collection[Subject], now: datetime, away: Collection[UUID] = ()
+) -> dict[Subject, dict[str, list[Identity]]]:
     """Active owners and backup owners of each subject, teams as their active members; two queries.
 
-    An interim custodian takes over at once: also for an act that read its clock before, and its rows only now.
+    Those of `away` who are on leave count as well. An interim custodian takes over at once: also for an act that read
+    its clock before, and its rows only now.
     """
     recorded = covers(now) | Q(interim=True, starts_at__gt=now)
     periods = list(_ownerships(subjects).filter(recorded).select_related("identity").order_by("starts_at"))
     teams = _active_members({period.team_id for period in periods if period.team_id}, now)
     found: dict[Subject, dict[str, list[Identity]]] = {subject: {} for subject in subjects}
     for period in periods:
-        people = teams[period.team_id] if period.team_id else _if_active(period.identity, now)
+        people = teams[period.team_id] if period.team_id else _if_there(period.identity, away, now)
         found[period.subject_kind, period.subject_id].setdefault(period.role, []).extend(people)
     return found
 
@@ -51,8 +54,10 @@ def _ownerships(subjects: Collection[Subject]) -> "PeriodQuerySet[Ownership]":
     return Ownership.objects.filter(wanted)
 
 
-def _if_active(identity: Identity | None, now: datetime) -> list[Identity]:
-    return [identity] if identity is not None and identity.acts(now) else []
+def _if_there(identity: Identity | None, away: Collection[UUID], now: datetime) -> list[Identity]:
+    if identity is None or not (identity.acts(now) or (identity.pk in away and identity.is_away(now))):
+        return []
+    return [identity]
 
 
 def _active_members(team_ids: Collection[UUID], now: datetime) -> Mapping[UUID, list[Identity]]:

@@ -244,12 +244,6 @@ class TestWhatIsDelegated:
         run("UPDATE governance_identity SET state = 'on_leave' WHERE id = %s", deputy.pk)
         assert asked(step_ids(org.submit())[0]) == {"Manager"}
 
-    def test_of_somebody_away_goes_to_the_next_in_line(self, org: Organisation, deputy: Identity) -> None:
-        """A delegate decides only what the delegator could."""
-        delegated(org.manager, deputy)
-        run("UPDATE governance_identity SET state = 'on_leave' WHERE id = %s", org.manager.pk)
-        assert asked(step_ids(org.submit())[0]) == {"Boss"}
-
     def test_is_never_a_consent(self, deputy: Identity) -> None:
         org = Organisation("identity_owner", "entitlement_owner")
         robot = machine(org.stranger)
