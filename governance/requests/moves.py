@@ -81,14 +81,19 @@ def close_item(item: RequestItem, to: str, *, actor: Actor, why: str, now: datet
 
 
 def settle(request: AccessRequest, *, actor: Actor, now: datetime) -> None:
-    """Decide a request whose items all have their outcome, and tell the requester; also what is decided before."""
+    """Close a request whose items all have their outcome, and tell the requester; also what is decided before.
+
+    Where nobody answered in time for any of it, it is not decided but expired.
+    """
     items = list(request.items.select_related("entitlement__system"))
     waiting = sum(item.state == ItemState.PENDING for item in items)
     if waiting:
         _tell_partly(request, items, waiting, now)
         return
-    move(request, RequestState.DECIDED, actor=actor, why="Every item has its outcome", now=now, closed_at=now)
-    title, once = f"{request} is decided", f"decided:{request.pk}"
+    lapsed = all(item.state == ItemState.EXPIRED for item in items)
+    to = RequestState.EXPIRED if lapsed else RequestState.DECIDED
+    move(request, to, actor=actor, why="Every item has its outcome", now=now, closed_at=now)
+    title, once = f"{request} {'has expired' if lapsed else 'is decided'}", f"decided:{request.pk}"
     _tell(request, Topic.OUTCOME, title, _outcomes(items), once, now)
     if _is_anothers(request):
         subject = (AccessRequest.NOUN, request.pk)

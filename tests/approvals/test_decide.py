@@ -220,7 +220,7 @@ class TestAnUnansweredQuestion:
         assert not expire(step_id=step, now=timezone.now())
         assert expire(step_id=step, now=timezone.now() + STEP_TERM + HOUR)
         request_.refresh_from_db()
-        assert request_.state == RequestState.DECIDED
+        assert request_.state == RequestState.EXPIRED
         assert not Grant.objects.exists()
 
     def test_is_what_the_record_says_was_not_answered(self, request_: AccessRequest, org: Organisation) -> None:

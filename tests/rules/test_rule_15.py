@@ -35,7 +35,7 @@ class TestAStepThatNobodyAnswers:
         assert expire(step_id=first, now=timezone.now() + LATE)
         request.refresh_from_db()
         item = request.items.get()
-        assert (request.state, item.state) == (RequestState.DECIDED, ItemState.EXPIRED)
+        assert (request.state, item.state) == (RequestState.EXPIRED, ItemState.EXPIRED)
         assert "Nobody decided by" in item.state_reason
         assert ApprovalStep.objects.get(pk=second).state == StepState.CANCELLED
         assert not Grant.objects.exists()

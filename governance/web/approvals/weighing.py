@@ -25,6 +25,8 @@ FEW = 4
 
 MOST_NAMED = 3
 
+OVER = (RequestState.DECIDED, RequestState.EXPIRED)
+
 
 def points(item: RequestItem, held: Sequence[Grant], actor: Actor, now: datetime) -> list[Point]:
     """All of it, in a constant number of queries; `held` is what the holder has, and had of the same."""
@@ -90,7 +92,7 @@ def _brings(item: RequestItem) -> Iterator[Point]:
 
 def _history(item: RequestItem) -> Point:
     """What became of what the requester has asked for before."""
-    mine = AccessRequest.objects.filter(requester=item.request.requester_id, state=RequestState.DECIDED)
+    mine = AccessRequest.objects.filter(requester=item.request.requester_id, state__in=OVER)
     items = RequestItem.objects.filter(request__in=mine.values("pk"))
     count = items.aggregate(
         all=Count("pk"),
