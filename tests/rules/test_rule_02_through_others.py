@@ -86,6 +86,7 @@ class Others(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.changes: list[Changed] = []
+        self.asks = 0
         self.undo = ExitStack()
         self.undo.enter_context(undone())
         self.now = timezone.now()
@@ -126,7 +127,8 @@ class Others(RuleBasedStateMachine):
         purpose, system, entitlement, robot = (self.one(number) for number in owners)
         self.system = builders.system(system)
         self.what = builders.entitlement(self.system, entitlement)
-        self.why = builders.purpose(purpose, self.what)
+        self.offers = [self.what, *(builders.entitlement(self.system, self.one(owners[1])) for _ in range(3))]
+        self.why = builders.purpose(purpose, *self.offers)
         self.robot = builders.machine(robot)
         if by_team:
             self.give(self.what, Team.objects.get(key="ledger"), builders.BUILDER)
@@ -153,7 +155,8 @@ class Others(RuleBasedStateMachine):
     def asked(self, asker: int, whom: int | None = None, *, robot: bool) -> None:
         """Somebody asks for themselves, for somebody else, or for the machine identity."""
         beneficiary = self.robot if robot else self.one(asker if whom is None else whom)
-        wish = builders.draft(beneficiary, self.what, self.why)
+        self.asks += 1
+        wish = builders.draft(beneficiary, self.offers[self.asks % len(self.offers)], self.why)
         with self.tried("asked"):
             requests.submit(draft=wish, actor=self.acting(self.one(asker)), now=self.tick())
 
@@ -164,8 +167,7 @@ class Others(RuleBasedStateMachine):
             self.answered(which, yes=yes)
 
     def answered(self, which: int, *, yes: bool) -> None:
-        rows = StepApprover.objects.filter(ends_at=None, step__state="open").order_by("pk").select_related("identity")
-        if found := list(rows):
+        if found := self.waiting(which):
             row = found[which % len(found)]
             self.decide(row.step_id, row.identity, Verdict.APPROVE if yes else Verdict.REJECT)
 
@@ -186,13 +188,21 @@ class Others(RuleBasedStateMachine):
     def delegate(self, delegator: int, delegate: int, kind: str, minutes: int) -> None:
         self.delegated(self.one(delegator), self.one(delegate), kind, minutes)
 
-    @rule(which=who, delegate=who)
+    @rule(which=who, other=who, way=st.sampled_from(["hand on", "leave", "come back"]))
+    def have_another_decide(self, which: int, other: int, way: str) -> None:
+        """By handing a step on, or by a delegation, which ends again."""
+        if way == "hand on":
+            self.hand_on(which, other)
+        else:
+            self.leave(which, other)
+        if way == "come back":
+            self.take_back(which)
+
     def leave(self, which: int, delegate: int) -> None:
         """Somebody who is asked delegates, and whoever is then asked for another decides."""
-        asked = StepApprover.objects.filter(ends_at=None, step__state="open").order_by("pk").select_related("identity")
-        if found := list(asked):
+        if found := self.waiting(which):
             self.delegated(found[which % len(found)].identity, self.one(delegate), "", 20)
-        if standing_in := asked.filter(on_behalf_of__isnull=False).first():
+        for standing_in in [row for row in self.waiting(which) if row.on_behalf_of_id][:1]:
             self.decide(standing_in.step_id, standing_in.identity, Verdict.APPROVE)
 
     def delegated(self, delegator: Identity, delegate: Identity, kind: str, minutes: int) -> None:
@@ -202,11 +212,9 @@ class Others(RuleBasedStateMachine):
             actions.delegate(delegate_id=delegate.pk, terms=terms, actor=self.acting(delegator), now=now)
             moved(now)
 
-    @rule(which=who, taker=who)
     def hand_on(self, which: int, taker: int) -> None:
         """Somebody who is asked has another asked in their place, who then decides, as they themselves try to."""
-        asked = StepApprover.objects.filter(ends_at=None, step__state="open").order_by("pk").select_related("identity")
-        if found := list(asked):
+        if found := self.waiting(which):
             row, other = found[which % len(found)], self.one(taker)
             with self.tried("handed on"):
                 by, now, why = self.acting(row.identity), self.tick(), "You know it."
@@ -224,6 +232,13 @@ class Others(RuleBasedStateMachine):
         for row in besides.order_by("pk")[:1]:
             self.reached["brought in"] += 1
             self.decide(row.step_id, row.identity, Verdict.APPROVE)
+
+    def waiting(self, asker: int) -> list[StepApprover]:
+        """Who is asked for what; where nothing waits, somebody asks first, so that no play runs dry."""
+        rows = StepApprover.objects.filter(ends_at=None, step__state="open").order_by("pk").select_related("identity")
+        if not rows.exists():
+            self.asked(asker, robot=False)
+        return list(rows.all())
 
     def open_steps(self) -> list[UUID]:
         return list(ApprovalStep.objects.filter(state="open").order_by("pk").values_list("pk", flat=True))
