@@ -20,9 +20,6 @@ from governance.notifications.models import Notification
 
 PORTAL_SYSTEM = "portal"
 ENDED = UNPROVEN | {GrantState.REVOKED}
-KEPT_FOR = timedelta(minutes=10)
-"""For how long after its end access is kept for a renewal that could not be started yet."""
-
 TOLD_FOR = timedelta(days=1)
 """For how long after its end a lease is worth a message: a worker that was away for longer brings no flood."""
 
@@ -50,18 +47,18 @@ def renewals_due(now: datetime, most: int, besides: Collection[UUID]) -> list[UU
     return list(due.order_by("starts_at", "pk").values_list("pk", flat=True)[:most])
 
 
-def assignments_due(now: datetime, most: int, stuck: Collection[UUID] = ()) -> list[UUID]:
+def assignments_due(now: datetime, most: int, tried: Collection[UUID] | None = None) -> list[UUID]:
     """Assignments with leases that have come to their end, in the order of their ids.
 
-    Passed over is what a renewal that waits to be started would keep. One of the `stuck`, which could not be started,
-    keeps it for `KEPT_FOR`: an end that nothing follows is not put off without end (rule 4).
+    Where renewals are being `tried`, those are passed over that another one would keep, which has not been tried yet.
     Rows that were made together lie together: whoever takes them in this order reads each page of them once.
     """
-    waiting = Grant.objects.to_start(now).exclude(pk__in=stuck, renews__ends_at__lte=now - KEPT_FOR)
-    ended = {"renews__state__in": STANDING, "renews__ends_at__lte": now}
-    kept = waiting.filter(renews__assignment=OuterRef("assignment"), **ended)
-    due = Grant.objects.ended_by(now).filter(~Exists(kept)).order_by("assignment").distinct()
-    return list(due.values_list("assignment", flat=True)[:most])
+    due = Grant.objects.ended_by(now)
+    if tried is not None:
+        ended = {"renews__state__in": STANDING, "renews__ends_at__lte": now}
+        waiting = Grant.objects.to_start(now).filter(**ended).exclude(pk__in=tried)
+        due = due.filter(~Exists(waiting.filter(renews__assignment=OuterRef("assignment"))))
+    return list(due.order_by("assignment").distinct().values_list("assignment", flat=True)[:most])
 
 
 class Leases:

@@ -11,7 +11,6 @@ from governance.core import wake
 from governance.grants import actions, queries
 from governance.grants.models import Grant
 from governance.grants.rules import TIMED_AHEAD
-from governance.grants.states import WAITING
 
 BATCH = 500
 FOUND_AT_ONCE = 200_000
@@ -23,8 +22,8 @@ ENDED_AT_ONCE = 2000
 RENEWED_AT_ONCE = 100
 """Renewals that a sweep starts before it ends what is due meanwhile: few enough that removals wait for seconds."""
 
-STARTING_FOR = timedelta(seconds=50)
-"""How long one sweep goes on with starting renewals: less than until the next one."""
+STARTING_FOR = timedelta(seconds=30)
+"""How long one sweep starts renewals before it ends all that is due: removals are queued within a minute (rule 4)."""
 
 log = structlog.get_logger(__name__)
 
@@ -45,55 +44,56 @@ def activate_due() -> None:
 
 @shared_task(name="grants.expire")
 def expire() -> None:
-    """Start renewals and end what is due, in turns, until no renewal is left to start: starts come before ends.
+    """Start renewals and end what is due, in turns: starts come before ends.
 
-    The ends that come first pass over what a renewal would keep, so that a lease and its renewal leave no gap, however
-    many there are. What one sweep has no time to start is the next one's.
+    While there are renewals to try, ends pass over what those would keep, so that a lease and its renewal leave no gap,
+    however many come together. Then all that is due ends: an end waits for nothing that does not start (rule 4).
     """
     stop = timezone.now() + STARTING_FOR
-    stuck: set[UUID] = set()
-    while timezone.now() < stop and (batch := queries.renewals_due(timezone.now(), RENEWED_AT_ONCE, stuck)):
-        stuck.update(pk for pk in batch if not _renew(pk))
-        _expire(stuck)
-    _expire(stuck)
+    tried: set[UUID] = set()
+    while timezone.now() < stop and (batch := queries.renewals_due(timezone.now(), RENEWED_AT_ONCE, tried)):
+        for pk in batch:
+            _renew(pk)
+        tried.update(batch)
+        _expire(tried)
+    _expire()
 
 
-def _renew(grant_id: UUID) -> bool:
-    """Start a renewal, or cancel it where it may not begin. Answers no where it waits on: it stops no other."""
+def _renew(grant_id: UUID) -> None:
+    """Start a renewal, or cancel it where it may not begin; one that can't be started stops no other."""
     try:
-        return actions.activate(grant_id=grant_id, now=timezone.now()).state not in WAITING
+        actions.activate(grant_id=grant_id, now=timezone.now())
     except OperationalError:
         raise
     except Exception:
         log.exception("renewal.failed", grant=str(grant_id))
-        return False
 
 
-def _expire(stuck: Collection[UUID]) -> None:
+def _expire(tried: Collection[UUID] | None = None) -> None:
     """End what is due, batch by batch; where a batch fails, one assignment at a time, so that one stops no other."""
     try:
-        expire_all(timezone.now, stuck)
+        expire_all(timezone.now, tried)
     except OperationalError:
         raise
     except Exception:
         log.exception("expiry.batch_failed")
-        _expire_apart(timezone.now(), stuck)
+        _expire_apart(timezone.now(), tried)
 
 
-def expire_all(clock: Callable[[], datetime], stuck: Collection[UUID] = ()) -> None:
-    """End what is due by the clock, until less is found than is looked for. `stuck` as in `queries.assignments_due`."""
-    while _expire_some(clock, stuck) >= FOUND_AT_ONCE:
+def expire_all(clock: Callable[[], datetime], tried: Collection[UUID] | None = None) -> None:
+    """End what is due by the clock, until less is found than is looked for. `tried` as in `queries.assignments_due`."""
+    while _expire_some(clock, tried) >= FOUND_AT_ONCE:
         pass
 
 
-def _expire_some(clock: Callable[[], datetime], stuck: Collection[UUID]) -> int:
-    due = queries.assignments_due(clock(), FOUND_AT_ONCE, stuck)
+def _expire_some(clock: Callable[[], datetime], tried: Collection[UUID] | None) -> int:
+    due = queries.assignments_due(clock(), FOUND_AT_ONCE, tried)
     batches = (due[place : place + ENDED_AT_ONCE] for place in range(0, len(due), ENDED_AT_ONCE))
     return sum(actions.expire_due(now=clock(), only=batch) for batch in batches)
 
 
-def _expire_apart(now: datetime, stuck: Collection[UUID]) -> None:
-    for assignment_id in queries.assignments_due(now, FOUND_AT_ONCE, stuck):
+def _expire_apart(now: datetime, tried: Collection[UUID] | None) -> None:
+    for assignment_id in queries.assignments_due(now, FOUND_AT_ONCE, tried):
         try:
             actions.expire_due(now=now, only=[assignment_id])
         except OperationalError:

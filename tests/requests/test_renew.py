@@ -12,7 +12,6 @@ from governance.core.errors import Conflict, Denied, Invalid, NotFound
 from governance.grants import activation, moves, tasks
 from governance.grants.actions import activate, expire_due, narrow, remind_due
 from governance.grants.models import Grant
-from governance.grants.queries import KEPT_FOR
 from governance.grants.states import GrantState
 from governance.identities.models import Identity
 from governance.notifications.models import Notification
@@ -206,21 +205,27 @@ class TestTheSweep:
         assert [fresh(grant).state for grant, _ in pairs] == [GrantState.REVOKED] * 3
         assert not ProvisioningTask.objects.filter(operation="revoke").exists()
 
-    def test_keeps_what_the_next_one_has_to_start_and_nothing_else(
-        self, org: Organisation, pairs: list[tuple[Grant, Grant]], clock: "Clock", monkeypatch: pytest.MonkeyPatch
+    def test_ends_all_that_is_due_once_there_is_no_more_time_to_start(
+        self, pairs: list[tuple[Grant, Grant]], clock: "Clock", monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Removals are queued within a minute (rule 4): what is renewed later is given again."""
+        monkeypatch.setattr(tasks, "STARTING_FOR", timedelta())
+        tasks.expire()
+        assert [fresh(grant).state for grant, _ in pairs] == [GrantState.REVOKING] * 3
+        assert ProvisioningTask.objects.filter(operation="revoke").count() == 3
+
+    def test_passes_over_what_waits_to_be_tried_and_over_nothing_else(
+        self, org: Organisation, pairs: list[tuple[Grant, Grant]], clock: "Clock"
     ) -> None:
         newcomer(org, "Four")
         other = active(org, term=HOUR)
-        clock.now = other.ends_at
-        monkeypatch.setattr(tasks, "STARTING_FOR", timedelta())
-        tasks.expire()
-        assert fresh(other).state == GrantState.REVOKING
-        assert [fresh(grant).state for grant, _ in pairs] == [GrantState.ACTIVE] * 3
-        monkeypatch.setattr(tasks, "STARTING_FOR", MINUTE)
-        tasks.expire()
-        assert [fresh(grant).state for grant, _ in pairs] == [GrantState.REVOKED] * 3
+        clock.now = max(clock.now, other.ends_at)
+        (grant, first), *rest = pairs
+        tasks.expire_all(lambda: clock.now, [first.pk])
+        assert [fresh(one).state for one in (grant, other)] == [GrantState.REVOKING] * 2
+        assert [fresh(before).state for before, _ in rest] == [GrantState.ACTIVE] * 2
 
-    def test_is_stopped_by_no_renewal_that_cannot_start_and_keeps_its_access_for_a_while(
+    def test_is_stopped_by_no_renewal_that_cannot_start_and_ends_what_that_one_renews(
         self, pairs: list[tuple[Grant, Grant]], clock: "Clock", monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (grant, stuck), *others = pairs
@@ -233,15 +238,10 @@ class TestTheSweep:
 
         monkeypatch.setattr(activation, "begin", begin)
         monkeypatch.setattr(tasks, "RENEWED_AT_ONCE", 1)
-        for moment in (clock.now, grant.ends_at + KEPT_FOR - MINUTE):
-            clock.now = moment
-            tasks.expire()
-            assert [fresh(after).state for _, after in others] == [GrantState.PROVISIONING] * 2
-            assert [fresh(before).state for before, _ in others] == [GrantState.REVOKED] * 2
-            assert (fresh(grant).state, fresh(stuck).state) == (GrantState.ACTIVE, GrantState.SCHEDULED)
-        clock.now = grant.ends_at + KEPT_FOR
         tasks.expire()
-        assert fresh(grant).state == GrantState.REVOKING
+        assert [fresh(after).state for _, after in others] == [GrantState.PROVISIONING] * 2
+        assert [fresh(before).state for before, _ in others] == [GrantState.REVOKED] * 2
+        assert (fresh(grant).state, fresh(stuck).state) == (GrantState.REVOKING, GrantState.SCHEDULED)
         assert ProvisioningTask.objects.get(operation="revoke").assignment == grant.assignment
 
 
